@@ -1,0 +1,90 @@
+import type { SocketAddress } from '../base/address.ts';
+import type { SendArena } from '../base/send-arena.ts';
+
+/** What carries the datagrams. */
+export type CarrierKind = 'memory' | 'udp';
+
+/** What a carrier can do. Upper layers branch on these values, never on the kind or the platform. */
+export interface CarrierCapabilities {
+  /** The largest datagram it takes, in bytes. */
+  readonly maxDatagramBytes: number;
+  /** Everything sent arrives while the carrier lives. */
+  readonly reliable: boolean;
+  /** What arrives, arrives in the order it was sent. */
+  readonly ordered: boolean;
+  /** The most datagrams one batch may hold. */
+  readonly maxBatch: number;
+  /** Runs of equal-sized datagrams to one peer leave in one system call (UDP_SEGMENT). */
+  readonly segmentation: boolean;
+}
+
+/** Integers per datagram in {@link ReceiveBatch.meta}. */
+export const META_STRIDE = 4;
+/** Index of the datagram's offset in the slab. */
+export const META_OFFSET = 0;
+/** Index of the length in bytes of what stands at the offset. */
+export const META_LENGTH = 1;
+/** Index of the segment size: 0, or the size of each of several datagrams that arrived glued together (UDP_GRO). */
+export const META_SEGMENT_SIZE = 2;
+/** Index of the address slot of the sender. */
+export const META_ADDRESS = 3;
+
+/**
+ * What arrived in one turn. The slab belongs to the carrier: bytes are valid only during the callback.
+ *
+ * Datagram `i` stands at `meta[i * META_STRIDE + META_OFFSET]` of `bytes`.
+ */
+export interface ReceiveBatch {
+  readonly bytes: Uint8Array;
+  /** The same memory as `bytes`, for integers. */
+  readonly view: DataView;
+  readonly meta: Int32Array;
+  /** The number of datagrams. */
+  readonly count: number;
+}
+
+/** The arena of a carrier: datagrams committed to it go to the peer in `target`. */
+export interface CarrierArena extends SendArena {
+  /** Address slot of the peer that the next datagrams are for. */
+  target: number;
+}
+
+/** Plain counters of one carrier, growing from zero. */
+export interface CarrierStats {
+  readonly receivedDatagrams: number;
+  readonly receivedBytes: number;
+  readonly receiveBatches: number;
+  /** Arrived but larger than a slab slot can hold. */
+  readonly oversizeDrops: number;
+  readonly sentDatagrams: number;
+  readonly sentBytes: number;
+  /** Refused by the system, or dropped because its queue was full. */
+  readonly sendDrops: number;
+}
+
+/**
+ * Moves datagrams between this host and its peers and knows nothing of KCP.
+ *
+ * A peer is an *address slot*: a small integer that stands for its address. A slot named in a batch is valid during that
+ * callback; `retain` keeps it until `release`.
+ */
+export interface Carrier {
+  readonly kind: CarrierKind;
+  readonly capabilities: CarrierCapabilities;
+  /** The address it is bound to, with the real port. */
+  readonly localAddress: SocketAddress;
+  readonly arena: CarrierArena;
+  /** Starts delivering: one call per batch. Called once. */
+  start(onBatch: (batch: ReceiveBatch) => void): void;
+  /** Sends everything committed to the arena and empties it. Failures are counted, never thrown. */
+  flush(): void;
+  /** Keeps an address slot; calls nest. */
+  retain(slot: number): void;
+  /** Gives back one `retain`. */
+  release(slot: number): void;
+  /** The address behind a slot. */
+  addressOf(slot: number): SocketAddress;
+  stats(): CarrierStats;
+  /** Stops delivering and releases the socket. Resolves when nothing is left. Safe to call twice. */
+  close(): Promise<void>;
+}
