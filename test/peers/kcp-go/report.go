@@ -1,0 +1,76 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"os"
+	"sort"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/xtaci/kcp-go"
+)
+
+var outputLock sync.Mutex
+
+// printJSON writes one JSON line.
+func printJSON(value any) {
+	outputLock.Lock()
+	defer outputLock.Unlock()
+	_ = json.NewEncoder(os.Stdout).Encode(value)
+}
+
+// exitWithStandardInput ends the process when whoever started it is gone.
+func exitWithStandardInput() {
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	os.Exit(3)
+}
+
+// cpuSeconds is the user and system time of this process so far.
+func cpuSeconds() float64 {
+	var usage syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
+		return 0
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano()).Seconds()
+}
+
+// counters reports what the library counted in this process.
+func counters() map[string]uint64 {
+	snmp := kcp.DefaultSnmp.Copy()
+	return map[string]uint64{
+		"outSegments":      snmp.OutSegs,
+		"inSegments":       snmp.InSegs,
+		"inDatagrams":      snmp.InPkts,
+		"outDatagrams":     snmp.OutPkts,
+		"retransmits":      snmp.RetransSegs,
+		"fastRetransmits":  snmp.FastRetransSegs,
+		"earlyRetransmits": snmp.EarlyRetransSegs,
+		"timeouts":         snmp.LostSegs,
+		"duplicates":       snmp.RepeatSegs,
+		"inputErrors":      snmp.KCPInErrors,
+		"fecRecovered":     snmp.FECRecovered,
+	}
+}
+
+// latencyMs summarises durations in milliseconds.
+func latencyMs(samples []time.Duration) map[string]float64 {
+	if len(samples) == 0 {
+		return map[string]float64{}
+	}
+	sort.Slice(samples, func(i, j int) bool { return samples[i] < samples[j] })
+	var sum time.Duration
+	for _, sample := range samples {
+		sum += sample
+	}
+	at := func(fraction float64) float64 {
+		return milliseconds(samples[int(fraction*float64(len(samples)-1))])
+	}
+	return map[string]float64{
+		"avg": milliseconds(sum) / float64(len(samples)),
+		"p50": at(0.5), "p90": at(0.9), "p95": at(0.95), "p99": at(0.99), "max": at(1),
+	}
+}
+
+func milliseconds(duration time.Duration) float64 { return float64(duration.Microseconds()) / 1000 }
