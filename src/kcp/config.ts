@@ -1,0 +1,70 @@
+import { KCP_PRESETS, type KcpPreset, type KcpPresetName } from './presets.ts';
+
+/** The congestion control strategies. */
+export type CongestionName = 'none' | 'reno';
+
+/** How an engine behaves; everything but `conv` has a default. */
+export interface KcpOptions extends Partial<KcpPreset> {
+  /** Conversation id, unsigned 32 bits; the same on both sides. */
+  readonly conv: number;
+  /** Where `nodelay`, `intervalMs`, `fastResend` and `congestion` come from unless given themselves. Default `fast3`. */
+  readonly preset?: KcpPresetName;
+  /** The largest datagram in bytes, 50 to 9000. Default 1400. */
+  readonly mtu?: number;
+  /** Segments in flight at most, 1 to 65535. Default 1024. Costs up to that many times the MTU of memory. */
+  readonly sendWindow?: number;
+  /** Segments held for the application at most, 1 to 65535. Default 1024. Costs up to that many times the MTU of memory. */
+  readonly receiveWindow?: number;
+  /**
+   * true: bytes are one stream, cut and merged as it fits (the peer sees no message boundaries). false: each send is one
+   * message, cut into fragments. Default false.
+   */
+  readonly stream?: boolean;
+  /** Transmissions of one segment after which the link counts as dead, at least 2. Default 20. */
+  readonly deadLink?: number;
+  /** Payload bytes held towards the peer, sent or not; beyond it `send` takes no more. Default 4 MiB. */
+  readonly maxQueueBytes?: number;
+  /** Send NEW instead of PUSH until the first ACK, for a kcpgate peer; costs 20 bytes of each segment. Default false. */
+  readonly announce?: boolean;
+  /** First `sn` of both directions; other than 0 only in tests. */
+  readonly initialSequence?: number;
+}
+
+/** {@link KcpOptions} with every default filled in. */
+export type KcpConfig = Required<Omit<KcpOptions, 'preset'>>;
+
+/**
+ * Fills in the defaults and checks the ranges.
+ * @throws RangeError naming the option and its range.
+ */
+export function resolveKcpConfig(options: KcpOptions): KcpConfig {
+  const preset = KCP_PRESETS[options.preset ?? 'fast3'];
+  return {
+    conv: inRange('conv', options.conv, 0, 0xffffffff),
+    nodelay: options.nodelay ?? preset.nodelay,
+    intervalMs: inRange('intervalMs', options.intervalMs ?? preset.intervalMs, 1, 5000),
+    fastResend: inRange('fastResend', options.fastResend ?? preset.fastResend, 0, 255),
+    congestion: options.congestion ?? preset.congestion,
+    mtu: inRange('mtu', options.mtu ?? 1400, MIN_MTU, MAX_MTU),
+    sendWindow: inRange('sendWindow', options.sendWindow ?? 1024, 1, MAX_WINDOW),
+    receiveWindow: inRange('receiveWindow', options.receiveWindow ?? 1024, 1, MAX_WINDOW),
+    stream: options.stream ?? false,
+    deadLink: inRange('deadLink', options.deadLink ?? 20, 2, 1000),
+    maxQueueBytes: inRange('maxQueueBytes', options.maxQueueBytes ?? 4 * 1024 * 1024, 1, 0x7fffffff),
+    announce: options.announce ?? false,
+    initialSequence: (options.initialSequence ?? 0) | 0,
+  };
+}
+
+/** The smallest and largest datagram an engine can be set to. */
+export const MIN_MTU = 50;
+export const MAX_MTU = 9000;
+/** The window field has 16 bits; 65,536 would read as "closed". */
+export const MAX_WINDOW = 65_535;
+
+function inRange(name: string, value: number, min: number, max: number): number {
+  if (Number.isInteger(value) && value >= min && value <= max) return value;
+  throw new RangeError(
+    `${name} must be a whole number from ${String(min)} to ${String(max)}, not ${String(value)}`,
+  );
+}

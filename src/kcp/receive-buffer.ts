@@ -1,0 +1,193 @@
+import { ahead } from './sequence.ts';
+import type { SegmentPool } from './segment-pool.ts';
+
+/** Takes what arrived, in order; the part of a sink that the engine knows. */
+export interface SegmentReceiver {
+  /**
+   * Takes one segment's payload, valid only during the call.
+   * @param endOfMessage true on the last piece of a message.
+   * @returns false to stop after this one.
+   */
+  write(bytes: Uint8Array, offset: number, length: number, endOfMessage: boolean): boolean;
+}
+
+/** What became of a segment given to {@link ReceiveBuffer.store}. */
+export const Stored = {
+  /** Kept: new, and the next in order. */
+  inOrder: 0,
+  /** Kept: new, with a gap before it. */
+  early: 1,
+  /** Not kept: it is here already. */
+  duplicate: 2,
+  /** Not kept: before the window; its ACK may have been lost. */
+  old: 3,
+  /** Not kept: beyond the window. */
+  beyondWindow: 4,
+  /** Not kept: no payload memory. */
+  noMemory: 5,
+} as const;
+
+/**
+ * What arrived and was not taken yet, in one ring indexed by `sn`:
+ *
+ *     undelivered ........ next ........ undelivered + window
+ *         in order          gaps and early segments
+ *
+ * Only `window` segments are ever held, in order or not, and the advertised window is what is left of them.
+ */
+export class ReceiveBuffer {
+  readonly window: number;
+  /** First `sn` the application has not taken. */
+  undelivered: number;
+  /** First `sn` that has not arrived: the `una` of this side (the reference's rcv_nxt). */
+  next: number;
+  /** One past the last segment in order that ends a message. */
+  private complete: number;
+  private readonly pool: SegmentPool;
+  private ring: Int32Array = NO_RING;
+  private mask = -1;
+  /** Segments held beyond `next`. */
+  private earlyCount = 0;
+
+  constructor(pool: SegmentPool, window: number, initialSequence: number) {
+    this.pool = pool;
+    this.window = window;
+    this.undelivered = this.next = this.complete = initialSequence | 0;
+  }
+
+  /** Segments that may still arrive before the application takes some. */
+  get freeSegments(): number {
+    return this.window - ahead(this.next, this.undelivered);
+  }
+
+  /** Whether {@link deliver} has something to give. */
+  get hasMessage(): boolean {
+    return this.complete !== this.undelivered;
+  }
+
+  /** Whether everything that arrived was taken, with no gap open. */
+  get isEmpty(): boolean {
+    return this.undelivered === this.next && this.earlyCount === 0;
+  }
+
+  /** The window is full of one unfinished message: it has more fragments than fit and can never be completed. */
+  get isWedged(): boolean {
+    return this.complete === this.undelivered && ahead(this.next, this.undelivered) >= this.window;
+  }
+
+  /** Takes one data segment. @returns one of {@link Stored}. */
+  store(sn: number, fragment: number, bytes: Uint8Array, offset: number, length: number): number {
+    if (ahead(sn, this.next) < 0) return Stored.old;
+    const distance = ahead(sn, this.undelivered);
+    if (distance >= this.window) return Stored.beyondWindow;
+    if (distance > this.mask) this.grow(distance);
+    const at = this.recordOf(sn);
+    if (this.ring[at + LENGTH] !== EMPTY) return Stored.duplicate;
+    let slot = -1;
+    if (length > 0) {
+      slot = this.pool.acquire();
+      if (slot < 0) return Stored.noMemory;
+      this.pool.storeReceived(slot, bytes, offset, length);
+    }
+    this.ring[at + SLOT] = slot;
+    this.ring[at + LENGTH] = length;
+    this.ring[at + FRAGMENT] = fragment;
+    this.ring[at + ROUND] = 0;
+    if (sn !== this.next) {
+      this.earlyCount++;
+      return Stored.early;
+    }
+    this.advance();
+    return Stored.inOrder;
+  }
+
+  /** A number kept with an early segment, to tell whether it was acknowledged in this round. */
+  setRound(sn: number, round: number): void {
+    this.ring[this.recordOf(sn) + ROUND] = round;
+  }
+  roundOf(sn: number): number {
+    return this.ring[this.recordOf(sn) + ROUND]!;
+  }
+
+  /** Gives complete messages to the receiver until it says stop. @returns false when it did. */
+  deliver(receiver: SegmentReceiver): boolean {
+    while (this.undelivered !== this.complete) {
+      const at = this.recordOf(this.undelivered);
+      const slot = this.ring[at + SLOT]!;
+      const length = this.ring[at + LENGTH]!;
+      const last = this.ring[at + FRAGMENT] === 0;
+      const bytes = slot < 0 ? NO_BYTES : this.pool.view(slot, length);
+      this.ring[at + LENGTH] = EMPTY;
+      this.undelivered = (this.undelivered + 1) | 0;
+      const more = receiver.write(bytes, 0, length, last);
+      // Only now: whoever was called may have queued these very bytes, which takes slots of its own.
+      if (slot >= 0) this.pool.release(slot);
+      if (!more) return false;
+    }
+    return true;
+  }
+
+  /** Gives the ring back when nothing is held. */
+  trim(): void {
+    if (!this.isEmpty) return;
+    this.ring = NO_RING;
+    this.mask = -1;
+  }
+
+  /** Releases every slot. The buffer is unusable afterwards. */
+  dispose(): void {
+    for (let at = 0; at < this.ring.length; at += RECORD_INTS) {
+      if (this.ring[at + LENGTH] !== EMPTY && this.ring[at + SLOT]! >= 0)
+        this.pool.release(this.ring[at + SLOT]!);
+    }
+    this.undelivered = this.complete = this.next;
+    this.earlyCount = 0;
+    this.trim();
+  }
+
+  private recordOf(sn: number): number {
+    return (sn & this.mask) * RECORD_INTS;
+  }
+
+  /** `next` has arrived: moves it over everything that now is in order. */
+  private advance(): void {
+    let fresh = true;
+    // The ring is a window long at most, so a full turn means the record belongs to an `sn` already counted.
+    while (ahead(this.next, this.undelivered) <= this.mask) {
+      const at = this.recordOf(this.next);
+      if (this.ring[at + LENGTH] === EMPTY) return;
+      if (!fresh) this.earlyCount--;
+      fresh = false;
+      this.next = (this.next + 1) | 0;
+      if (this.ring[at + FRAGMENT] === 0) this.complete = this.next;
+    }
+  }
+
+  private grow(distance: number): void {
+    let capacity = Math.max(FIRST_CAPACITY, this.mask + 1);
+    while (capacity <= distance) capacity *= 2;
+    const larger = new Int32Array(capacity * RECORD_INTS);
+    for (let at = 0; at < larger.length; at += RECORD_INTS) larger[at + LENGTH] = EMPTY;
+    const held = this.mask + 1;
+    for (let i = 0; i < held; i++) {
+      const sn = (this.undelivered + i) | 0;
+      const from = this.recordOf(sn);
+      const to = (sn & (capacity - 1)) * RECORD_INTS;
+      for (let field = 0; field < RECORD_INTS; field++) larger[to + field] = this.ring[from + field]!;
+    }
+    this.ring = larger;
+    this.mask = capacity - 1;
+  }
+}
+
+/** In the length field: nothing is here. */
+const EMPTY = -1;
+const FIRST_CAPACITY = 8;
+const NO_RING = new Int32Array(0);
+const NO_BYTES = new Uint8Array(0);
+
+const SLOT = 0;
+const LENGTH = 1;
+const FRAGMENT = 2;
+const ROUND = 3;
+const RECORD_INTS = 4;
