@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Installs, from Debian, the programs the test suites talk to. Safe to run again: what is there is left alone.
+set -euo pipefail
+
+# package | what for
+PEERS='
+golang-go                       | builds the Go programs under test/peers
+golang-github-xtaci-kcp-dev     | kcp-go, the stock KCP peer and the reference of the golden traces
+golang-github-xtaci-smux-dev    | smux, the multiplexer of kcptun
+kcptun                          | a stock KCP tunnel, client and server
+iperf3                          | TCP load through a tunnel
+'
+
+main() {
+  local missing=()
+  while IFS='|' read -r package _; do
+    package="${package// /}"
+    if [[ -n "$package" ]] && ! is_installed "$package"; then missing+=("$package"); fi
+  done <<<"$PEERS"
+
+  if [[ ${#missing[@]} -eq 0 ]]; then
+    echo 'setup-peers: everything is installed'
+    return
+  fi
+  echo "setup-peers: installing ${missing[*]}"
+  command -v apt-get >/dev/null || fail "no apt-get here; install by hand: ${missing[*]}"
+  as_root apt-get -o DPkg::Lock::Timeout=120 update -qq
+  as_root apt-get -o DPkg::Lock::Timeout=120 install -y --no-install-recommends -qq "${missing[@]}"
+}
+
+is_installed() {
+  [[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" == installed ]]
+}
+
+as_root() {
+  local quiet=(env DEBIAN_FRONTEND=noninteractive)
+  if [[ $EUID -eq 0 ]]; then
+    "${quiet[@]}" "$@" </dev/null
+  elif command -v sudo >/dev/null; then
+    sudo -n "${quiet[@]}" "$@" </dev/null || fail 'that needs root: run this script as root, or allow sudo without a password'
+  else
+    fail 'installing needs root: run this script as root, or install sudo'
+  fi
+}
+
+fail() {
+  echo "setup-peers: $1" >&2
+  exit 1
+}
+
+main
