@@ -54,12 +54,22 @@ export interface CarrierStats {
   readonly receivedDatagrams: number;
   readonly receivedBytes: number;
   readonly receiveBatches: number;
-  /** Arrived but larger than a slab slot can hold. */
+  /** Arrived but larger than {@link CarrierCapabilities.maxDatagramBytes}. */
   readonly oversizeDrops: number;
+  /** Arrived but there was no room: the inbox or the address table was full. */
+  readonly receiveDrops: number;
+  /** Batches whose callback threw. */
+  readonly batchErrors: number;
+  /** Handed to the system. With `sendDrops` this is everything that was committed to the arena and flushed. */
   readonly sentDatagrams: number;
   readonly sentBytes: number;
-  /** Refused by the system, or dropped because its queue was full. */
+  /** Not handed to the system: its queue was full, the datagram too large or the address slot not in use. */
   readonly sendDrops: number;
+  /**
+   * Errors the system reported for the socket, such as "connection refused" after an ICMP port unreachable. Refused
+   * datagrams may be seen by sampling, so this says that something is wrong, not how often.
+   */
+  readonly socketErrors: number;
 }
 
 /**
@@ -74,13 +84,21 @@ export interface Carrier {
   /** The address it is bound to, with the real port. */
   readonly localAddress: SocketAddress;
   readonly arena: CarrierArena;
-  /** Starts delivering: one call per batch. Called once. */
+  /**
+   * Starts delivering: one call per batch. Called once. What the callback leaves in the arena is flushed when it
+   * returns, so that answers to slots that nobody retained still find their peer.
+   */
   start(onBatch: (batch: ReceiveBatch) => void): void;
   /** Sends everything committed to the arena and empties it. Failures are counted, never thrown. */
   flush(): void;
+  /**
+   * Finds or makes the slot of an address and retains it once.
+   * @returns the slot, or -1 when the carrier cannot reach that address or has no slot left.
+   */
+  intern(address: SocketAddress): number;
   /** Keeps an address slot; calls nest. */
   retain(slot: number): void;
-  /** Gives back one `retain`. */
+  /** Gives back one `retain`. What is in the arena for that slot is still sent. */
   release(slot: number): void;
   /** The address behind a slot. */
   addressOf(slot: number): SocketAddress;

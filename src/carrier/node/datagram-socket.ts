@@ -1,11 +1,9 @@
 import type { SocketAddress } from '../../base/address.ts';
 import type { CarrierCapabilities, CarrierStats, ReceiveBatch } from '../carrier.ts';
 
-/** Integers per datagram in the descriptors of {@link DatagramSocket.sendBatch}: offset, length, address slot. */
-export const DESCRIPTOR_STRIDE = 3;
-
 /** Kernel buffer sizes in bytes: what was asked for and what the kernel gave (it may clamp silently). */
 export interface SocketBufferSizes {
+  /** 0: nothing was asked for, the system's defaults stand. */
   readonly requested: number;
   readonly receive: number;
   readonly send: number;
@@ -18,18 +16,20 @@ export interface DatagramSocket {
   readonly localAddress: SocketAddress;
   readonly capabilities: CarrierCapabilities;
   readonly bufferSizes: SocketBufferSizes;
-  /** Starts receiving: everything that arrived in one turn of the event loop comes in one call. */
+  /** Starts receiving: everything that arrived in one turn of the event loop comes in one call. Called once. */
   start(onBatch: (batch: ReceiveBatch) => void): void;
   /**
-   * Sends `count` datagrams described by (offset, length, address slot) triples over `bytes`.
+   * Sends `count` datagrams described by (offset, length, address slot) triples over `bytes` (`DESCRIPTOR_STRIDE`).
+   * Failures are counted, never thrown.
    * @returns false when the system still holds some of `bytes`: the caller must not write to that memory again.
    */
   sendBatch(bytes: Uint8Array, descriptors: Int32Array, count: number): boolean;
-  /** Makes (or finds) the slot of an address given as text, retained once. */
+  /** Finds or makes the slot of an address and retains it once; -1 when it cannot be reached or no slot is left. */
   intern(address: SocketAddress): number;
   retain(slot: number): void;
   release(slot: number): void;
   addressOf(slot: number): SocketAddress;
   stats(): CarrierStats;
+  /** Stops at once; what was received and not delivered is dropped. Resolves when closed. Safe to call twice. */
   close(): Promise<void>;
 }
