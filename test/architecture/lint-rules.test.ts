@@ -27,9 +27,15 @@ describe('the lint configuration', () => {
     expect(await rulesBroken(eslint, PURE_FILE, code)).toEqual(['@typescript-eslint/no-floating-promises']);
   });
 
-  test('refuses to read the environment outside the composition root', async () => {
-    const code = 'export const native = (): string | undefined => process.env.KCPGATE_NATIVE;';
-    expect(await rulesBroken(eslint, NODE_FILE, code)).toEqual(['no-restricted-properties']);
+  test.each([
+    ['process.env', 'export const native = process.env.KCPGATE_NATIVE;', 'no-restricted-properties'],
+    [
+      'env of node:process',
+      "import { env } from 'node:process';\nexport const all = env;",
+      'no-restricted-imports',
+    ],
+  ])('refuses to read %s outside the composition root', async (_, code, rule) => {
+    expect(await rulesBroken(eslint, NODE_FILE, code)).toEqual([rule]);
   });
 
   test('accepts a checked typed-array read on the packet path', async () => {
