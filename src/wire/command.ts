@@ -27,3 +27,26 @@ export const Command = {
 } as const;
 
 export type Command = (typeof Command)[keyof typeof Command];
+
+/** The name people and tools know a command by (`PUSH`, `WASK`, ...), or undefined for a byte that is not a command. */
+export function commandName(cmd: number): string | undefined {
+  return NAMES[cmd - Command.new];
+}
+
+const NAMES: readonly string[] = [
+  'NEW',
+  'PUSH',
+  'ACK',
+  'WASK',
+  'WINS',
+  'KICK',
+  'FIN',
+  'PROBE',
+  'PROBE_ACK',
+  'RESET',
+  'PATH_CHALLENGE',
+  'PATH_RESPONSE',
+  'DRAIN',
+  'DATAGRAM',
+  'PADDING',
+];
