@@ -1,0 +1,156 @@
+import { describe, expect, it } from 'vitest';
+import { type AnySegment, writeAnySegment } from '../../../src/wire/any-segment.ts';
+import { dissect, MAX_DATAGRAM_BYTES } from '../../../src/wire/dissect.ts';
+import { wireMemory } from '../../../src/wire/memory.ts';
+import { formatHex, formatLine, formatTree } from '../../../src/wire/print.ts';
+import { fromHex, vectors } from './vectors.ts';
+
+/** The vector datagrams that are one segment or one packet, each as one line. */
+const LINES: readonly (readonly [name: string, line: string])[] = [
+  ['push', '0x01020304 PUSH frg=0 wnd=1024 ts=1234 sn=7 una=5 len=3 payload=616263'],
+  ['new', '0x01020304 NEW frg=0 wnd=1024 ts=1234 sn=7 una=5 len=3 address=203.0.113.9:40001 payload=616263'],
+  [
+    'new as a client sends it first',
+    '0x01020304 NEW frg=0 wnd=1024 ts=1234 sn=0 una=0 len=0 address=not-filled',
+  ],
+  ['ack', '0x01020304 ACK wnd=1024 ts=1234 sn=7 una=5 len=0'],
+  ['wask', '0x01020304 WASK wnd=0 una=5 len=0'],
+  ['wins', '0x01020304 WINS wnd=1024 una=5 len=0'],
+  ['kick', '0x01020304 KICK retryAfter=2000ms code=3500(kicked) len=7 reason="bye ✓"'],
+  ['fin', '0x01020304 FIN acknowledges=no code=0(normal) finalSn=8 len=0'],
+  ['finAck', '0x01020304 FIN acknowledges=yes code=0(normal) finalSn=8 len=0'],
+  ['reset', '0x01020304 RESET len=16 token=a900c619af1dfe3b0d328214fe26cbdd'],
+  [
+    'probe',
+    `0x00000000 PROBE index=2 ts=77 number=2 nonce=0xdeadbeef len=40 padding=${'0'.repeat(64)}... (40 bytes)`,
+  ],
+  [
+    'probeAck',
+    '0x00000000 PROBE_ACK index=2 load=42/255,draining ts=77 number=2 nonce=0xdeadbeef len=40 ' +
+      'address=203.0.113.9:40001 nodeId=1 epoch=1760000000 retryAfter=1500ms',
+  ],
+  ['challenge', '0x01020304 PATH_CHALLENGE ts=99 len=8 data=0001020304050607'],
+  ['response', '0x01020304 PATH_RESPONSE ts=99 len=8 data=0001020304050607'],
+  ['drain', '0x01020304 DRAIN deadline=30000ms jitter=5000ms len=15 lines="eu2-udp,eu2-tcp"'],
+  ['datagram', '0x01020304 DATAGRAM counter=3 len=3 payload=616263'],
+  ['padding', '0x01020304 PADDING len=4 padding=00000000'],
+];
+
+const PACKET_LINES: readonly (readonly [name: string, line: string])[] = [
+  [
+    'FEC data around a segment',
+    'FEC_DATA seqid=9 type=241 size=29\n' +
+      '0x01020304 PUSH frg=0 wnd=1024 ts=1234 sn=7 una=5 len=3 payload=616263',
+  ],
+  ['FEC parity', `FEC_PARITY seqid=10 type=242 codeWords=${'aa'.repeat(18)}`],
+  [
+    'FEC out of band',
+    '0x01020304 FEC_OOB seqid=4294967295 type=243 size=18 payload=00112233445566778899aabb',
+  ],
+  ['empty', 'empty 0 bytes\n! empty at 0: no bytes'],
+  ['unknown kind', 'unknown_kind 24 bytes\n! unknown_kind at 4: byte 4 is 255, which is no kind of datagram'],
+  [
+    'tail of 1 byte',
+    '0x01020304 PUSH frg=0 wnd=1024 ts=1234 sn=7 una=5 len=3 payload=616263\n' +
+      '! trailing_bytes at 27: 1 bytes after the last segment',
+  ],
+];
+
+function encode(segment: AnySegment): Uint8Array {
+  const memory = wireMemory(new Uint8Array(2000));
+  return memory.bytes.slice(0, writeAnySegment(memory, 0, segment));
+}
+
+describe('formatLine', () => {
+  it.each(LINES)('prints %s', (name, line) => {
+    const vector = vectors.segments.find((candidate) => candidate.name === name)!;
+    expect(formatLine(dissect(fromHex(vector.hex)))).toBe(line);
+  });
+
+  it.each(PACKET_LINES)('prints the datagram: %s', (name, line) => {
+    const vector = vectors.datagrams.find((candidate) => candidate.name === name)!;
+    expect(formatLine(dissect(fromHex(vector.hex)))).toBe(line);
+  });
+
+  it('prints a sealed datagram without its contents', () => {
+    const vector = vectors.datagrams.find((candidate) => candidate.name === 'sealed')!;
+    expect(formatLine(dissect(fromHex(vector.hex)))).toMatch(
+      /^0x01020304 SEALED kind=0xa0 addressBlock=false body=[0-9a-f]{64}\.\.\. \(\d+ bytes\)$/,
+    );
+  });
+});
+
+describe('formatTree', () => {
+  it('shows every field with its place, and which are not used', () => {
+    const vector = vectors.segments.find((candidate) => candidate.name === 'kick')!;
+    expect(formatTree(dissect(fromHex(`${vector.hex}00`)))).toBe(
+      [
+        'clear datagram, 32 bytes',
+        '  KICK at 0, 31 bytes',
+        '        0 +4     conv         0x01020304',
+        '        4 +1     cmd          KICK',
+        '        5 +1     frg          0 (unused)',
+        '        6 +2     wnd          1024 (unused)',
+        '        8 +4     retryAfter   2000ms',
+        '       12 +4     code         3500(kicked)',
+        '       16 +4     una          5 (unused)',
+        '       20 +4     len          7',
+        '       24 +7     reason       "bye ✓"',
+        '  ! trailing_bytes at 31: 1 bytes after the last segment',
+      ].join('\n'),
+    );
+  });
+});
+
+describe('formatHex', () => {
+  it('shows offset, bytes and ASCII, the last row filled up', () => {
+    const bytes = new TextEncoder().encode('0123456789abcdefAB\n✓');
+    expect(formatHex(bytes)).toBe(
+      [
+        '0000  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66  0123456789abcdef',
+        '0010  41 42 0a e2 9c 93                                 AB....',
+      ].join('\n'),
+    );
+  });
+
+  it('stops at the limit and says so', () => {
+    expect(formatHex(new Uint8Array(20), 16).split('\n')).toEqual([
+      expect.stringContaining('0000'),
+      '... 4 more bytes',
+    ]);
+    expect(formatHex(new Uint8Array(0))).toBe('');
+  });
+});
+
+describe('text from the network', () => {
+  it.each([
+    ['a terminal escape', '\u001b[2J', '"\\u{1b}[2J"'],
+    ['a line break', 'a\r\nb', '"a\\u{d}\\u{a}b"'],
+    ['a C1 control', '\u009b31m', '"\\u{9b}31m"'],
+    ['a right-to-left override', '\u202eexe', '"\\u{202e}exe"'],
+    ['a line separator', '\u2028', '"\\u{2028}"'],
+    ['quotes and backslashes', '"\\', '"\\"\\\\"'],
+    ['letters and an emoji, left alone', 'tschüß 😀', '"tschüß 😀"'],
+  ])('is made harmless: %s', (_name, reason, text) => {
+    const kick = encode({ type: 'kick', conv: 1, wnd: 0, una: 0, code: 3500, retryAfterMs: 0, reason });
+    expect(formatLine(dissect(kick)).split('reason=')[1]).toBe(text);
+    expect(formatTree(dissect(kick))).toContain(text);
+  });
+});
+
+describe('dissect', () => {
+  it('looks at no more than the longest datagram', () => {
+    const bytes = new Uint8Array(1_000_000);
+    for (let at = 4; at < bytes.length; at += 24) bytes[at] = 82;
+    const dissection = dissect(bytes);
+    expect(dissection.units).toHaveLength(Math.floor(MAX_DATAGRAM_BYTES / 24));
+    expect(dissection.problems.map((problem) => problem.code)).toEqual(['oversize', 'trailing_bytes']);
+  });
+
+  it('works on a part of a larger piece of memory', () => {
+    const push = fromHex(vectors.segments[0]!.hex);
+    const larger = new Uint8Array(100).fill(0xff);
+    larger.set(push, 33);
+    expect(dissect(larger.subarray(33, 33 + push.length))).toEqual(dissect(push));
+  });
+});
