@@ -155,7 +155,7 @@ export const mutatedDatagram = fc
       maxLength: 4,
     }),
   )
-  .map(([bytes, mutations]) => mutations.reduce((current, mutate) => mutate(current), bytes));
+  .map(([bytes, mutations]) => mutations.reduce<Uint8Array>((current, mutate) => mutate(current), bytes));
 
 /** Any bytes; those of an interesting length more often. */
 export const randomDatagram = fc.oneof(

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { checkAddressBlock, writeAddressBlock } from '../../../src/wire/address-block.ts';
 import { type AnySegment, readAnySegment, writeAnySegment } from '../../../src/wire/any-segment.ts';
-import { DRAIN_LINES_MAX_BYTES, DRAIN_MAX_BYTES } from '../../../src/wire/drain.ts';
+import { DRAIN_LINES_MAX_BYTES, DRAIN_MAX_BYTES, readDrain } from '../../../src/wire/drain.ts';
 import { KICK_MAX_BYTES, KICK_REASON_MAX_BYTES } from '../../../src/wire/kick.ts';
 import { wireMemory } from '../../../src/wire/memory.ts';
 import { writeSegmentHeader } from '../../../src/wire/segment.ts';
@@ -51,7 +51,7 @@ describe('what is too long is cut when it is read', () => {
     writeSegmentHeader(memory.view, 0, 1, 92, 0, 0, 0, 0, 0, 3000);
     memory.bytes.fill(0x61, 24);
     for (let at = 24 + 99; at < memory.bytes.length; at += 100) memory.bytes[at] = 0x2c;
-    const decoded = readAnySegment(memory, 0, memory.bytes.length) as { lines: string[] };
+    const decoded = readDrain(memory, 0);
     expect(decoded.lines).toEqual(Array<string>(DRAIN_LINES_MAX_BYTES / 100).fill('a'.repeat(99)));
   });
 });
