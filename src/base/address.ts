@@ -165,7 +165,7 @@ function writeIpv4(text: string, start: number, end: number, bytes: Uint8Array, 
 /** Reads an IPv6 address, with or without zone id, into 16 bytes at 0. On failure the bytes are of no meaning. */
 function writeIpv6(text: string, bytes: Uint8Array): boolean {
   const zone = text.indexOf('%');
-  if (zone >= 0 && !/^[\w.:-]+$/.test(text.slice(zone + 1))) return false;
+  if (zone >= 0 && !/^[\dA-Za-z.:-]+$/.test(text.slice(zone + 1))) return false;
   const end = zone < 0 ? text.length : zone;
   let at = 0;
   let i = 0;
