@@ -21,11 +21,21 @@ export interface Sink {
   end(): void;
   /** The session can take data again after {@link SessionPort.send} took less than it was given. */
   writable(): void;
+  /**
+   * The session is being drained: take nothing more from the other side, hand over what is held, then call
+   * {@link SessionPort.end}.
+   */
+  drain(): void;
+  /** The peer answered for the first time. */
+  opened?(): void;
   /** The session is gone, for this reason; release everything. Last call. */
   close(code: CloseCode, reason: string): void;
 }
 
-/** What a sink may do with its session. Every method is safe to call at any time; after the close they do nothing. */
+/**
+ * What a sink may do with its session. Every method is safe to call at any time, from within a sink's method too; after
+ * the close they do nothing.
+ */
 export interface SessionPort {
   /**
    * Queues bytes towards the peer: a message in message mode, a piece of the stream in stream mode. Copies them.
@@ -37,7 +47,10 @@ export interface SessionPort {
   end(): void;
   /** Asks for data again after {@link Sink.write} returned false. */
   resume(): void;
-  /** Ends the session and tells the peer why. Data still queued towards the peer is sent first. */
+  /**
+   * Ends the session and tells the peer why. Data still queued towards the peer is sent first, for a bounded time; no
+   * more data is written to the sink.
+   */
   close(code: CloseCode, reason: string): void;
 }
 

@@ -10,6 +10,8 @@ export class AckList {
   count = 0;
   /** Grows by one each time the list is emptied; marks segments as listed. Starts at 1: a fresh record holds 0. */
   round = 1;
+  /** The newest arrival's ACK was written in this round. */
+  newestWritten = false;
   private entries: Int32Array = NO_ENTRIES;
   private pending = false;
   private newestSn = 0;
@@ -57,6 +59,7 @@ export class AckList {
   clear(): void {
     this.count = 0;
     this.pending = false;
+    this.newestWritten = false;
     this.round = (this.round + 1) | 0;
   }
 

@@ -79,6 +79,8 @@ export class KcpEngine {
   private hasResendBound = false;
   private dead = false;
   private heard = false;
+  private refusing = false;
+  private askPending = false;
   /** Segments held at most, so that tiny messages cannot take a slot each without end. */
   private readonly maxSegments: number;
   /** The latest `now`, to turn wrapped times back into whole ones. */
@@ -165,6 +167,36 @@ export class KcpEngine {
   /** Whether everything given to {@link send} was sent at least once. */
   get isAllSent(): boolean {
     return this.sending.next === this.sending.end;
+  }
+
+  /** Whether the send queue is at most half full: a sender that was refused should try again. */
+  get hasRoom(): boolean {
+    return (
+      this.sending.bytes * 2 <= this.config.maxQueueBytes && this.sending.heldCount * 2 <= this.maxSegments
+    );
+  }
+
+  /** Whether the peer may name `finalSn` as its end: not before what arrived, not beyond what may still arrive. */
+  mayEndAt(finalSn: number): boolean {
+    return (
+      ahead(finalSn, this.receiving.next) >= 0 &&
+      ahead(finalSn, this.receiving.undelivered) <= this.receiving.window
+    );
+  }
+
+  /** The window and `una` that segments of this side carry now. */
+  get advertised(): { wnd: number; una: number } {
+    return { wnd: this.receiving.freeSegments, una: this.receiving.next };
+  }
+
+  /** From now on new data is neither kept nor acknowledged; what arrived before still is. */
+  refuseNewData(): void {
+    this.refusing = true;
+  }
+
+  /** Sends a window request in the next drain: any KCP peer answers it, which proves that it is there. */
+  askWindow(): void {
+    this.askPending = true;
   }
 
   /** Payload bytes held towards the peer, in flight or waiting. */
@@ -409,18 +441,17 @@ export class KcpEngine {
     const acks = this.acks;
     if (!acks.isPending) return true;
     const expected = this.receiving.next;
-    let newestWritten = false;
     while (acks.count > 0) {
       // From the end, so that a full arena leaves the rest listed.
       const sn = acks.sequenceAt(acks.count - 1);
       if (!isBefore(sn, expected)) {
         if (!this.writeControl(Command.ack, acks.timestampAt(acks.count - 1), sn)) return false;
         this.acksSent++;
-        if (sn === acks.newestSequence) newestWritten = true;
+        if (sn === acks.newestSequence) acks.newestWritten = true;
       }
       acks.count--;
     }
-    if (!newestWritten) {
+    if (!acks.newestWritten) {
       if (!this.writeControl(Command.ack, acks.newestTimestamp, acks.newestSequence)) return false;
       this.acksSent++;
     }
@@ -431,12 +462,17 @@ export class KcpEngine {
   private writeWindowSegments(now32: number): boolean {
     if (this.peerWindow === 0 && this.sending.waitingCount > 0) {
       this.probe.arm(now32);
-      if (this.probe.take(now32)) {
+      if (this.probe.isDue(now32)) {
         if (!this.writeControl(Command.windowAsk, now32, 0)) return false;
+        this.probe.sent(now32);
         this.windowProbesSent++;
       }
     } else {
       this.probe.disarm();
+    }
+    if (this.askPending) {
+      if (!this.writeControl(Command.windowAsk, now32, 0)) return false;
+      this.askPending = false;
     }
     if (this.tellWindow) {
       if (!this.writeControl(Command.windowTell, now32, 0)) return false;
@@ -469,7 +505,9 @@ export class KcpEngine {
           }
           const grown = Math.max(sending.rtoOf(sn), this.rtt.rtoMs);
           const rto = timedOut ? Math.min(MAX_RTO_MS, grown + (grown >> 1)) : grown;
-          sending.markResend(sn, now32, (now32 + rto) | 0, rto);
+          const resendAt = (now32 + rto) | 0;
+          sending.markResend(sn, now32, resendAt, rto);
+          if (isBefore(resendAt, this.resendBound)) this.resendBound = resendAt;
           if (timedOut) timeouts++;
           else fast++;
           if (sending.transmitsOf(sn) >= this.config.deadLink) this.dead = true;
@@ -573,6 +611,7 @@ export class KcpEngine {
     payloadAt: number,
     length: number,
   ): void {
+    if (this.refusing && !isBefore(sn, this.receiving.next)) return;
     if (length > this.pool.slotBytes) {
       this.oversizeDrops++;
       return;

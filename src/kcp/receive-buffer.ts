@@ -78,7 +78,8 @@ export class ReceiveBuffer {
   /** Takes one data segment. @returns one of {@link Stored}. */
   store(sn: number, fragment: number, bytes: Uint8Array, offset: number, length: number): number {
     if (ahead(sn, this.next) < 0) return Stored.old;
-    const distance = ahead(sn, this.undelivered);
+    // Unsigned: an sn half the number space away would read as negative.
+    const distance = ahead(sn, this.undelivered) >>> 0;
     if (distance >= this.window) return Stored.beyondWindow;
     if (distance > this.mask) this.grow(distance);
     const at = this.recordOf(sn);

@@ -32,11 +32,14 @@ export class WindowProbe {
     this.waitMs = 0;
   }
 
-  /** Whether a probe is due; if so, sets the next one. */
-  take(now: number): boolean {
-    if (this.waitMs === 0 || ((now - this.at) | 0) < 0) return false;
+  /** Whether a probe is due. */
+  isDue(now: number): boolean {
+    return this.waitMs !== 0 && ((now - this.at) | 0) >= 0;
+  }
+
+  /** A probe was sent: sets the next one. */
+  sent(now: number): void {
     this.waitMs = Math.min(MAX_PROBE_MS, this.waitMs + (this.waitMs >> 1));
     this.at = (now + this.waitMs) | 0;
-    return true;
   }
 }

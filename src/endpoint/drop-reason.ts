@@ -1,0 +1,43 @@
+import { DATAGRAM_FAULT_NAMES } from '../kcp/index.ts';
+
+/** Why an endpoint dropped a datagram: the names it is counted under. The first ones are the engine's faults. */
+export const DROP_REASONS = [
+  ...DATAGRAM_FAULT_NAMES,
+  'empty',
+  'unknown_kind',
+  'kind_not_accepted',
+  'not_an_opening',
+  'unknown_session',
+  'stock_not_allowed',
+  'draining',
+  'session_limit',
+  'source_limit',
+  'rate_limit',
+  'no_address_slot',
+  'refused',
+] as const;
+
+export type DropReason = (typeof DROP_REASONS)[number];
+
+/** Counts drops by reason in plain integers. */
+export class DropCounters {
+  private readonly counts = new Float64Array(DROP_REASONS.length);
+
+  count(reason: DropReason): void {
+    this.counts[DROP_REASONS.indexOf(reason)]!++;
+  }
+
+  /** Counts a {@link DatagramFault}. */
+  countFault(fault: number): void {
+    this.counts[fault]!++;
+  }
+
+  /** Every reason with its count; those never seen are 0. */
+  snapshot(): Record<DropReason, number> {
+    const result = {} as Record<DropReason, number>;
+    DROP_REASONS.forEach((reason, index) => {
+      result[reason] = this.counts[index]!;
+    });
+    return result;
+  }
+}

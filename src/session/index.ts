@@ -1,0 +1,2 @@
+export { Session, type SessionHost, type SessionState } from './session.ts';
+export type { PeerKind, SessionConfig, SessionRole } from './session-config.ts';

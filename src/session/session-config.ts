@@ -1,0 +1,24 @@
+import type { KcpConfig } from '../kcp/index.ts';
+
+/** Which end of the session this is. The gateway closes by KICK, the client by FIN. */
+export type SessionRole = 'gateway' | 'client';
+
+/**
+ * What the other end speaks: `stock` knows the four commands of the reference and nothing else; `kcpgate` knows ours, too.
+ */
+export type PeerKind = 'stock' | 'kcpgate';
+
+/** How a session behaves; complete, checked by whoever makes it. */
+export interface SessionConfig {
+  readonly role: SessionRole;
+  readonly peer: PeerKind;
+  readonly kcp: KcpConfig;
+  /** Closed with `idle_timeout` when nothing valid arrived for so long, in ms. */
+  readonly idleTimeoutMs: number;
+  /** A quiet session asks for the peer's window (any KCP peer answers that) so often, in ms; 0 = never. */
+  readonly keepAliveMs: number;
+  /** How long a closing session may take to get its data across, in ms. */
+  readonly closeTimeoutMs: number;
+  /** How long a closed session is remembered, to answer repeats and to keep late packets from reviving it, in ms. */
+  readonly lingerMs: number;
+}

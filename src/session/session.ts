@@ -1,0 +1,548 @@
+import { NEVER } from '../base/clock.ts';
+import { CloseCode } from '../base/close-code.ts';
+import type { SendArena } from '../base/send-arena.ts';
+import { SendError, type SessionPort, type Sink } from '../base/sink.ts';
+import { DatagramFault, KcpEngine, type KcpStats, type SegmentPool } from '../kcp/index.ts';
+import { Command } from '../wire/command.ts';
+import { FIN_BYTES, finCodeOf, finalSequenceOf, isFinAck, writeFin } from '../wire/fin.ts';
+import { KICK_MAX_BYTES, readKick, writeKick } from '../wire/kick.ts';
+import { FinExchange } from './fin-exchange.ts';
+import type { SessionConfig } from './session-config.ts';
+
+/** Whoever drives a session. */
+export interface SessionHost {
+  /** The session was called from outside a turn and wants a {@link Session.drain}. Called at most once until then. */
+  wake(session: Session): void;
+}
+
+/**
+ * - `open`: data flows; either direction may have ended.
+ * - `closing`: the reason is fixed; what is due is still delivered or sent, for a bounded time.
+ * - `lingering`: the sink is gone; only repeats are answered.
+ * - `gone`: forget it.
+ */
+export type SessionState = 'open' | 'closing' | 'lingering' | 'gone';
+
+/**
+ * One session with one peer over one path: a KCP engine, a sink for what arrives, and the ways it can end.
+ *
+ * Sans-I/O. Input: {@link handleDatagram}. Once a turn: {@link drain}, which gives what arrived to the sink, moves the
+ * close on and writes what is to be sent. Then come back at {@link nextDeadline}. The sink talks back through the
+ * {@link SessionPort} side, which never acts at once: it notes what is wanted and wakes the host.
+ */
+export class Session implements SessionPort {
+  /** A small number the host gives it, to find its own record again. */
+  readonly tag: number;
+  readonly config: SessionConfig;
+  private readonly engine: KcpEngine;
+  private readonly host: SessionHost;
+  private sink: Sink | undefined;
+  private currentState: SessionState = 'open';
+  private openedAt: number;
+  private heardAt: number;
+  /** The last turn in which anything was sent or arrived; a session quiet since then is trimmed. */
+  private activeAt: number;
+  private touched = false;
+  private trimmed = false;
+  private keepAliveAt: number;
+  private wakePending = false;
+  private inDrain = false;
+  private openedTold = false;
+
+  /** The sink said stop. */
+  private deliveryPaused = false;
+  /** `send` took less than it was given. */
+  private sendBlocked = false;
+  /** Payload memory was short: try again at this time although nothing else happens. */
+  private retryAt = NEVER;
+
+  /** This direction was ended by the application. */
+  private sendEnded = false;
+  private fin = new FinExchange();
+  /** The peer's final `sn`, once its FIN arrived. */
+  private peerFinalSn = 0;
+  private peerFinished = false;
+  private endDelivered = false;
+  private finAckWanted = false;
+  /** A non-zero close code in the peer's FIN: it ends the whole session after its data. */
+  private peerFinCode = 0;
+
+  private closeCode: CloseCode = CloseCode.normal;
+  private closeReason = '';
+  private closeWanted = false;
+  /** The gateway is shutting down: the session ends as soon as nothing is held any more. */
+  private draining = false;
+  private flushWanted = false;
+  private deliverWanted = false;
+  private closeDeadline = NEVER;
+  private kicks = 0;
+  private kickAt = NEVER;
+  private kickAnswered = false;
+  /** The peer's KICK is to be answered by a FIN. */
+  private finReplyWanted = false;
+  private farewellWanted = false;
+  private lingerUntil = NEVER;
+
+  constructor(config: SessionConfig, pool: SegmentPool, host: SessionHost, tag: number, now: number) {
+    this.config = config;
+    this.tag = tag;
+    this.host = host;
+    this.engine = new KcpEngine(config.kcp, pool, config.peer === 'kcpgate' ? this : undefined);
+    this.openedAt = this.heardAt = this.activeAt = now;
+    this.keepAliveAt = config.keepAliveMs > 0 ? now + config.keepAliveMs : NEVER;
+  }
+
+  /** Binds the sink; once, before the first drain. */
+  bind(sink: Sink): void {
+    this.sink = sink;
+  }
+
+  /** Opens a conversation towards a kcpgate peer without data, so that the peer knows it and answers. */
+  open(): void {
+    this.engine.sendOpening();
+    this.wake();
+  }
+
+  get state(): SessionState {
+    return this.currentState;
+  }
+
+  get conv(): number {
+    return this.config.kcp.conv;
+  }
+
+  /** Why it ended; only meaningful once {@link state} is not `open`. */
+  get closing(): { readonly code: CloseCode; readonly reason: string } {
+    return { code: this.closeCode, reason: this.closeReason };
+  }
+
+  /** When it was opened, in the host's ms. */
+  get startedAt(): number {
+    return this.openedAt;
+  }
+
+  /** Whether everything queued towards the peer was acknowledged. */
+  get isFlushed(): boolean {
+    return this.engine.isAllAcknowledged;
+  }
+
+  stats(): KcpStats {
+    return this.engine.stats();
+  }
+
+  // ---- SessionPort: what the sink may do ----
+
+  send(bytes: Uint8Array, offset: number, length: number): number {
+    if (this.currentState !== 'open' || this.sendEnded || this.closeWanted) return SendError.closed;
+    const taken = this.engine.send(bytes, offset, length);
+    if (taken >= 0 && taken < length) this.sendBlocked = true;
+    this.touched = true;
+    // A send from within a turn leaves in that turn.
+    if (!this.inDrain) this.wake();
+    return taken;
+  }
+
+  end(): void {
+    if (this.currentState !== 'open' || this.sendEnded) return;
+    this.sendEnded = true;
+    this.wake();
+  }
+
+  resume(): void {
+    if (!this.deliveryPaused) return;
+    this.deliveryPaused = false;
+    this.wake();
+  }
+
+  close(code: CloseCode, reason: string): void {
+    this.requestClose(code, reason, true, false);
+  }
+
+  // ---- the host's side ----
+
+  /**
+   * Ends the session from this side's operator: what arrived is delivered and what is queued is sent first, for at most
+   * the close timeout.
+   */
+  kick(code: CloseCode, reason: string): void {
+    this.requestClose(code, reason, true, true);
+  }
+
+  /** Begins the end of a session because the gateway shuts down: no new data is taken from either side. */
+  beginDrain(): void {
+    if (this.currentState !== 'open') return;
+    this.draining = true;
+    this.engine.refuseNewData();
+    this.sink?.drain();
+    this.wake();
+  }
+
+  /** Drops the session at once, with everything in it. */
+  destroy(code: CloseCode, reason: string): void {
+    if (this.currentState === 'gone') return;
+    if (this.currentState === 'open' || this.currentState === 'closing') {
+      if (this.currentState === 'open' && !this.closeWanted) this.setClose(code, reason);
+      this.releaseSink();
+    }
+    this.engine.dispose();
+    this.currentState = 'gone';
+  }
+
+  /**
+   * Takes one clear datagram of this conversation; bytes are borrowed.
+   * @returns a {@link DatagramFault}, 0 when there is none.
+   */
+  handleDatagram(now: number, bytes: Uint8Array, view: DataView, offset: number, length: number): number {
+    if (this.currentState === 'gone') return DatagramFault.none;
+    const fault = this.engine.handleDatagram(now, bytes, view, offset, length);
+    if (fault === DatagramFault.none) {
+      this.heardAt = now;
+      this.touched = true;
+    }
+    if (this.currentState === 'lingering' && this.kicks > 0 && !this.kickAnswered) this.farewellWanted = true;
+    return fault;
+  }
+
+  /** The engine hands over every command it does not know itself. */
+  handleCommand(_now: number, command: number, view: DataView, at: number): void {
+    if (command === Command.fin) this.handleFin(view, at);
+    else if (command === Command.kick && this.config.role === 'client') this.handleKick(view, at);
+  }
+
+  /**
+   * One turn: delivers, moves the close on, writes what is to be sent.
+   * @returns true when the arena was full: flush it and call again.
+   */
+  drain(now: number, arena: SendArena): boolean {
+    this.wakePending = false;
+    this.inDrain = true;
+    const full = this.writeReplies(arena) || this.drainState(now, arena);
+    this.inDrain = false;
+    return full;
+  }
+
+  /** When {@link drain} is next to be called if nothing else happens, in ms. */
+  nextDeadline(): number {
+    switch (this.currentState) {
+      case 'open': {
+        const trimAt = this.trimmed ? NEVER : onGrid(this.activeAt + TRIM_AFTER_MS);
+        const idleAt = onGrid(this.heardAt + this.config.idleTimeoutMs);
+        const quiet = Math.min(idleAt, trimAt, this.keepAliveAt);
+        return Math.min(quiet, this.engine.nextDeadline(), this.fin.deadline, this.retryAt);
+      }
+      case 'closing':
+        if (this.flushWanted || this.deliverWanted)
+          return Math.min(this.engine.nextDeadline(), this.closeDeadline);
+        return this.config.role === 'gateway' ? this.kickAt : this.fin.deadline;
+      case 'lingering':
+        return this.lingerUntil;
+      case 'gone':
+        return NEVER;
+    }
+  }
+
+  private drainState(now: number, arena: SendArena): boolean {
+    switch (this.currentState) {
+      case 'open':
+        return this.drainOpen(now, arena);
+      case 'closing':
+        return this.drainClosing(now, arena);
+      case 'lingering':
+        return this.drainLingering(now, arena);
+      case 'gone':
+        return false;
+    }
+  }
+
+  // ---- open ----
+
+  private drainOpen(now: number, arena: SendArena): boolean {
+    if (!this.openedTold && this.engine.isHeard) {
+      this.openedTold = true;
+      this.sink?.opened?.();
+    }
+    this.deliver();
+    this.offerRoom(now);
+    this.checkEnds(now);
+    if (this.currentState !== 'open') return this.drainState(now, arena);
+    this.houseKeep(now);
+    if (this.engine.pollTransmit(now, arena)) return true;
+    if (this.engine.isDead) {
+      this.enterClosing(now, CloseCode.deadLink, 'no acknowledgement', false, true);
+      return this.drainState(now, arena);
+    }
+    return this.writeFin(now, arena);
+  }
+
+  private deliver(): void {
+    const sink = this.sink;
+    if (sink === undefined || this.deliveryPaused || !this.engine.hasMessage) return;
+    if (!this.engine.receive(sink)) this.deliveryPaused = true;
+    sink.flush();
+  }
+
+  /** Looks for every way in which an open session can end. */
+  private checkEnds(now: number): void {
+    const engine = this.engine;
+    if (this.peerFinished && !this.endDelivered && engine.undeliveredSequence === this.peerFinalSn) {
+      this.endDelivered = true;
+      if (this.peerFinCode === 0) this.sink?.end();
+    }
+    const sent = this.sendEnded && engine.isAllAcknowledged;
+    if (this.closeWanted) {
+      this.enterClosing(now, this.closeCode, this.closeReason, this.flushWanted, this.deliverWanted);
+    } else if (this.peerFinCode !== 0) {
+      this.kickAnswered = true;
+      this.enterClosing(now, closeCodeFrom(this.peerFinCode), 'the peer closed', false, true);
+    } else if (engine.isWedged) {
+      const reason = 'a message has more fragments than the receive window';
+      this.enterClosing(now, CloseCode.messageTooLarge, reason, false, false);
+    } else if (this.draining && sent && !engine.hasMessage) {
+      this.enterClosing(now, CloseCode.drain, 'the gateway is shutting down', false, true);
+    } else if (sent && this.config.peer === 'stock') {
+      // A stock peer knows no end of stream: once everything is across there is nothing more to wait for.
+      this.enterClosing(now, CloseCode.normal, 'finished', false, true);
+    } else if (sent && this.fin.isAcknowledged && this.endDelivered) {
+      this.setClose(CloseCode.normal, 'finished');
+      this.linger(now);
+    } else if (this.fin.isSpent(now)) {
+      this.enterClosing(now, CloseCode.deadLink, 'no answer to the end of the stream', false, true);
+    } else if (now - this.heardAt >= this.config.idleTimeoutMs) {
+      this.enterClosing(now, CloseCode.idleTimeout, 'nothing arrived', false, true);
+    }
+  }
+
+  /** Tells a blocked sink that there is room again. */
+  private offerRoom(now: number): void {
+    this.retryAt = NEVER;
+    if (!this.sendBlocked || !this.engine.hasRoom) return;
+    this.sendBlocked = false;
+    this.sink?.writable();
+    // Refused although the queue has room: payload memory is short, and nothing here will announce that it is back.
+    if (this.isSendBlocked() && this.engine.hasRoom) this.retryAt = now + MEMORY_RETRY_MS;
+  }
+
+  /** Gives memory back when quiet, and keeps the session alive. */
+  private houseKeep(now: number): void {
+    if (this.touched) {
+      this.touched = false;
+      this.trimmed = false;
+      this.activeAt = now;
+    } else if (!this.trimmed && now - this.activeAt >= TRIM_AFTER_MS) {
+      this.trimmed = true;
+      this.engine.trim();
+    }
+    if (now < this.keepAliveAt) return;
+    if (now - this.heardAt >= this.config.keepAliveMs) this.engine.askWindow();
+    this.keepAliveAt = Math.max(now - 1, this.heardAt) + this.config.keepAliveMs;
+  }
+
+  /** Ends this direction once everything was sent. Not while draining: then the KICK ends both. */
+  private writeFin(now: number, arena: SendArena): boolean {
+    if (this.config.peer !== 'kcpgate' || this.draining) return false;
+    if (!this.sendEnded || !this.engine.isAllSent || !this.fin.isDue(now)) return false;
+    if (!this.writeFinSegment(arena, false, this.engine.endSequence, 0)) return true;
+    this.fin.sent(now, this.engine.rtoMs);
+    return false;
+  }
+
+  /** What is answered at once in every state, each in a datagram of its own. */
+  private writeReplies(arena: SendArena): boolean {
+    if (this.finAckWanted) {
+      if (!this.writeFinSegment(arena, true, this.peerFinalSn, 0)) return true;
+      this.finAckWanted = false;
+    }
+    if (this.finReplyWanted) {
+      if (!this.writeFinSegment(arena, false, this.engine.endSequence, 0)) return true;
+      this.finReplyWanted = false;
+    }
+    return false;
+  }
+
+  // ---- closing ----
+
+  private requestClose(code: CloseCode, reason: string, flush: boolean, deliver: boolean): void {
+    if (this.currentState !== 'open' || this.closeWanted) return;
+    this.setClose(code, reason);
+    this.closeWanted = true;
+    this.flushWanted = flush;
+    this.deliverWanted = deliver;
+    this.wake();
+  }
+
+  private setClose(code: CloseCode, reason: string): void {
+    this.closeCode = code;
+    this.closeReason = reason;
+  }
+
+  private enterClosing(now: number, code: CloseCode, reason: string, flush: boolean, deliver: boolean): void {
+    this.setClose(code, reason);
+    this.flushWanted = flush;
+    this.deliverWanted = deliver;
+    this.currentState = 'closing';
+    this.closeDeadline = now + this.config.closeTimeoutMs;
+    this.engine.refuseNewData();
+    // A client's goodbye is a FIN with the code, even if it ended its direction before.
+    this.fin = new FinExchange();
+    if (!deliver) this.releaseSink();
+  }
+
+  /** Delivers and sends what is still due, then says goodbye. */
+  private drainClosing(now: number, arena: SendArena): boolean {
+    const late = now >= this.closeDeadline;
+    if (this.deliverWanted) {
+      this.deliver();
+      if (!this.engine.hasMessage || late) {
+        this.deliverWanted = false;
+        this.releaseSink();
+      }
+    }
+    if (this.engine.isAllAcknowledged || this.engine.isDead || late) this.flushWanted = false;
+    // Acknowledging goes on meanwhile: the peer must not think that its data was lost.
+    if (this.flushWanted || this.deliverWanted) return this.engine.pollTransmit(now, arena);
+    this.closeDeadline = NEVER;
+    return this.config.role === 'gateway' ? this.kickPeer(now, arena) : this.leave(now, arena);
+  }
+
+  /** The gateway's goodbye: KICK, once to a stock peer, else up to three times until a FIN answers it. */
+  private kickPeer(now: number, arena: SendArena): boolean {
+    const most = this.config.peer === 'kcpgate' ? MAX_KICKS : 1;
+    if (!this.kickAnswered && this.kicks < most) {
+      if (now < this.kickAt && this.kicks > 0) return false;
+      if (!this.writeKickSegment(arena)) return true;
+      this.kicks++;
+      this.kickAt = now + Math.min(this.engine.rtoMs, MAX_KICK_INTERVAL_MS);
+      if (most > 1) return false;
+    }
+    if (this.kickAnswered || now >= this.kickAt || most === 1) this.linger(now);
+    return false;
+  }
+
+  /** The client's goodbye: FIN with the code until it is acknowledged; nothing if the gateway spoke first. */
+  private leave(now: number, arena: SendArena): boolean {
+    if (
+      this.config.peer === 'kcpgate' &&
+      !this.kickAnswered &&
+      !this.fin.isAcknowledged &&
+      !this.fin.isSpent(now)
+    ) {
+      if (!this.fin.isDue(now)) return false;
+      if (!this.writeFinSegment(arena, false, this.engine.endSequence, this.closeCode)) return true;
+      this.fin.sent(now, Math.min(this.engine.rtoMs, MAX_KICK_INTERVAL_MS));
+      return false;
+    }
+    this.linger(now);
+    return false;
+  }
+
+  private linger(now: number): void {
+    this.releaseSink();
+    this.engine.dispose();
+    this.currentState = 'lingering';
+    this.lingerUntil = onGrid(now + this.config.lingerMs);
+  }
+
+  /** Whoever still sends although it was kicked did not hear of it: tells it again, once a second at most. */
+  private drainLingering(now: number, arena: SendArena): boolean {
+    if (now >= this.lingerUntil) {
+      this.currentState = 'gone';
+      return false;
+    }
+    if (this.farewellWanted && this.config.peer === 'kcpgate' && now - this.kickAt >= FAREWELL_INTERVAL_MS) {
+      if (!this.writeKickSegment(arena)) return true;
+      this.kickAt = now;
+    }
+    this.farewellWanted = false;
+    return false;
+  }
+
+  private releaseSink(): void {
+    const sink = this.sink;
+    if (sink === undefined) return;
+    this.sink = undefined;
+    sink.close(this.closeCode, this.closeReason);
+  }
+
+  // ---- commands ----
+
+  private handleFin(view: DataView, at: number): void {
+    if (isFinAck(view, at)) {
+      this.fin.acknowledge();
+      return;
+    }
+    // The first FIN counts; its final sn can never lie before what already arrived.
+    if (!this.peerFinished && this.engine.mayEndAt(finalSequenceOf(view, at))) {
+      this.peerFinished = true;
+      this.peerFinalSn = finalSequenceOf(view, at);
+    }
+    if (finCodeOf(view, at) !== 0) this.peerFinCode = finCodeOf(view, at);
+    if (this.kicks > 0) this.kickAnswered = true;
+    else if (this.peerFinished) this.finAckWanted = true;
+  }
+
+  /** The gateway ended the session: answer at once, give the application what arrived, report the code. */
+  private handleKick(view: DataView, at: number): void {
+    this.finReplyWanted = true;
+    if (this.currentState !== 'open') {
+      this.kickAnswered = true;
+      return;
+    }
+    if (this.closeWanted) return;
+    const kick = readKick({ view, bytes: new Uint8Array(view.buffer, view.byteOffset, view.byteLength) }, at);
+    this.requestClose(closeCodeFrom(kick.code), kick.reason, false, true);
+    this.kickAnswered = true;
+  }
+
+  // ---- segments of our own ----
+
+  private writeFinSegment(arena: SendArena, acknowledges: boolean, finalSn: number, code: number): boolean {
+    const at = arena.reserve(FIN_BYTES);
+    if (at < 0) return false;
+    const { wnd, una } = this.engine.advertised;
+    arena.commit(
+      writeFin(arena, at, { type: 'fin', acknowledges, conv: this.conv, wnd, una, finalSn, code }),
+    );
+    return true;
+  }
+
+  private writeKickSegment(arena: SendArena): boolean {
+    const at = arena.reserve(KICK_MAX_BYTES);
+    if (at < 0) return false;
+    const { wnd, una } = this.engine.advertised;
+    const { closeCode: code, closeReason: reason } = this;
+    arena.commit(
+      writeKick(arena, at, { type: 'kick', conv: this.conv, wnd, una, code, retryAfterMs: 0, reason }),
+    );
+    return true;
+  }
+
+  // ---- small things ----
+
+  private wake(): void {
+    if (this.wakePending || this.currentState === 'gone') return;
+    this.wakePending = true;
+    this.host.wake(this);
+  }
+
+  /** Read anew after a call out, which may have set it. */
+  private isSendBlocked(): boolean {
+    return this.sendBlocked;
+  }
+}
+
+/** Rounds a far deadline up to whole seconds: thousands of quiet sessions then wake the process once a second at most. */
+function onGrid(at: number): number {
+  return Math.ceil(at / 1000) * 1000;
+}
+
+/** Codes from the wire are numbers; one that is not in the table reads as a protocol error. */
+function closeCodeFrom(code: number): CloseCode {
+  for (const known of Object.values(CloseCode)) if (known === code) return known;
+  return CloseCode.protocolError;
+}
+
+const MAX_KICKS = 3;
+const TRIM_AFTER_MS = 2000;
+const MEMORY_RETRY_MS = 50;
+const MAX_KICK_INTERVAL_MS = 1000;
+const FAREWELL_INTERVAL_MS = 1000;
