@@ -72,6 +72,7 @@ func newEndpoint(name string, c config, sendSequence, receiveSequence uint32) *e
 	e.core.NoDelay(c.NoDelay, c.IntervalMs, c.Resend, c.NoCongestion)
 	e.core.WndSize(c.SendWindow, c.ReceiveWindow)
 	e.core.SetStream(c.Stream)
+	e.state = e.core.State()
 	return e
 }
 
