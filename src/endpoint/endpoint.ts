@@ -76,6 +76,7 @@ export class Endpoint implements SessionHost {
   private draining = false;
   private closed = false;
   private whenIdle: (() => void) | undefined;
+  private whenGone: (() => void)[] = [];
   private readonly runImmediate = (): void => {
     this.immediate = undefined;
     this.turn(undefined);
@@ -115,7 +116,7 @@ export class Endpoint implements SessionHost {
    */
   connect(remote: SocketAddress, kcp: KcpConfig, peer: PeerKind, bind: (session: Session) => Sink): Session {
     const slot = this.carrier.intern(remote);
-    if (slot < 0) throw new GatewayError('connect_failed', { message: `cannot reach ${formatSocketAddress(remote)}` });
+    if (slot < 0) throw new GatewayError('connect_failed', `cannot reach ${formatSocketAddress(remote)}`);
     // `intern` retained the slot for the entry.
     const entry = this.addSession(slot, '', 'client', peer, kcp);
     entry.session.bind(bind(entry.session));
@@ -178,6 +179,12 @@ export class Endpoint implements SessionHost {
       this.whenIdle = undefined;
     }
     return this.activeCount;
+  }
+
+  /** Resolves when no session is left, not even one that lingers. */
+  async gone(): Promise<void> {
+    if (this.table.size === 0 || this.closed) return;
+    await new Promise<void>((resolve) => this.whenGone.push(resolve));
   }
 
   /** Destroys what is left and releases the carrier. Safe to call twice. */
@@ -397,6 +404,9 @@ export class Endpoint implements SessionHost {
     this.wheel.cancel(entry.index);
     this.table.remove(entry);
     this.carrier.release(entry.slot);
+    if (this.table.size > 0) return;
+    for (const resolve of this.whenGone) resolve();
+    this.whenGone = [];
   }
 
   private reportClosed({ index, session, slot }: SessionEntry): void {

@@ -1,0 +1,148 @@
+import { Duplex } from 'node:stream';
+import { CloseCode, closeCodeName } from '../../base/close-code.ts';
+import { GatewayError } from '../../base/errors.ts';
+import { SendError, type SessionPort, type Sink } from '../../base/sink.ts';
+import type { MessageQueue } from './message-queue.ts';
+
+/** A session as a Duplex, and the sink that feeds it. */
+export interface StreamSink {
+  readonly stream: Duplex;
+  readonly sink: Sink;
+}
+
+/**
+ * Makes a Duplex of a session. What arrives in one turn is pushed in chunks of up to 64 KiB; back-pressure goes both ways.
+ * In message mode each chunk written is one message.
+ * @param inbox what arrived before; it goes first.
+ */
+export function createSessionStream(port: SessionPort, inbox: MessageQueue): StreamSink {
+  const stream = new SessionStream(port);
+  for (let early = inbox.take(); early !== undefined; early = inbox.take()) stream.push(early);
+  return { stream, sink: new DuplexSink(stream) };
+}
+
+class SessionStream extends Duplex {
+  private readonly port: SessionPort;
+  /** The chunk that did not fit entirely. */
+  private waiting: { chunk: Uint8Array; at: number; done: (error?: Error | null) => void } | undefined;
+  paused = false;
+  /** The session is over: nothing is to be told to it any more. */
+  isOver = false;
+
+  constructor(port: SessionPort) {
+    super({ allowHalfOpen: true, readableHighWaterMark: 256 * 1024, writableHighWaterMark: 256 * 1024 });
+    this.port = port;
+  }
+
+  override _read(): void {
+    if (!this.paused) return;
+    this.paused = false;
+    this.port.resume();
+  }
+
+  override _write(chunk: Uint8Array, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.waiting = { chunk, at: 0, done };
+    this.sendWaiting();
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.port.end();
+    done();
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    if (!this.isOver) {
+      // A stream that ended both ways closes by its FINs; one that is cut off closes now.
+      if (error !== null || !this.readableEnded || !this.writableFinished)
+        this.port.close(CloseCode.normal, 'closed');
+    }
+    done(error);
+  }
+
+  sendWaiting(): void {
+    const waiting = this.waiting;
+    if (waiting === undefined) return;
+    const { chunk, at, done } = waiting;
+    if (at < chunk.length) {
+      const taken = this.port.send(chunk, at, chunk.length - at);
+      if (taken < 0) {
+        this.waiting = undefined;
+        done(new GatewayError(taken === SendError.tooLarge ? 'message_too_large' : 'session_closed'));
+        return;
+      }
+      waiting.at += taken;
+      if (waiting.at < chunk.length) return;
+    }
+    this.waiting = undefined;
+    done();
+  }
+}
+
+/** Gathers pieces into chunks: one push a turn, not one a packet. */
+class DuplexSink implements Sink {
+  private readonly stream: SessionStream;
+  private chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  private start = 0;
+  private length = 0;
+  private ended = false;
+
+  constructor(stream: SessionStream) {
+    this.stream = stream;
+  }
+
+  write(bytes: Uint8Array, offset: number, length: number): boolean {
+    if (length > CHUNK_BYTES - this.length) this.push(true);
+    if (length === bytes.length) this.chunk.set(bytes, this.length);
+    else this.chunk.set(bytes.subarray(offset, offset + length), this.length);
+    this.length += length;
+    return !this.stream.paused;
+  }
+
+  flush(): void {
+    this.push(false);
+  }
+
+  end(): void {
+    this.push(false);
+    this.ended = true;
+    this.stream.push(null);
+  }
+
+  writable(): void {
+    this.stream.sendWaiting();
+  }
+
+  drain(): void {
+    // Only a gateway drains.
+  }
+
+  close(code: CloseCode, reason: string): void {
+    this.stream.isOver = true;
+    this.push(false);
+    if (code === CloseCode.normal) {
+      if (!this.ended) this.stream.push(null);
+      this.stream.sendWaiting();
+      if (!this.stream.writableEnded) this.stream.end();
+      return;
+    }
+    const message = `the session was closed: ${closeCodeName(code)}${reason === '' ? '' : `, ${reason}`}`;
+    this.stream.destroy(new GatewayError('session_closed', message, { details: { code, reason } }));
+  }
+
+  private push(full: boolean): void {
+    if (this.length > this.start) {
+      const more = this.stream.push(this.chunk.subarray(this.start, this.length));
+      if (!more) this.stream.paused = true;
+      this.start = this.length;
+    }
+    if (full || CHUNK_BYTES - this.length < MIN_ROOM_BYTES) {
+      // The application may hold on to what was pushed: the next chunk is fresh memory.
+      this.chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+      this.start = this.length = 0;
+    }
+  }
+}
+
+const CHUNK_BYTES = 64 * 1024;
+/** Less room than this is not worth keeping a chunk for; no segment is larger than 9000 bytes. */
+const MIN_ROOM_BYTES = 9000;

@@ -1,0 +1,50 @@
+import { GatewayError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import { resolveKcpConfig, type KcpConfig, type KcpOptions } from '../../kcp/index.ts';
+import type { PeerKind } from '../../session/index.ts';
+
+/** What {@link connectStock} takes. The KCP parameters must suit the server's; nothing is negotiated. */
+export interface StockOptions extends Omit<KcpOptions, 'conv' | 'announce' | 'initialSequence'> {
+  /** Host name or IP address of the server. */
+  readonly host: string;
+  /** UDP port of the server. */
+  readonly port: number;
+  /** Conversation id. Default: random. */
+  readonly conv?: number;
+  /**
+   * What the server is. `stock` (default): any KCP server; there is no handshake, so connecting cannot fail, and no end of
+   * stream. `kcpgate`: a kcpgate gateway; connecting waits for its answer, both directions can end, and closes have a reason.
+   */
+  readonly peer?: PeerKind;
+  /** With a kcpgate peer: how long to wait for its first answer, in ms. Default 10,000. */
+  readonly connectTimeoutMs?: number;
+  /** Closed with `idle_timeout` when nothing arrived for so long, in ms. Default 30,000. */
+  readonly idleTimeoutMs?: number;
+  /** Quiet for so long, the peer is asked for a sign of life, in ms; 0 = never. Default 10,000. */
+  readonly keepAliveMs?: number;
+  /** How long closing may take to get queued data across, in ms. Default 5,000. */
+  readonly closeTimeoutMs?: number;
+  /** Kernel socket buffers in bytes. Default 4 MiB; the kernel may give less. */
+  readonly socketBufferBytes?: number;
+  /** Payload memory at most, in bytes. Default 64 MiB. */
+  readonly maxMemoryBytes?: number;
+  /** Where to log. Default: nowhere. */
+  readonly logger?: Logger;
+  /** Aborting it fails a connect under way and destroys the connection. */
+  readonly signal?: AbortSignal;
+}
+
+/** The engine's configuration for these options. @throws GatewayError `config_invalid`. */
+export function stockKcpConfig(options: StockOptions, randomConv: number): KcpConfig {
+  try {
+    return resolveKcpConfig({
+      ...options,
+      conv: options.conv ?? randomConv,
+      announce: options.peer === 'kcpgate',
+    });
+  } catch (cause) {
+    throw new GatewayError('config_invalid', cause instanceof Error ? cause.message : String(cause), {
+      cause,
+    });
+  }
+}
