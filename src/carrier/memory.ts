@@ -38,9 +38,9 @@ export class MemoryHub {
     this.#options = options;
   }
 
-  /** Adds a carrier, with an address of its own (10.0.0.1:1, 10.0.0.2:2 and so on). */
-  join(): MemoryCarrier {
-    const carrier = new MemoryCarrier(this, this.members.length, this.#options);
+  /** Adds a carrier with an address of its own (10.0.0.1:1, 10.0.0.2:2 and so on); `options` go before the hub's. */
+  join(options: MemoryCarrierOptions = {}): MemoryCarrier {
+    const carrier = new MemoryCarrier(this, this.members.length, { ...this.#options, ...options });
     this.members.push(carrier);
     return carrier;
   }
