@@ -45,7 +45,7 @@ function dissectSegment(draft: Draft, at: number, end: number): number {
     draft.problem('truncated_payload', payloadAt, `len is ${claimed}, but ${available} bytes follow`);
   }
   const length = Math.min(claimed, available);
-  if (payloadAt <= end) addPayload(draft, fields, at, payloadAt, length);
+  addPayload(draft, fields, at, payloadAt, length);
   const next = Math.min(end, payloadAt + length);
   draft.unit(name ?? `UNKNOWN_${cmd}`, at, next - at, fields);
   return next;

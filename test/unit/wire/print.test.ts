@@ -29,6 +29,11 @@ const LINES: readonly (readonly [name: string, line: string])[] = [
     '0x00000000 PROBE_ACK index=2 load=42/255,draining ts=77 number=2 nonce=0xdeadbeef len=40 ' +
       'address=203.0.113.9:40001 nodeId=1 epoch=1760000000 retryAfter=1500ms',
   ],
+  [
+    'probeAck, not ready, no address',
+    '0x01020304 PROBE_ACK index=255 load=255/255,not-ready ts=4294967295 number=0 nonce=0x00000000 len=40 ' +
+      'address=not-filled nodeId=4294967295 epoch=0 retryAfter=0ms',
+  ],
   ['challenge', '0x01020304 PATH_CHALLENGE ts=99 len=8 data=0001020304050607'],
   ['response', '0x01020304 PATH_RESPONSE ts=99 len=8 data=0001020304050607'],
   ['drain', '0x01020304 DRAIN deadline=30000ms jitter=5000ms len=15 lines="eu2-udp,eu2-tcp"'],
