@@ -103,7 +103,7 @@ describe('AddressTable', () => {
               known.references++;
             }
           } else if (known !== undefined) {
-            table[operation as 'retain' | 'release'](known.slot);
+            table[operation](known.slot);
             known.references += operation === 'retain' ? 1 : -1;
             if (known.references === 0) model.delete(key);
           }
