@@ -34,13 +34,13 @@ describe('MemoryCarrier', () => {
     const [left, right] = [hub.join(), hub.join()];
     const lengths: number[] = [];
     left.start(() => {
-      write(left, 1, 2);
+      write(left, 1, lengths.length + 1);
       left.flush();
       expect(right.deliver()).toBe(0);
     });
     right.start(({ meta, count }) => {
       for (let i = 0; i < count; i++) lengths.push(meta[i * META_STRIDE + 1]!);
-      if (lengths.length > 1) return;
+      if (lengths.length > 2) return;
       write(right, 0, 5);
       right.flush();
       left.deliver();
@@ -48,9 +48,8 @@ describe('MemoryCarrier', () => {
     });
     write(left, 1, 1);
     left.flush();
-    expect(right.deliver()).toBe(1);
-    expect(right.deliver()).toBe(1);
-    expect(lengths).toEqual([1, 2]);
+    for (let i = 0; i < 3; i++) expect(right.deliver()).toBe(1);
+    expect(lengths).toEqual([1, 2, 3]);
   });
 
   it('joins any number of carriers, the same slot meaning the same member everywhere', () => {
