@@ -1,0 +1,182 @@
+import * as z from 'zod';
+import { parseSocketAddress } from '../../base/address.ts';
+import { parseServerAddress } from './server-address.ts';
+import { formatDuration, formatSize, parseDurationMs, parseSizeBytes } from './units.ts';
+
+/** How text from the environment or a flag becomes the value of a key. */
+export type FieldKind = 'text' | 'integer' | 'boolean' | 'path' | 'levels' | 'servers';
+
+/** What is known of one key beside its zod type; error messages and the documentation are made of it. */
+export interface FieldMeta {
+  readonly kind: FieldKind;
+  /** Type as the documentation names it. */
+  readonly type: string;
+  /** Range or choices as the documentation shows them; empty for any. */
+  readonly range: string;
+  /** Completes "must be ...". */
+  readonly expects: string;
+  /** One or two sentences on the meaning. */
+  readonly text: string;
+  /** Choices, for suggestions. */
+  readonly choices?: readonly string[];
+  /** The key identifies its entry and cannot be set from outside the file. */
+  readonly identity?: boolean;
+}
+
+/** The meta of every key in the schema. Filled while the schema is built, constant afterwards. */
+export const FIELD_META = z.registry<FieldMeta>();
+
+/** A whole number in a range. */
+export function integer(min: number, max: number, text: string) {
+  const range = `${String(min)} to ${String(max)}`;
+  const expects = `a whole number from ${range}`;
+  return field(z.int().min(min).max(max), { kind: 'integer', type: 'integer', range, expects, text });
+}
+
+export function boolean(text: string) {
+  const expects = 'true or false';
+  return field(z.boolean(), { kind: 'boolean', type: 'boolean', range: expects, expects, text });
+}
+
+/** One of a few words. */
+export function choice<const T extends readonly [string, ...string[]]>(choices: T, text: string) {
+  return field(z.enum(choices), choiceMeta(choices, text));
+}
+
+/** The word that says which keys an entry has. */
+export function variant<const T extends string>(value: T, choices: readonly string[], text: string) {
+  return field(z.literal(value), { ...choiceMeta(choices, text), identity: true });
+}
+
+/** `500ms`, `5s`, `1m`, `2h`; the value is in milliseconds. */
+export function duration(minMs: number, maxMs: number, text: string) {
+  const range = `${formatDuration(minMs)} to ${formatDuration(maxMs)}`;
+  const expects = `a duration from ${range}, such as 500ms, 5s, 1m or 2h`;
+  const schema = z.string().transform((value, context) => {
+    const ms = parseDurationMs(value);
+    if (ms !== undefined && ms >= minMs && ms <= maxMs) return ms;
+    return refuse(context, mustBe(expects, value));
+  });
+  return field(schema, { kind: 'text', type: 'duration', range, expects, text });
+}
+
+/** `64KiB`, `4MiB`, `1GiB` or plain bytes; the value is in bytes. */
+export function size(minBytes: number, maxBytes: number, text: string) {
+  const range = `${formatSize(minBytes)} to ${formatSize(maxBytes)}`;
+  const expects = `a size from ${range}, such as 64KiB, 4MiB or a number of bytes`;
+  const schema = z.union([z.string(), z.number()]).transform((value, context) => {
+    const bytes = typeof value === 'number' ? value : parseSizeBytes(value);
+    if (bytes !== undefined && Number.isSafeInteger(bytes) && bytes >= minBytes && bytes <= maxBytes)
+      return bytes;
+    return refuse(context, mustBe(expects, value));
+  });
+  return field(schema, { kind: 'text', type: 'size', range, expects, text });
+}
+
+/** The name of an entry. */
+export function entryName(text: string) {
+  return field(NAME, {
+    kind: 'text',
+    type: 'name',
+    range: NAME_RANGE,
+    expects: NAME_EXPECTS,
+    text,
+    identity: true,
+  });
+}
+
+/** Any name: of a node, or of an entry that must exist. */
+export function name(text: string) {
+  return field(NAME, { kind: 'text', type: 'name', range: NAME_RANGE, expects: NAME_EXPECTS, text });
+}
+
+/** Whether text can be the name of an entry. */
+export function isName(text: string): boolean {
+  return NAME_PATTERN.test(text);
+}
+
+/** IP address and port of this machine; the value is a SocketAddress. */
+export function bindAddress(text: string) {
+  const expects = 'an IP address and port, such as 0.0.0.0:4000 or [::]:4000';
+  const schema = z.string().transform((value, context) => {
+    const parsed = parseSocketAddress(value);
+    return parsed.ok ? parsed.address : refuse(context, parsed.error.replace(/\.$/, ''));
+  });
+  return field(schema, { kind: 'text', type: 'address', range: 'IP:port', expects, text });
+}
+
+/** Host and port of a server; the value is a ServerConfig. */
+export function serverAddress(text: string) {
+  const expects = 'host:port, such as 127.0.0.1:7001';
+  const schema = z.string().transform((value, context) => {
+    const parsed = parseServerAddress(value);
+    return parsed.ok ? parsed.server : refuse(context, parsed.error);
+  });
+  return field(schema, { kind: 'text', type: 'address', range: 'host:port', expects, text });
+}
+
+/** Where a route leads: checked against the upstreams later. */
+export function routeTarget(text: string) {
+  const expects = 'the name of an upstream, or host:port';
+  return field(z.string().min(1), {
+    kind: 'text',
+    type: 'target',
+    range: 'upstream or host:port',
+    expects,
+    text,
+  });
+}
+
+/** A path in the file system, or null. */
+export function optionalPath(text: string) {
+  const expects = 'a path, or null';
+  return field(z.string().min(1).nullable(), {
+    kind: 'path',
+    type: 'path',
+    range: 'path or null',
+    expects,
+    text,
+  });
+}
+
+/** Adds meta to a list or map that can be set as a whole from text. */
+export function described<T extends z.ZodType>(schema: T, meta: FieldMeta): T {
+  return field(schema, meta);
+}
+
+/** `must be ..., is ...`. */
+export function mustBe(expects: string, value: unknown): string {
+  return `must be ${expects}, is ${show(value)}`;
+}
+
+const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
+const NAME = z.string().regex(NAME_PATTERN);
+const NAME_RANGE = '1 to 64 of A-Z a-z 0-9 _ . -';
+/** What a name looks like. */
+export const NAME_EXPECTS = 'a name: 1 to 64 letters, digits, "_", "." or "-", the first a letter or digit';
+
+function choiceMeta(choices: readonly string[], text: string): FieldMeta {
+  const range = choices.join(', ');
+  const expects = choices.length === 1 ? range : `one of ${range}`;
+  return { kind: 'text', type: 'choice', range, expects, text, choices };
+}
+
+/** Every schema gets its own copy, because the registry knows schemas by identity. */
+function field<T extends z.ZodType>(schema: T, meta: FieldMeta): T {
+  const described = schema.describe(meta.text);
+  FIELD_META.add(described, meta);
+  return described;
+}
+
+function refuse(context: z.RefinementCtx, message: string): never {
+  context.addIssue({ code: 'custom', message });
+  return z.NEVER;
+}
+
+/** A value as errors show it, cut short. */
+function show(value: unknown): string {
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object' && value !== null) return 'a map';
+  const text = value === undefined ? 'nothing' : JSON.stringify(value);
+  return text.length > 64 ? `${text.slice(0, 60)}..."` : text;
+}
