@@ -16,6 +16,9 @@ export interface ConfigIssue extends Origin {
   readonly message: string;
 }
 
+/** Longest line of {@link formatIssues}; keys and values of a file can be of any length. */
+const MAX_LINE = 500;
+
 /** Steps from the top of the configuration to a value: keys and list indexes. */
 export type ConfigPath = readonly (string | number)[];
 
@@ -54,5 +57,6 @@ export function sortIssues(issues: readonly ConfigIssue[]): ConfigIssue[] {
 function formatIssue(issue: ConfigIssue): string {
   const position = issue.line === undefined ? '' : `:${String(issue.line)}:${String(issue.column ?? 1)}`;
   const path = issue.path === '' ? '' : `${issue.path}: `;
-  return `${issue.source}${position}: ${path}${issue.message}`;
+  const line = `${issue.source}${position}: ${path}${issue.message}`;
+  return line.length > MAX_LINE ? `${line.slice(0, MAX_LINE)}...` : line;
 }

@@ -330,6 +330,15 @@ extra: 1
   });
 });
 
+describe('long keys and values', () => {
+  it.each([`${'k'.repeat(10_000)}: 1`, `common: { node_id: "\${${'x'.repeat(10_000)}" }`])(
+    'are cut in print',
+    (text) => {
+      expect(errorsOf(text).join('').length).toBeLessThan(600);
+    },
+  );
+});
+
 describe('files', () => {
   it('a file that cannot be read is an error with its name', () => {
     const result = loadConfig({ file: '/nonexistent/gateway.yaml', env: {} });
