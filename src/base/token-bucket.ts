@@ -34,7 +34,7 @@ export class TokenBucket {
 
 /** What a {@link KeyedLimiter} allows. */
 export interface KeyedLimit extends RateLimit {
-  /** The most keys it remembers at once, at least 1. About 150 bytes each. */
+  /** The most keys it remembers at once, at least 1. */
   readonly maxKeys: number;
 }
 

@@ -204,7 +204,7 @@ export class TcpSink implements Sink {
 
   #writeToSocket(data: Buffer): void {
     const socket = this.#socket;
-    if (socket === undefined || !socket.writable) return;
+    if (!socket?.writable) return;
     socket.write(data, this.#onWritten);
     // What the system took at once is not counted any more.
     this.#isBusy = socket.writableLength > 0;
@@ -232,7 +232,8 @@ export class TcpSink implements Sink {
   }
 
   #endSocketIfDone(): void {
-    if (!this.#sessionEnded || !this.#isConnected || this.#toServer.length > 0) return;
+    // Not while a write is under way: a connection cannot be reset while it waits to be ended.
+    if (!this.#sessionEnded || this.#isBusy || this.#toServer.length > 0) return;
     this.#socket?.end();
   }
 
@@ -357,7 +358,9 @@ export class TcpSink implements Sink {
 
   #reset(socket: Socket): void {
     this.#toServer.clear();
-    if (this.#isConnected) socket.resetAndDestroy();
+    // A connection about to be ended cannot be reset any more; all its data is in the hands of the system.
+    const isEnding = socket.writableEnded && !socket.writableFinished;
+    if (this.#isConnected && !isEnding) socket.resetAndDestroy();
     else socket.destroy();
   }
 

@@ -168,7 +168,7 @@ describe('TcpUpstream data', () => {
     await fakes[0]?.until(() => upstream.stats().connections === 4);
     for (let i = 0; i < 1000; i++) {
       for (const [which, sink] of sinks.entries())
-        sink.write(Buffer.from(`${String(which)}`.repeat(100)), 0, 100, true);
+        sink.write(Buffer.from(String(which).repeat(100)), 0, 100, true);
     }
     for (const sink of sinks) {
       sink.flush();
@@ -357,11 +357,15 @@ describe('TcpUpstream ends', () => {
   test.each([CloseCode.deadLink, CloseCode.kicked, CloseCode.protocolError])(
     'close code %i resets the connection',
     async (code) => {
-      const server = await backEnd((socket) => socket.resume());
+      let received: ReturnType<typeof collect> | undefined;
+      const server = await backEnd((socket) => {
+        received = collect(socket);
+      });
       const upstream = upstreamTo([server.address]);
       const fake = session(upstream);
       fake.feed(Buffer.from('hello'), 5);
-      await fake.until(() => server.sockets.length === 1 && fake.isFed && upstream.stats().connections === 1);
+      // A reset that comes together with data is reported as an end.
+      await fake.until(() => received?.bytes().length === 5);
       fake.closeSink(code);
       await fake.until(() => server.errors.length > 0);
       expect(server.errors).toEqual(['ECONNRESET']);
@@ -369,6 +373,29 @@ describe('TcpUpstream ends', () => {
       expect(fake.violations).toEqual([]);
     },
   );
+
+  test('a reset does not wait for a server that takes nothing', async () => {
+    const server = await backEnd((socket) => socket.pause());
+    const upstream = upstreamTo([server.address]);
+    const fake = session(upstream);
+    fake.feed(Buffer.alloc(48 * MIB), 1400);
+    await fake.until(() => fake.isPaused && upstream.stats().connections === 1);
+    fake.closeSink(CloseCode.deadLink);
+    await upstream.close();
+    expect(upstream.stats()).toMatchObject({ connections: 0, heldBytes: 0 });
+    expect(fake.violations).toEqual([]);
+  });
+
+  test('a server that takes nothing after an orderly close is reset after the linger timeout', async () => {
+    const server = await backEnd((socket) => socket.pause());
+    const upstream = upstreamTo([server.address], { lingerTimeoutMs: 50 });
+    const fake = session(upstream);
+    fake.feed(Buffer.alloc(48 * MIB), 1400);
+    await fake.until(() => fake.isPaused && upstream.stats().connections === 1);
+    fake.closeSink(CloseCode.normal);
+    await upstream.close();
+    expect(upstream.stats()).toMatchObject({ connections: 0, heldBytes: 0 });
+  });
 
   test('a server that never ends its side is reset after the linger timeout', async () => {
     const server = await backEnd((socket) => socket.resume());
