@@ -138,5 +138,5 @@ export class Pair {
 
 function makePeer(name: string, options: KcpOptions): Peer {
   const config = resolveKcpConfig(options);
-  return new Peer(name, config, new SegmentPool({ slotBytes: config.mtu, maxBytes: 64 * 1024 * 1024 }));
+  return new Peer(name, config, new SegmentPool({ maxBytes: 64 * 1024 * 1024 }));
 }

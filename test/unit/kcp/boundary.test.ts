@@ -671,8 +671,8 @@ describe('row 18: many acknowledgements for one datagram', () => {
     expect(driver.receive()).toHaveLength(2);
     // Segment 9 takes the place segment 1 had.
     driver.handle(push(9));
-    driver.handle(push(10));
-    expect(sequencesOf(driver.flush(), Command.ack).toSorted((a, b) => a - b)).toEqual([9, 10]);
+    driver.handle(push(5));
+    expect(sequencesOf(driver.flush(), Command.ack).toSorted((a, b) => a - b)).toEqual([5, 9]);
   });
 });
 
