@@ -80,10 +80,10 @@ describe('a relay with conditions', () => {
     const socket = await client();
     socket.send('lost', relay.port, relay.address);
     await until(() => relay.stats().toTarget.lost === 1);
-    relay.setLinks({}, {});
+    relay.setLinks({}, { duplicateRate: 1 });
     socket.send('kept', relay.port, relay.address);
-    await until(() => socket.received.length === 1);
-    expect(socket.received).toEqual(['kept']);
+    await until(() => socket.received.length === 2);
+    expect(socket.received).toEqual(['kept', 'kept']);
   });
 });
 
