@@ -187,16 +187,19 @@ export class Endpoint implements SessionHost {
     await new Promise<void>((resolve) => this.whenGone.push(resolve));
   }
 
-  /** Destroys what is left and releases the carrier. Safe to call twice. */
-  async close(): Promise<void> {
+  /** Tells the peers of open sessions, destroys what is left and releases the carrier. Safe to call twice. */
+  async close(code: CloseCode = CloseCode.drain, reason = 'the endpoint was closed'): Promise<void> {
     if (!this.closed) {
       this.closed = true;
       clearTimeout(this.timer);
       clearImmediate(this.immediate);
       for (const entry of this.table) {
-        entry.session.destroy(CloseCode.drain, 'the endpoint was closed');
+        this.carrier.arena.target = entry.slot;
+        entry.session.writeFarewell(this.carrier.arena, code, reason);
+        entry.session.destroy(code, reason);
         this.settle(entry);
       }
+      this.carrier.flush();
     }
     await this.carrier.close();
   }

@@ -1,8 +1,5 @@
 import { KCP_PRESETS, type KcpPreset, type KcpPresetName } from './presets.ts';
 
-/** The congestion control strategies. */
-export type CongestionName = 'none' | 'reno';
-
 /** How an engine behaves; everything but `conv` has a default. */
 export interface KcpOptions extends Partial<KcpPreset> {
   /** Conversation id, unsigned 32 bits; the same on both sides. */
@@ -20,7 +17,7 @@ export interface KcpOptions extends Partial<KcpPreset> {
    * message, cut into fragments. Default false.
    */
   readonly stream?: boolean;
-  /** Transmissions of one segment after which the link counts as dead, at least 2. Default 20. */
+  /** Transmissions of one segment after which the link counts as dead, 1 to 1000. Default 20. */
   readonly deadLink?: number;
   /** Payload bytes held towards the peer, sent or not; beyond it `send` takes no more. Default 4 MiB. */
   readonly maxQueueBytes?: number;
@@ -49,7 +46,7 @@ export function resolveKcpConfig(options: KcpOptions): KcpConfig {
     sendWindow: inRange('sendWindow', options.sendWindow ?? 1024, 1, MAX_WINDOW),
     receiveWindow: inRange('receiveWindow', options.receiveWindow ?? 1024, 1, MAX_WINDOW),
     stream: options.stream ?? false,
-    deadLink: inRange('deadLink', options.deadLink ?? 20, 2, 1000),
+    deadLink: inRange('deadLink', options.deadLink ?? 20, 1, 1000),
     maxQueueBytes: inRange('maxQueueBytes', options.maxQueueBytes ?? 4 * 1024 * 1024, 1, 0x7fffffff),
     announce: options.announce ?? false,
     initialSequence: (options.initialSequence ?? 0) | 0,

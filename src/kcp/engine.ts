@@ -422,7 +422,10 @@ export class KcpEngine {
   private sendMessage(bytes: Uint8Array, offset: number, length: number): number {
     const size = this.segmentBytes;
     const count = Math.ceil(length / size);
-    if (count > MAX_FRAGMENTS || count > (this.peerWindowSeen > 0 ? this.peerWindowSeen : ASSUMED_PEER_WINDOW))
+    if (
+      count > MAX_FRAGMENTS ||
+      count > (this.peerWindowSeen > 0 ? this.peerWindowSeen : ASSUMED_PEER_WINDOW)
+    )
       return SendError.tooLarge;
     const queued = this.sending.bytes;
     if (queued > 0 && queued + length > this.config.maxQueueBytes) return 0;

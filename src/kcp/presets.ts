@@ -1,4 +1,5 @@
-import type { CongestionName } from './config.ts';
+/** The congestion control strategies. */
+export type CongestionName = 'none' | 'reno';
 
 /** What a preset sets: the four numbers of the reference's `ikcp_nodelay`. */
 export interface KcpPreset {

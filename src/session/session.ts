@@ -177,6 +177,18 @@ export class Session implements SessionPort {
     this.wake();
   }
 
+  /**
+   * Writes one last word to a peer that would otherwise wait for its timeout: KICK from a gateway, FIN from a client. For
+   * a session about to be destroyed; does nothing when the end was told already.
+   */
+  writeFarewell(arena: SendArena, code: CloseCode, reason: string): void {
+    if (this.currentState !== 'open' && this.currentState !== 'closing') return;
+    if (this.currentState === 'open') this.setClose(code, reason);
+    if (this.config.role === 'gateway') this.writeKickSegment(arena);
+    else if (this.config.peer === 'kcpgate')
+      this.writeFinSegment(arena, false, this.engine.endSequence, code);
+  }
+
   /** Drops the session at once, with everything in it. */
   destroy(code: CloseCode, reason: string): void {
     if (this.currentState === 'gone') return;
@@ -414,8 +426,9 @@ export class Session implements SessionPort {
       this.kickAt = now + Math.min(this.engine.rtoMs, MAX_KICK_INTERVAL_MS);
       if (most > 1) return false;
     }
-    if (this.kickAnswered || now >= this.kickAt || most === 1) this.linger(now);
-    return false;
+    if (!this.kickAnswered && now < this.kickAt && most > 1) return false;
+    this.linger(now);
+    return this.drainLingering(now, arena);
   }
 
   /** The client's goodbye: FIN with the code until it is acknowledged; nothing if the gateway spoke first. */
@@ -432,14 +445,16 @@ export class Session implements SessionPort {
       return false;
     }
     this.linger(now);
-    return false;
+    return this.drainLingering(now, arena);
   }
 
   private linger(now: number): void {
     this.releaseSink();
     this.engine.dispose();
+    this.engine.refuseNewData();
     this.currentState = 'lingering';
-    this.lingerUntil = onGrid(now + this.config.lingerMs);
+    const until = now + this.config.lingerMs;
+    this.lingerUntil = this.config.lingerMs < 1000 ? until : onGrid(until);
   }
 
   /** Whoever still sends although it was kicked did not hear of it: tells it again, once a second at most. */
@@ -448,6 +463,8 @@ export class Session implements SessionPort {
       this.currentState = 'gone';
       return false;
     }
+    // The last ACK may still be due, or was lost: the peer then repeats data that arrived long ago.
+    if (this.engine.pollTransmit(now, arena)) return true;
     if (this.farewellWanted && this.config.peer === 'kcpgate' && now - this.kickAt >= FAREWELL_INTERVAL_MS) {
       if (!this.writeKickSegment(arena)) return true;
       this.kickAt = now;

@@ -126,4 +126,4 @@ function watchAbort(connection: StockConnection, signal: AbortSignal | undefined
 }
 
 /** A client answers repeats of the gateway's FIN or KICK for so long. */
-const LINGER_MS = 1_000;
+const LINGER_MS = 250;

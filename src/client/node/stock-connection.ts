@@ -124,10 +124,9 @@ export class StockConnection implements AsyncIterable<Uint8Array> {
     return info;
   }
 
-  /** Drops everything at once and resolves when nothing is left: no socket, no timer. Safe to call twice. */
+  /** Drops everything at once, tells a kcpgate peer once, and resolves when nothing is left: no socket, no timer. Safe to call twice. */
   async destroy(code: CloseCode = CloseCode.normal, reason = 'destroyed'): Promise<void> {
-    this.session?.destroy(code, reason);
-    await this.endpoint.close();
+    await this.endpoint.close(code, reason);
   }
 
   stats(): KcpStats {

@@ -137,6 +137,24 @@ describe('the end of a session', () => {
     expect(pair.gatewaySink.events.filter((event) => event === 'end')).toHaveLength(1);
   });
 
+  it('acknowledges the last data even when it comes with the FIN that ends the session, and when that ACK is lost', () => {
+    for (const lostAcks of [0, 2]) {
+      const pair = new SessionPair();
+      pair.client.open();
+      pair.gateway.end();
+      pair.run(500);
+      let lost = 0;
+      pair.passes = ({ from, command }) =>
+        !(from === 'gateway' && command === Command.ack && lost++ < lostAcks);
+      pair.send(pair.client, 'last');
+      pair.client.end();
+      pair.run(1_500);
+      expect(pair.gatewaySink.text).toBe('last');
+      expect(pair.clientSink.events.at(-1)).toBe('close 1000 finished');
+      expect(pair.client.stats().timeoutRetransmits).toBe(lostAcks);
+    }
+  });
+
   it('gives a FIN up after ten transmissions', () => {
     const pair = new SessionPair();
     pair.client.open();
