@@ -26,6 +26,7 @@ const link: fc.Arbitrary<LinkProfile> = fc.record({
   delayMs: fc.nat(100),
   jitterMs: fc.nat(50),
   lossRate: rate(0.4),
+  evenLoss: fc.boolean(),
   burstLoss: fc.option(
     fc.record({ enterRate: rate(0.05), leaveRate: fc.constantFrom(0.1, 0.5), lossRate: rate(1) }),
   ),

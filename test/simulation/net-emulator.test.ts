@@ -50,6 +50,19 @@ describe('an emulated link', () => {
     expect(arrivals.length + counters.lost).toBe(20_000);
   });
 
+  it('loses the exact share of every hundred when told to', () => {
+    const arrived = new Set(numbersOf(send({ lossRate: 0.05, evenLoss: true }, 1000).arrivals));
+    const places = new Set<number>();
+    for (let hundred = 0; hundred < 10; hundred++) {
+      const missing = Array.from({ length: 100 }, (_, place) => place).filter(
+        (place) => !arrived.has(hundred * 100 + place),
+      );
+      expect(missing).toHaveLength(5);
+      for (const place of missing) places.add(place);
+    }
+    expect(places.size).toBeGreaterThan(20);
+  });
+
   it('loses in bursts', () => {
     const { arrivals } = send({ burstLoss: { enterRate: 0.01, leaveRate: 0.1, lossRate: 1 } }, 20_000);
     const numbers = numbersOf(arrivals);

@@ -23,6 +23,8 @@ export interface LinkProfile {
   /** Up to this much is added, evenly spread. Never changes the order: a late datagram holds up those behind it. */
   readonly jitterMs: number;
   readonly lossRate: number;
+  /** true: of every 100 datagrams exactly `lossRate * 100` are lost, which ones is luck; false: each by its own luck. */
+  readonly evenLoss: boolean;
   readonly burstLoss: BurstLoss | null;
   /** Share of datagrams that take a detour of `reorderDelayMs` and let those behind them pass. */
   readonly reorderRate: number;
@@ -44,6 +46,7 @@ export const PERFECT_LINK: LinkProfile = {
   delayMs: 0,
   jitterMs: 0,
   lossRate: 0,
+  evenLoss: false,
   burstLoss: null,
   reorderRate: 0,
   reorderDelayMs: 0,
@@ -92,6 +95,9 @@ export class NetEmulator {
   readonly #deliver: Delivery;
   readonly #originMs: number;
   #inBurst = false;
+  /** What is left of the current hundred datagrams, and how many of them are to be lost. */
+  #leftOfHundred = 0;
+  #leftToLose = 0;
   /** When the bottleneck will have sent all it holds; fractions of a millisecond count here. */
   #busyUntilMs: number;
   /** Arrival of the latest datagram that kept its place. */
@@ -158,13 +164,24 @@ export class NetEmulator {
   }
 
   #isLost(): boolean {
-    const { burstLoss, lossRate } = this.#profile;
+    const { burstLoss, evenLoss, lossRate } = this.#profile;
     if (burstLoss !== null) {
       if (this.#happens(this.#inBurst ? burstLoss.leaveRate : burstLoss.enterRate))
         this.#inBurst = !this.#inBurst;
       if (this.#inBurst && this.#happens(burstLoss.lossRate)) return true;
     }
-    return this.#happens(lossRate);
+    return evenLoss ? this.#isLostOfHundred(lossRate) : this.#happens(lossRate);
+  }
+
+  #isLostOfHundred(lossRate: number): boolean {
+    if (this.#leftOfHundred === 0) {
+      this.#leftOfHundred = 100;
+      this.#leftToLose = Math.round(lossRate * 100);
+    }
+    const isLost = this.#random.nextInt(this.#leftOfHundred) < this.#leftToLose;
+    this.#leftOfHundred--;
+    if (isLost) this.#leftToLose--;
+    return isLost;
   }
 
   #flipBits(datagram: Uint8Array): void {
