@@ -343,6 +343,7 @@ export class Endpoint implements SessionHost {
       ...this.config.kcp,
       conv,
       stream: plan.stream,
+      limitUntilHeard: true,
     });
     entry.session.bind(plan.bind(entry.session));
     this.admission.opened(source);

@@ -23,6 +23,11 @@ export interface KcpOptions extends Partial<KcpPreset> {
   readonly maxQueueBytes?: number;
   /** Send NEW instead of PUSH until the first ACK, for a kcpgate peer; costs 20 bytes of each segment. Default false. */
   readonly announce?: boolean;
+  /**
+   * For a peer whose address is not proven: until its first ACK only a few segments are in flight and each is repeated a
+   * few times, so that a forged source address is not flooded with what it never asked for. Default false.
+   */
+  readonly limitUntilHeard?: boolean;
   /** First `sn` of both directions; other than 0 only in tests. */
   readonly initialSequence?: number;
 }
@@ -49,6 +54,7 @@ export function resolveKcpConfig(options: KcpOptions): KcpConfig {
     deadLink: inRange('deadLink', options.deadLink ?? 20, 1, 1000),
     maxQueueBytes: inRange('maxQueueBytes', options.maxQueueBytes ?? 4 * 1024 * 1024, 1, 0x7fffffff),
     announce: options.announce ?? false,
+    limitUntilHeard: options.limitUntilHeard ?? false,
     initialSequence: (options.initialSequence ?? 0) | 0,
   };
 }

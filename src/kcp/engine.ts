@@ -513,7 +513,7 @@ export class KcpEngine {
           if (isBefore(resendAt, this.resendBound)) this.resendBound = resendAt;
           if (timedOut) timeouts++;
           else fast++;
-          if (sending.transmitsOf(sn) >= this.config.deadLink) this.dead = true;
+          if (sending.transmitsOf(sn) >= this.transmitLimit) this.dead = true;
         }
       }
       sn = following;
@@ -529,7 +529,8 @@ export class KcpEngine {
   private writeNew(now32: number): boolean {
     const sending = this.sending;
     if (sending.waitingCount === 0) return true;
-    const window = Math.min(this.config.sendWindow, this.peerWindow, this.congestion.windowSegments);
+    const allowed = Math.min(this.config.sendWindow, this.peerWindow, this.congestion.windowSegments);
+    const window = this.isLimited ? Math.min(allowed, UNHEARD_WINDOW) : allowed;
     const rto = this.rtt.rtoMs;
     const slack = this.config.nodelay ? 0 : rto >> 3;
     const resendAt = (now32 + rto + slack) | 0;
@@ -542,6 +543,15 @@ export class KcpEngine {
       }
     }
     return true;
+  }
+
+  /** The peer has proved nothing yet. */
+  private get isLimited(): boolean {
+    return this.config.limitUntilHeard && !this.heard;
+  }
+
+  private get transmitLimit(): number {
+    return this.isLimited ? Math.min(this.config.deadLink, UNHEARD_TRANSMITS) : this.config.deadLink;
   }
 
   /** The earliest deadline in flight, exactly. */
@@ -667,6 +677,10 @@ export class KcpEngine {
 const ASSUMED_PEER_WINDOW = 128;
 /** `frg` has 8 bits; 256 fragments would start at 255. kcp-go's reader overflows there, so one less. */
 const MAX_FRAGMENTS = 255;
+/** Segments in flight before a peer that may be forged was heard: the initial window of TCP (RFC 6928). */
+const UNHEARD_WINDOW = 10;
+/** Transmissions of one segment before the peer was heard. */
+const UNHEARD_TRANSMITS = 6;
 /** Fast retransmissions of one segment stop here; its timeout goes on (as in the reference). */
 const MAX_FAST_TRANSMITS = 5;
 const MIN_RTO_MS = 100;

@@ -264,6 +264,17 @@ describe('the end of a session', () => {
     expect(pair.gatewaySink.events.at(-1)).toBe('close 3003 no acknowledgement');
   });
 
+  it('sends little to a peer that never acknowledged anything: its address may be forged', () => {
+    const pair = new SessionPair({ peer: 'stock', kcp: { limitUntilHeard: true } });
+    pair.passes = ({ from }) => from === 'client';
+    pair.send(pair.client, 'x');
+    pair.run(20);
+    pair.send(pair.gateway, 'y'.repeat(1_000_000));
+    pair.run(60_000);
+    expect(pair.gatewaySink.events.at(-1)).toMatch(/^close 3003 /);
+    expect(pair.count('gateway', Command.push)).toBeLessThanOrEqual(10 * 6);
+  });
+
   it('closes on a message that can never be completed', () => {
     const pair = new SessionPair({ peer: 'stock', kcp: { stream: false, receiveWindow: 4, sendWindow: 16 } });
     // 5 fragments announced for a window of 4: forged, our own side refuses to send such a message.
