@@ -118,6 +118,7 @@ export class TcpSink implements Sink {
       onread: { buffer: this.#context.readBuffer, callback: this.#onRead },
     });
     this.#socket = socket;
+    if (this.#isDraining && !this.#isClosed) socket.pause();
     socket.once('connect', () => {
       this.#onConnected();
     });
@@ -271,7 +272,6 @@ export class TcpSink implements Sink {
     this.#stopTimer();
     this.#isConnected = true;
     if (this.#isClosed) this.#startLinger();
-    if (this.#isDraining && !this.#isClosed) this.#socket?.pause();
     this.#goOn();
   }
 

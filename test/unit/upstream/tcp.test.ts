@@ -242,6 +242,33 @@ describe('TcpUpstream back-pressure', () => {
     expect(fake.violations).toEqual([]);
   });
 
+  test('the bytes of a session that waits are left alone by the others', async () => {
+    let slow: Socket | undefined;
+    const slowServer = await backEnd((socket) => {
+      slow = socket.pause();
+    });
+    const fastServer = await backEnd((socket) => socket.pipe(socket));
+    // In turn: the first session waits, the others share its gather buffer.
+    const upstream = upstreamTo([slowServer.address, fastServer.address]);
+    const fake = session(upstream);
+    const bytes = randomBytes(new SeededRandom(12), 48 * MIB);
+    fake.feed(bytes, 1400, true);
+    await fake.until(() => fake.isPaused && upstream.stats().connections === 1);
+    let before = -1;
+    await fake.until(() => {
+      const still = fake.isPaused && fake.sentBytes === before;
+      before = fake.sentBytes;
+      return still;
+    });
+    const other = session(upstream, { capacity: 100_000 });
+    other.feed(Buffer.alloc(MIB), 1400, true);
+    await other.until(() => other.ended);
+    expect(other.digest()).toBe(sha256(Buffer.alloc(MIB)));
+    const received = collect(slow as unknown as Socket);
+    await fake.until(() => received.ended());
+    expect(received.bytes().equals(bytes)).toBe(true);
+  });
+
   test('a session that takes nothing stops the server, and nothing grows', async () => {
     const bytes = randomBytes(new SeededRandom(6), 48 * MIB);
     let socketOfServer: Socket | undefined;
@@ -316,8 +343,10 @@ describe('TcpUpstream ends', () => {
         // Data that nobody reads any more must not turn the end into a reset.
         socket.write(Buffer.alloc(300_000));
       });
-      const upstream = upstreamTo([server.address]);
+      const upstream = upstreamTo([server.address], { lingerTimeoutMs: 60_000 });
       const fake = session(upstream);
+      fake.freeze(true);
+      await fake.until(() => upstream.stats().heldBytes > 0);
       const bytes = randomBytes(new SeededRandom(8), 500_000);
       fake.feed(bytes, 1400);
       await fake.until(() => fake.isFed || fake.isPaused);
@@ -352,6 +381,39 @@ describe('TcpUpstream ends', () => {
     await fake.until(() => received?.ended() === true);
     expect(received?.bytes().toString()).toBe('last words');
     expect(fake.violations).toEqual([]);
+  });
+
+  test('a session that closes before the connection is made does not linger longer than others', async () => {
+    const server = await backEnd((socket) => socket.resume());
+    const upstream = upstreamTo([server.address], { lingerTimeoutMs: 50 });
+    const fake = new FakeSession(fakeOptions());
+    const sink = fake.bind((port) => upstream.open(port, fake.info));
+    sink.write(Buffer.from('last words'), 0, 10, true);
+    fake.closeSink(CloseCode.normal);
+    await upstream.close();
+    expect(upstream.stats().connections).toBe(0);
+  });
+
+  test('a session that is drained before the connection is made reads nothing', async () => {
+    let received: ReturnType<typeof collect> | undefined;
+    const server = await backEnd((socket) => {
+      received = collect(socket);
+      socket.end('welcome');
+    });
+    const upstream = upstreamTo([await refusingServer(), server.address]);
+    const fake = new FakeSession(fakeOptions());
+    const sink = fake.bind((port) => upstream.open(port, fake.info));
+    sink.drain();
+    expect(fake.ended).toBe(true);
+    sink.write(Buffer.from('hello'), 0, 5, true);
+    sink.flush();
+    await fake.until(() => received?.bytes().length === 5);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(fake.sendCalls).toBe(0);
+    fake.closeSink(CloseCode.drain);
+    await fake.until(() => received?.ended() === true);
+    expect(fake.violations).toEqual([]);
+    expect(server.errors).toEqual([]);
   });
 
   test.each([CloseCode.deadLink, CloseCode.kicked, CloseCode.protocolError])(
