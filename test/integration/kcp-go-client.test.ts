@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
 import { runFleetClient, runStreamClient, type KcpGoOptions } from '../support/kcp-go.ts';
 import { peer } from '../support/peers.ts';
-import { startUdpRelay } from '../support/udp-relay.ts';
+import { startUdpRelay } from '../../tools/kcpgate/relay/udp-relay.ts';
 import { startOurEchoServer } from './kcp-go-sides.ts';
 
 const MIB = 1 << 20;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { afterEach, expect, test } from 'vitest';
 import { runFleetClient, runPingPongClient, runStreamClient, startEchoServer } from '../support/kcp-go.ts';
 import { peer } from '../support/peers.ts';
-import { startUdpRelay } from '../support/udp-relay.ts';
+import { startUdpRelay } from '../../tools/kcpgate/relay/udp-relay.ts';
 import { splitmixBytes } from '../support/splitmix.ts';
 
 const MIB = 1 << 20;

@@ -2,7 +2,7 @@ import { afterEach, expect, test } from 'vitest';
 import type { StockOptions } from '../../src/client/node/index.ts';
 import { startEchoServer, type KcpGoOptions } from '../support/kcp-go.ts';
 import { peer } from '../support/peers.ts';
-import { startUdpRelay } from '../support/udp-relay.ts';
+import { startUdpRelay } from '../../tools/kcpgate/relay/udp-relay.ts';
 import { streamThroughUs, type StreamOutcome } from './kcp-go-sides.ts';
 
 const MIB = 1 << 20;

@@ -5,7 +5,7 @@ import type { KcpOptions } from '../../src/kcp/config.ts';
 import type { KcpPresetName } from '../../src/kcp/presets.ts';
 import { SendError } from '../../src/base/sink.ts';
 import { SEGMENT_HEADER_BYTES } from '../../src/wire/segment.ts';
-import { PERFECT_LINK, type LinkProfile } from './net-emulator.ts';
+import { PERFECT_LINK, type LinkProfile } from '../../tools/kcpgate/relay/net-emulator.ts';
 import { Pair } from './pair.ts';
 import type { Peer } from './peer.ts';
 import { PROFILES } from './profiles.ts';

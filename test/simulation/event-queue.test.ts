@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { NEVER } from '../../src/base/clock.ts';
-import { EventQueue } from './event-queue.ts';
+import { EventQueue } from '../../tools/kcpgate/relay/event-queue.ts';
 
 describe('an event queue', () => {
   it('gives events by time and, at the same time, in the order they came', () => {

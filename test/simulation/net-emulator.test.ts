@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SeededRandom } from '../../src/base/seeded-random.ts';
-import { NetEmulator, PERFECT_LINK, type LinkProfile } from './net-emulator.ts';
+import { NetEmulator, PERFECT_LINK, type LinkProfile } from '../../tools/kcpgate/relay/net-emulator.ts';
 
 interface Arrival {
   readonly atMs: number;

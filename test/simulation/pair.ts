@@ -2,8 +2,8 @@ import { SeededRandom } from '../../src/base/seeded-random.ts';
 import { resolveKcpConfig, type KcpOptions } from '../../src/kcp/config.ts';
 import { SegmentPool } from '../../src/kcp/segment-pool.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
-import { EventQueue } from './event-queue.ts';
-import { NetEmulator } from './net-emulator.ts';
+import { EventQueue } from '../../tools/kcpgate/relay/event-queue.ts';
+import { NetEmulator } from '../../tools/kcpgate/relay/net-emulator.ts';
 import { Peer } from './peer.ts';
 import type { NetworkProfile } from './profiles.ts';
 

@@ -1,4 +1,4 @@
-import { PERFECT_LINK, type LinkProfile } from './net-emulator.ts';
+import { PERFECT_LINK, type LinkProfile } from '../../tools/kcpgate/relay/net-emulator.ts';
 
 /** Both directions of a network path. */
 export interface NetworkProfile {

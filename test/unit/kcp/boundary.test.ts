@@ -5,7 +5,7 @@ import { resolveKcpConfig } from '../../../src/kcp/config.ts';
 import { DatagramFault } from '../../../src/kcp/datagram-fault.ts';
 import { Command } from '../../../src/wire/command.ts';
 import { Pair } from '../../simulation/pair.ts';
-import { PERFECT_LINK } from '../../simulation/net-emulator.ts';
+import { PERFECT_LINK } from '../../../tools/kcpgate/relay/net-emulator.ts';
 import { PROFILES } from '../../simulation/profiles.ts';
 import { StreamTransfer } from '../../simulation/workloads.ts';
 import {

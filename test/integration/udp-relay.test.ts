@@ -2,7 +2,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
-import { startUdpRelay, type UdpRelay, type UdpRelayOptions } from './udp-relay.ts';
+import { startUdpRelay, type UdpRelay, type UdpRelayOptions } from '../../tools/kcpgate/relay/udp-relay.ts';
 
 const closers: (() => Promise<void>)[] = [];
 

@@ -1,4 +1,4 @@
-import type { SeededRandom } from '../../src/base/seeded-random.ts';
+import type { SeededRandom } from '../../../src/base/seeded-random.ts';
 
 /** Loss in bursts: a two-state chain stepped once per datagram. */
 export interface BurstLoss {

@@ -1,14 +1,9 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
-import { SeededRandom } from '../../src/base/seeded-random.ts';
-import { EventQueue } from '../simulation/event-queue.ts';
-import {
-  NetEmulator,
-  PERFECT_LINK,
-  type LinkCounters,
-  type LinkProfile,
-} from '../simulation/net-emulator.ts';
+import { SeededRandom } from '../../../src/base/seeded-random.ts';
+import { EventQueue } from './event-queue.ts';
+import { NetEmulator, PERFECT_LINK, type LinkCounters, type LinkProfile } from './net-emulator.ts';
 
 export interface UdpRelayOptions {
   /** Where the datagrams of clients go: an IP address and port. */

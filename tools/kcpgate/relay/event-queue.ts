@@ -1,4 +1,4 @@
-import { NEVER } from '../../src/base/clock.ts';
+import { NEVER } from '../../../src/base/clock.ts';
 
 interface Entry<Event> {
   readonly atMs: number;
