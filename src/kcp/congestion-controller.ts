@@ -7,8 +7,11 @@ export interface CongestionController {
   readonly name: string;
   /** The most segments in flight now. */
   readonly windowSegments: number;
-  /** One datagram moved `una` forward; `peerWindow` is the window it advertised, in segments. */
-  onProgress(peerWindow: number): void;
+  /**
+   * One datagram moved `una` forward and acknowledged so many segments; `peerWindow` is the window it advertised, in
+   * segments.
+   */
+  onProgress(acknowledged: number, peerWindow: number): void;
   /** At least one segment was retransmitted early in this drain. `inFlight` = snd_nxt - snd_una. */
   onFastRetransmit(inFlight: number, fastResend: number): void;
   /** At least one segment timed out in this drain. */

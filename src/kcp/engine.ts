@@ -68,6 +68,8 @@ export class KcpEngine {
   private peerWindow = ASSUMED_PEER_WINDOW;
   /** The largest window the peer ever told: what a message must fit into. */
   private peerWindowSeen = 0;
+  /** It told its window while it held nothing of ours. */
+  private peerWindowExact = false;
   private mtu: number;
   private segmentBytes: number;
   private announcing: boolean;
@@ -116,7 +118,9 @@ export class KcpEngine {
     this.toldWindow = config.receiveWindow;
     this.rtt = new RttEstimator(config.nodelay ? MIN_RTO_NODELAY_MS : MIN_RTO_MS, config.intervalMs);
     this.congestion =
-      config.congestion === 'reno' ? new RenoCongestionControl(this.segmentBytes) : new NoCongestionControl();
+      config.congestion === 'none'
+        ? new NoCongestionControl()
+        : new RenoCongestionControl(config.congestion, this.segmentBytes);
   }
 
   // ---- the application's side ----
@@ -257,7 +261,7 @@ export class KcpEngine {
    * @returns 0, or the {@link DatagramFault} that stopped it; segments before the fault were applied, as in the reference.
    */
   handleDatagram(now: number, bytes: Uint8Array, view: DataView, offset: number, length: number): number {
-    this.latestNow = now;
+    this.moveClock(now);
     const end = offset + length;
     if (length < SEGMENT_HEADER_BYTES) return DatagramFault.tooShort;
     const unaBefore = this.sending.una;
@@ -290,6 +294,7 @@ export class KcpEngine {
       }
       this.peerWindow = windowOf(view, at);
       if (this.peerWindow > this.peerWindowSeen) this.peerWindowSeen = this.peerWindow;
+      if (una === this.config.initialSequence) this.peerWindowExact = true;
       if (ahead(una, this.sending.una) > 0) this.sending.acknowledgeBelow(una);
 
       const sn = sequenceOf(view, at);
@@ -327,7 +332,7 @@ export class KcpEngine {
     if (this.sending.una !== unaBefore) {
       this.announcing = false;
       this.heard = true;
-      this.congestion.onProgress(this.peerWindow);
+      this.congestion.onProgress(ahead(this.sending.una, unaBefore), this.peerWindow);
     }
     return fault;
   }
@@ -337,7 +342,7 @@ export class KcpEngine {
    * @returns true when the arena was full before all was written: flush it and call again.
    */
   pollTransmit(now: number, arena: SendArena): boolean {
-    this.latestNow = now;
+    this.moveClock(now);
     const now32 = now | 0;
     this.writer.begin(arena, this.mtu);
     const done =
@@ -422,11 +427,9 @@ export class KcpEngine {
   private sendMessage(bytes: Uint8Array, offset: number, length: number): number {
     const size = this.segmentBytes;
     const count = Math.ceil(length / size);
-    if (
-      count > MAX_FRAGMENTS ||
-      count > (this.peerWindowSeen > 0 ? this.peerWindowSeen : ASSUMED_PEER_WINDOW)
-    )
-      return SendError.tooLarge;
+    if (count > MAX_FRAGMENTS) return SendError.tooLarge;
+    // While something is under way the peer may yet tell a larger window.
+    if (count > this.largestMessage) return this.isAllAcknowledged ? SendError.tooLarge : 0;
     const queued = this.sending.bytes;
     if (queued > 0 && queued + length > this.config.maxQueueBytes) return 0;
     if (queued > 0 && this.sending.heldCount + count > this.maxSegments) return 0;
@@ -438,6 +441,15 @@ export class KcpEngine {
       this.sending.append(slot, part, count - 1 - i);
     }
     return length;
+  }
+
+  /**
+   * Fragments the peer can hold: the largest window it ever told. What it tells is what is free, so unless it told while
+   * it held nothing, no less than the smallest default of any implementation.
+   */
+  private get largestMessage(): number {
+    if (this.peerWindowSeen === 0) return ASSUMED_PEER_WINDOW;
+    return this.peerWindowExact ? this.peerWindowSeen : Math.max(this.peerWindowSeen, SMALLEST_PEER_WINDOW);
   }
 
   private writeAcks(): boolean {
@@ -667,6 +679,12 @@ export class KcpEngine {
     );
   }
 
+  /** After a jump of days a wrapped deadline says nothing any more: everything in flight is overdue. */
+  private moveClock(now: number): void {
+    if (now - this.latestNow >= CLOCK_JUMP_MS) this.resendBound = now | 0;
+    this.latestNow = now;
+  }
+
   private largestPayload(mtu: number): number {
     const payload = mtu - SEGMENT_HEADER_BYTES - (this.config.announce ? ADDRESS_BLOCK_BYTES : 0);
     return Math.min(payload, this.pool.slotBytes);
@@ -675,6 +693,8 @@ export class KcpEngine {
 
 /** What the C reference assumes of its peer before the first datagram (its smallest receive window). */
 const ASSUMED_PEER_WINDOW = 128;
+/** kcp-go's default receive window. */
+const SMALLEST_PEER_WINDOW = 32;
 /** `frg` has 8 bits; 256 fragments would start at 255. kcp-go's reader overflows there, so one less. */
 const MAX_FRAGMENTS = 255;
 /** Segments in flight before a peer that may be forged was heard: the initial window of TCP (RFC 6928). */
@@ -683,5 +703,6 @@ const UNHEARD_WINDOW = 10;
 const UNHEARD_TRANSMITS = 6;
 /** Fast retransmissions of one segment stop here; its timeout goes on (as in the reference). */
 const MAX_FAST_TRANSMITS = 5;
+const CLOCK_JUMP_MS = 2 ** 30;
 const MIN_RTO_MS = 100;
 const MIN_RTO_NODELAY_MS = 30;

@@ -1,5 +1,5 @@
 /** The congestion control strategies. */
-export type CongestionName = 'none' | 'reno';
+export type CongestionName = 'none' | 'reno' | 'reno-abc';
 
 /** What a preset sets: the four numbers of the reference's `ikcp_nodelay`. */
 export interface KcpPreset {
@@ -14,7 +14,7 @@ export interface KcpPreset {
 
 /** The named parameter sets known from kcptun, and the reference's own default. */
 export const KCP_PRESETS = {
-  default: { nodelay: false, intervalMs: 100, fastResend: 0, congestion: 'reno' },
+  default: { nodelay: false, intervalMs: 100, fastResend: 0, congestion: 'reno-abc' },
   normal: { nodelay: false, intervalMs: 40, fastResend: 2, congestion: 'none' },
   fast: { nodelay: false, intervalMs: 30, fastResend: 2, congestion: 'none' },
   fast2: { nodelay: true, intervalMs: 20, fastResend: 2, congestion: 'none' },

@@ -4,8 +4,8 @@ import { RenoCongestionControl } from '../../../src/kcp/reno.ts';
 const SEGMENT_BYTES = 1000;
 
 function renoAfter(progress: number, peerWindow = 1000): RenoCongestionControl {
-  const reno = new RenoCongestionControl(SEGMENT_BYTES);
-  for (let datagram = 0; datagram < progress; datagram++) reno.onProgress(peerWindow);
+  const reno = new RenoCongestionControl('reno', SEGMENT_BYTES);
+  for (let datagram = 0; datagram < progress; datagram++) reno.onProgress(1, peerWindow);
   return reno;
 }
 
@@ -18,13 +18,22 @@ describe('the reference congestion control', () => {
     const windows: number[] = [];
     const reno = renoAfter(0);
     for (let datagram = 0; datagram < 60; datagram++) {
-      reno.onProgress(1000);
+      reno.onProgress(1, 1000);
       windows.push(reno.windowSegments);
     }
     expect(windows[0]).toBe(2);
     expect(windows.every((window, index) => window - (windows[index - 1] ?? 1) <= 2)).toBe(true);
     expect(windows.at(-1)).toBeGreaterThan(5);
     expect(windows.at(-1)).toBeLessThan(20);
+  });
+
+  it('counts the segments acknowledged in the abc variant, however few datagrams that took', () => {
+    const one = new RenoCongestionControl('reno-abc', SEGMENT_BYTES);
+    one.onProgress(30, 1000);
+    expect(one.windowSegments).toBe(renoAfter(30).windowSegments);
+    const reference = renoAfter(0);
+    reference.onProgress(30, 1000);
+    expect(reference.windowSegments).toBe(2);
   });
 
   it('never grows beyond the peer window', () => {
