@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto';
 import { afterEach, expect, test } from 'vitest';
-import { runFleetClient, runPingPongClient, runStreamClient, startEchoServer } from '../support/kcp-go.ts';
+import {
+  runFleetClient,
+  runPingPongClient,
+  runStreamClient,
+  startEchoServer,
+  startIdleClient,
+} from '../support/kcp-go.ts';
 import { peer } from '../support/peers.ts';
 import { startUdpRelay } from '../../tools/kcpgate/relay/udp-relay.ts';
 import { splitmixBytes } from '../support/splitmix.ts';
@@ -53,5 +59,25 @@ peer('kcp-go').describe('kcp-go with itself', () => {
       durationMs: 500,
     });
     expect(many).toMatchObject({ complete: true, echoes: 100 });
+  });
+
+  test('opens sessions and leaves them idle', { timeout: 60_000 }, async () => {
+    const server = await startEchoServer();
+    closers.push(() => server.stop());
+    const idle = await startIdleClient(server, { sessions: 20, durationMs: 300 });
+    closers.push(() => idle.stop());
+    expect(await idle.nextEvent('result')).toMatchObject({ sessions: 20 });
+    expect(await server.stop()).toMatchObject({ sessions: 20, bytes: 20 });
+  });
+
+  test('encrypts and corrects errors, when both are told to', { timeout: 60_000 }, async () => {
+    const options = { crypt: 'aes-128', fecData: 10, fecParity: 3 } as const;
+    const server = await startEchoServer(options);
+    closers.push(() => server.stop());
+    const relay = await startUdpRelay({ target: server, seed: 12, toTarget: { lossRate: 0.05 } });
+    closers.push(() => relay.close());
+    const result = await runStreamClient(relay, { bytes: MIB }, options);
+    expect(result).toMatchObject({ complete: true, corruptBytes: 0 });
+    expect((await server.stop()).counters.fecRecovered).toBeGreaterThan(0);
   });
 });

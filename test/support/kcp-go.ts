@@ -87,7 +87,7 @@ export interface KcpGoEchoServer {
   readonly address: string;
   readonly port: number;
   readonly pid: number;
-  /** Ends the server and gives its account. */
+  /** Ends the server and gives its account. Later calls give the same. */
   stop(): Promise<KcpGoServerResult>;
 }
 
@@ -102,15 +102,12 @@ export async function startEchoServer(options: KcpGoOptions = {}): Promise<KcpGo
   const program = startProgram(await buildKcpGoPeer(), ['echo-server', ...toFlags(options)]);
   try {
     const listening = await program.nextEvent('listening');
+    let account: Promise<KcpGoServerResult> | undefined;
     return {
       address: String(listening.address),
       port: Number(listening.port),
       pid: program.pid,
-      async stop() {
-        const stopped = program.nextEvent('stopped', 10_000);
-        const [account] = await Promise.all([stopped, program.stop()]);
-        return withoutName(account) as KcpGoServerResult;
-      },
+      stop: () => (account ??= stopEchoServer(program)),
     };
   } catch (error) {
     await program.stop();
@@ -267,6 +264,12 @@ function tryLock(lock: string): boolean {
     if (Date.now() - heldSince > COMPILE_TIMEOUT_MS + 10_000) rmdirSync(lock);
     return false;
   }
+}
+
+async function stopEchoServer(program: RunningProgram): Promise<KcpGoServerResult> {
+  const stopped = program.nextEvent('stopped', 10_000);
+  const [account] = await Promise.all([stopped, program.stop()]);
+  return withoutName(account) as KcpGoServerResult;
 }
 
 async function runClient(
