@@ -144,5 +144,8 @@ function upstreamFor(
 /** Sessions first, so that upstreams see them end; then upstreams, which may still be handing over last data. */
 async function closeAll(listeners: Iterable<Listener>, upstreams: Iterable<Upstream>): Promise<void> {
   await Promise.all([...listeners].map((listener) => listener.close()));
-  await Promise.all([...upstreams].map((upstream) => upstream.close()));
+  await Promise.all([...upstreams].map((upstream) => upstream.close(LAST_WORDS_MS)));
 }
+
+/** What the system still holds for back ends may take so long; a back end that never ends its side is not waited for. */
+const LAST_WORDS_MS = 1_000;

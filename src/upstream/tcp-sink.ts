@@ -201,6 +201,11 @@ export class TcpSink implements Sink {
     if (!this.#isClosed) this.#closeSession(code, reason);
   }
 
+  /** A connection that outlived its session and is waited for no longer. */
+  cutOff(): void {
+    if (this.#isClosed && this.#socket !== undefined) this.#reset(this.#socket);
+  }
+
   // ---- from the session to the server ----
 
   #writeToSocket(data: Buffer): void {

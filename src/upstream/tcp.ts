@@ -86,13 +86,20 @@ export class TcpUpstream implements Upstream {
     return { ...this.#totals, connections, heldBytes };
   }
 
-  async close(): Promise<void> {
+  async close(timeoutMs?: number): Promise<void> {
     this.#closed = true;
     for (const sink of [...this.#sinks]) sink.shutDown(CloseCode.drain, CLOSING);
     if (this.#sinks.size === 0) return;
+    const timer =
+      timeoutMs === undefined
+        ? undefined
+        : setTimeout(() => {
+            for (const sink of [...this.#sinks]) sink.cutOff();
+          }, timeoutMs);
     await new Promise<void>((resolve) => {
       this.#onIdle.push(resolve);
     });
+    clearTimeout(timer);
   }
 
   /** The next server in turn, and the one after it in case that one fails. */

@@ -54,6 +54,7 @@ export interface Upstream {
   /**
    * Lets connections that outlive their sessions finish, for as long as they may, and ends sessions that are still open
    * with `drain`. New sessions end at once. Resolves when nothing is left; safe to call again.
+   * @param timeoutMs connections still there after so long are reset; without it each has its own linger timeout.
    */
-  close(): Promise<void>;
+  close(timeoutMs?: number): Promise<void>;
 }

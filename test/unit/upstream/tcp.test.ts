@@ -476,6 +476,16 @@ describe('TcpUpstream ends', () => {
     expect(server.errors[0]).toMatch(/^(ECONNRESET|EPIPE)$/);
   });
 
+  test('a server that never ends its side holds up the end for as long as it is given', async () => {
+    const server = await backEnd((socket) => socket.resume());
+    const upstream = upstreamTo([server.address], { lingerTimeoutMs: 600_000 });
+    const fake = session(upstream);
+    await fake.until(() => upstream.stats().connections === 1 && server.sockets.length === 1);
+    fake.closeSink(CloseCode.normal);
+    await upstream.close(20);
+    expect(upstream.stats().connections).toBe(0);
+  });
+
   test('drain: reads nothing more, hands over what it holds, ends; the client is still heard', async () => {
     let received: ReturnType<typeof collect> | undefined;
     const server = await backEnd((socket) => {
