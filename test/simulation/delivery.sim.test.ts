@@ -18,6 +18,8 @@ import { StreamTransfer, streamByte } from './workloads.ts';
  */
 
 const LIMIT_MS = 4 * 3600 * 1000;
+/** Segments any receiver is taken to hold. */
+const SMALLEST_PEER_WINDOW = 32;
 
 const rate = (max: number): fc.Arbitrary<number> =>
   fc.integer({ min: 0, max: max * 100 }).map((n) => n / 100);
@@ -136,9 +138,9 @@ class Direction {
     }
   }
 
-  /** A message of several fragments may be refused: the largest window the peer has told so far was smaller. */
+  /** A message of many fragments may be refused: the largest window the peer has told so far was smaller. */
   #dropTooLarge(error: number, length: number): void {
-    if (error !== SendError.tooLarge || length <= this.#segmentBytes) {
+    if (error !== SendError.tooLarge || length <= this.#segmentBytes * SMALLEST_PEER_WINDOW) {
       throw new Error(`${String(length)} bytes are refused with ${String(error)}`);
     }
     this.#waiting.shift();

@@ -74,6 +74,13 @@ describe('an emulated link', () => {
     expect(mean).toBeLessThan(13);
   });
 
+  it('ends a burst by its time when a quiet sender never meets its end', () => {
+    const burst = { enterRate: 1, leaveRate: 0, lossRate: 1 };
+    expect(send({ burstLoss: burst }, 100, 50).arrivals).toHaveLength(0);
+    // In at 0 ms, out at 100, in again at 150: two of three are lost.
+    expect(send({ burstLoss: { ...burst, longestMs: 100 } }, 99, 50).arrivals).toHaveLength(33);
+  });
+
   it('keeps the order under jitter', () => {
     const { arrivals } = send({ delayMs: 10, jitterMs: 50 }, 1000);
     expect(isAscending(numbersOf(arrivals))).toBe(true);

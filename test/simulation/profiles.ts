@@ -47,10 +47,10 @@ export const PROFILES = {
     bytesPerSecond: megabits(10),
   }),
   lossy10: symmetric('lossy-10', '20 ms each way, 10 % loss', { ...LAN, delayMs: 20, lossRate: 0.1 }),
-  bursty: symmetric('bursty', '20 ms each way, bursts of 10 datagrams, 5 % lost in all', {
+  bursty: symmetric('bursty', '20 ms each way, bursts of 10 datagrams or 100 ms, about 5 % lost in all', {
     ...LAN,
     delayMs: 20,
-    burstLoss: { enterRate: 0.006, leaveRate: 0.1, lossRate: 0.9 },
+    burstLoss: { enterRate: 0.006, leaveRate: 0.1, lossRate: 0.9, longestMs: 100 },
   }),
   reordering: symmetric('reordering', '20 ms each way, 5 % come 10 ms late', {
     ...LAN,

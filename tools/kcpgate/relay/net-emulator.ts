@@ -8,6 +8,8 @@ export interface BurstLoss {
   readonly leaveRate: number;
   /** Chance to lose a datagram in the bad state, 0 to 1. */
   readonly lossRate: number;
+  /** A burst is over after this many ms, however few datagrams it met: a quiet sender does not prolong it. Default: never. */
+  readonly longestMs?: number;
 }
 
 /** A time during which everything sent is lost, in milliseconds since the link was made. */
@@ -95,6 +97,7 @@ export class NetEmulator {
   readonly #deliver: Delivery;
   readonly #originMs: number;
   #inBurst = false;
+  #burstEndsAtMs = 0;
   /** What is left of the current hundred datagrams, and how many of them are to be lost. */
   #leftOfHundred = 0;
   #leftToLose = 0;
@@ -135,7 +138,7 @@ export class NetEmulator {
       counters.queueDrops++;
       return;
     }
-    if (this.#isLost()) {
+    if (this.#isLost(nowMs)) {
       counters.lost++;
       return;
     }
@@ -163,14 +166,22 @@ export class NetEmulator {
     return this.#busyUntilMs;
   }
 
-  #isLost(): boolean {
+  #isLost(nowMs: number): boolean {
     const { burstLoss, evenLoss, lossRate } = this.#profile;
     if (burstLoss !== null) {
-      if (this.#happens(this.#inBurst ? burstLoss.leaveRate : burstLoss.enterRate))
-        this.#inBurst = !this.#inBurst;
+      this.#stepBurst(burstLoss, nowMs);
       if (this.#inBurst && this.#happens(burstLoss.lossRate)) return true;
     }
     return evenLoss ? this.#isLostOfHundred(lossRate) : this.#happens(lossRate);
+  }
+
+  #stepBurst({ enterRate, leaveRate, longestMs = Infinity }: BurstLoss, nowMs: number): void {
+    if (!this.#inBurst) {
+      this.#inBurst = this.#happens(enterRate);
+      this.#burstEndsAtMs = nowMs + longestMs;
+    } else if (nowMs >= this.#burstEndsAtMs || this.#happens(leaveRate)) {
+      this.#inBurst = false;
+    }
   }
 
   #isLostOfHundred(lossRate: number): boolean {
