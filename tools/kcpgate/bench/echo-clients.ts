@@ -1,0 +1,97 @@
+import type { SocketAddress } from '../../../src/base/address.ts';
+import { ClientEndpoints, type ClientCounters } from './client-endpoint.ts';
+import { EchoSession, type EchoSamples } from './echo-session.ts';
+import type { LoadOptions } from './load-options.ts';
+import { summarizeLatency, type LatencySummary } from './percentile.ts';
+import { ownCpuSeconds } from './process-usage.ts';
+
+/** What a number of echoes came to. */
+export interface EchoResult {
+  /** Every echo came back. */
+  readonly complete: boolean;
+  readonly echoes: number;
+  readonly seconds: number;
+  readonly latencyMs: LatencySummary;
+  readonly cpuSeconds: number;
+  readonly counters: ClientCounters;
+}
+
+/** Echoes on one session, each sent when the last one came back. */
+export async function runPingPongClient(remote: SocketAddress, load: LoadOptions): Promise<EchoResult> {
+  const clients = new ClientEndpoints(remote, load);
+  const endpoint = await clients.open();
+  const samples: EchoSamples = { latencyMs: new Float64Array(load.echoes), count: 0 };
+  return measure(clients, samples, load, (done) => {
+    const onEcho = (session: EchoSession): void => {
+      if (samples.count === load.echoes) done();
+      else session.send();
+    };
+    endpoint.connect(remote, clients.kcp(false), 'stock', (port) => {
+      const session = new EchoSession(port, load.sizeBytes, samples, onEcho, done);
+      session.send();
+      return session;
+    });
+  });
+}
+
+/** Many sessions, each with a socket of its own and a steady stream of echoes. */
+export async function runFleetClient(remote: SocketAddress, load: LoadOptions): Promise<EchoResult> {
+  const { fleetSessions, echoesPerSecond, fleetSeconds, sizeBytes } = load;
+  const total = Math.floor(fleetSeconds * echoesPerSecond) * fleetSessions;
+  const clients = new ClientEndpoints(remote, load);
+  const samples: EchoSamples = { latencyMs: new Float64Array(total), count: 0 };
+  const sessions: EchoSession[] = [];
+  let finish: () => void = () => undefined;
+  const onEcho = (): void => {
+    if (samples.count === total) finish();
+  };
+  for (let i = 0; i < fleetSessions; i++) {
+    const endpoint = await clients.open(true);
+    endpoint.connect(remote, clients.kcp(false), 'stock', (port) => {
+      const session = new EchoSession(port, sizeBytes, samples, onEcho, () => finish());
+      sessions.push(session);
+      return session;
+    });
+  }
+  return measure(clients, samples, load, (done) => {
+    finish = done;
+    // Evenly spread: the sessions send in turn.
+    const startedAt = performance.now();
+    const everyMs = 1000 / (echoesPerSecond * fleetSessions);
+    let sent = 0;
+    const sendDue = (): void => {
+      const due = Math.min(total, Math.floor((performance.now() - startedAt) / everyMs) + 1);
+      for (; sent < due; sent++) sessions[sent % fleetSessions]?.send();
+      if (sent < total) setTimeout(sendDue, 1);
+    };
+    sendDue();
+  });
+}
+
+async function measure(
+  clients: ClientEndpoints,
+  samples: EchoSamples,
+  load: LoadOptions,
+  start: (done: () => void) => void,
+): Promise<EchoResult> {
+  const cpuBefore = process.cpuUsage();
+  const startedAt = performance.now();
+  let timer: NodeJS.Timeout | undefined;
+  await new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, load.timeoutMs);
+    start(resolve);
+  });
+  clearTimeout(timer);
+  const seconds = (performance.now() - startedAt) / 1000;
+  const cpuSeconds = ownCpuSeconds(cpuBefore);
+  const counters = clients.counters();
+  await clients.close();
+  return {
+    complete: samples.count === samples.latencyMs.length,
+    echoes: samples.count,
+    seconds,
+    latencyMs: summarizeLatency(samples.latencyMs.subarray(0, samples.count)),
+    cpuSeconds,
+    counters,
+  };
+}
