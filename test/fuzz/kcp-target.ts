@@ -18,7 +18,7 @@ import type { Operation, ProgramConfig } from './kcp-program.ts';
 export const FUZZ_CONV = 0x6b637067;
 
 /** The largest MTU an operation may set, and the largest datagram the engine may write. */
-export const MAX_FUZZ_MTU = 1400;
+const MAX_FUZZ_MTU = 1400;
 const LARGEST_MESSAGE_SEGMENTS = 255;
 const LARGEST_SEND_BYTES = 1 << 16;
 /** Wrapped times are only promised to hold for pauses shorter than half the 32-bit clock: 24.8 days. */
@@ -35,7 +35,7 @@ interface Positions {
 }
 
 /** The engine broke a promise. */
-export class BrokenPromise extends Error {}
+class BrokenPromise extends Error {}
 
 /** The engine under test, and every promise it makes, checked after each operation. */
 export class KcpTarget {

@@ -60,7 +60,7 @@ export const windowTell = (wnd: number, fields: Partial<SegmentFields> = {}): Ui
   segment({ cmd: 84, wnd, ...fields });
 
 /** Segments back to back. */
-export function datagram(...parts: readonly Uint8Array[]): Uint8Array {
+function datagram(...parts: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {
