@@ -4,7 +4,7 @@ const BEGIN = '<!-- configuration table: begin (generated from the schema) -->';
 const END = '<!-- configuration table: end -->';
 
 /** The tables of all keys, one a section, in Markdown. */
-function referenceTables(): string {
+export function referenceTables(): string {
   const sections = new Map<string, ConfigRow[]>();
   for (const row of describeConfig()) sections.set(row.section, [...(sections.get(row.section) ?? []), row]);
   return [...sections].map(([section, rows]) => `### ${section}\n\n${table(section, rows)}`).join('\n\n');

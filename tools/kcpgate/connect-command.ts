@@ -1,0 +1,94 @@
+import { Option, type Command } from 'commander';
+import type { SocketAddress } from '../../src/base/address.ts';
+import {
+  LOG_FORMATS,
+  LOG_LEVELS,
+  PRESETS,
+  type LogFormat,
+  type LogLevel,
+  type PresetName,
+  type ServerConfig,
+} from '../../src/gateway/config/config.ts';
+import { EXIT_CODE_HELP } from './exit-code.ts';
+import { durationOption, listenOption, serverOption, wholeNumberOption } from './option-value.ts';
+
+/** What the options of `connect` give. */
+export interface ConnectOptions {
+  readonly server: ServerConfig;
+  readonly listen: SocketAddress;
+  readonly stock: boolean;
+  readonly preset: PresetName;
+  /** In bytes of UDP payload. */
+  readonly mtu: number;
+  /** In segments, for both directions unless they have their own. */
+  readonly window: number;
+  readonly sendWindow?: number;
+  readonly receiveWindow?: number;
+  readonly maxConnections: number;
+  /** In milliseconds, as the following ones. */
+  readonly connectTimeout: number;
+  readonly idleTimeout: number;
+  readonly drainTimeout: number;
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
+}
+
+/** Adds `connect` to the program. */
+export function addConnectCommand(program: Command): void {
+  program
+    .command('connect')
+    .description('open a local TCP port that leads through a gateway')
+    .requiredOption('-s, --server <host:port>', 'the gateway, a UDP port', serverOption)
+    .requiredOption(
+      '-l, --listen <[address:]port>',
+      'the local TCP port; 0 lets the system choose',
+      listenOption,
+    )
+    .option('--stock', 'the server is stock KCP (C reference, kcp-go): no handshake, no half-close', false)
+    .addOption(new Option('--preset <name>', 'KCP timing').choices(PRESETS).default('fast3'))
+    .option('--mtu <bytes>', 'largest datagram sent', wholeNumberOption(576, 1500), 1400)
+    .option('--window <segments>', 'segments in flight, each way', wholeNumberOption(1, 65_535), 1024)
+    .option(
+      '--send-window <segments>',
+      'towards the gateway (default: --window)',
+      wholeNumberOption(1, 65_535),
+    )
+    .option(
+      '--receive-window <segments>',
+      'from the gateway (default: --window)',
+      wholeNumberOption(1, 65_535),
+    )
+    .option('--max-connections <n>', 'connections at a time', wholeNumberOption(1, 65_535), 1000)
+    .addOption(duration('--connect-timeout', 'to wait for the first answer', '10s', 100, HOUR_MS))
+    .addOption(duration('--idle-timeout', 'without a sign of life ends a session', '30s', 1000, 24 * HOUR_MS))
+    .addOption(duration('--drain-timeout', 'for open connections to finish when stopping', '10s', 0, HOUR_MS))
+    .addOption(new Option('--log-level <level>', 'least severe level').choices(LOG_LEVELS).default('info'))
+    .addOption(new Option('--log-format <format>', 'on standard output').choices(LOG_FORMATS).default('text'))
+    .addHelpText('after', HELP + EXIT_CODE_HELP)
+    .action(async (options: ConnectOptions) => {
+      const { connect } = await import('./connect.ts');
+      await connect(options);
+    });
+}
+
+const HOUR_MS = 3_600_000;
+
+function duration(flag: string, text: string, initial: string, minMs: number, maxMs: number): Option {
+  const parse = durationOption(minMs, maxMs);
+  return new Option(`${flag} <duration>`, `how long ${text}`)
+    .argParser(parse)
+    .default(parse(initial), initial);
+}
+
+const HELP = `
+Examples:
+  kcpgate connect -s gateway.example:4000 -l 2222
+  kcpgate connect -s '[2001:db8::1]:4000' -l 0.0.0.0:8000 --preset fast2 --window 2048
+
+Each TCP connection becomes one KCP session. Either side may end its direction first. When the gateway closes
+a session, its code and reason are printed and the TCP connection is reset, so that the application notices.
+Preset, MTU and windows are not negotiated: choose them to suit the gateway's.
+
+SIGTERM and Ctrl-C: no new connections, open ones may finish within the drain timeout. A second signal stops
+at once.
+`;

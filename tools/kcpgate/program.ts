@@ -1,0 +1,53 @@
+import { Command } from 'commander';
+import { addCheckCommand } from './check-command.ts';
+import { addCompletionCommand } from './completion-command.ts';
+import { addConfigDocCommand } from './config-doc-command.ts';
+import { addConnectCommand } from './connect-command.ts';
+import { EXIT_CODE_HELP } from './exit-code.ts';
+import { addServeCommand } from './serve-command.ts';
+import { packageVersion } from './version.ts';
+
+/**
+ * The `kcpgate` command with all its subcommands. Commander's failures are thrown, not turned into an exit.
+ * @param wanted the first argument of the command line; what surely is not needed for it is not loaded.
+ */
+export async function createProgram(wanted?: string): Promise<Command> {
+  const program = new Command('kcpgate')
+    .description('A reliable-transport gateway: KCP over UDP in front of TCP back ends.')
+    .version(packageVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .showHelpAfterError('(--help says more)')
+    .addHelpText('after', HELP + EXIT_CODE_HELP)
+    .exitOverride();
+  addServeCommand(program);
+  addConnectCommand(program);
+  addCheckCommand(program);
+  if (wanted === undefined || !LIGHT.has(wanted)) await addMeasuringCommands(program);
+  addConfigDocCommand(program);
+  addCompletionCommand(program);
+  return program;
+}
+
+/** They bring the engine and the peers along. */
+async function addMeasuringCommands(program: Command): Promise<void> {
+  const [{ addBenchCommand }, { addDemoCommand }] = await Promise.all([
+    import('./bench/bench-command.ts'),
+    import('./demo/demo-command.ts'),
+  ]);
+  addBenchCommand(program);
+  addDemoCommand(program);
+}
+
+/** First arguments that have nothing to do with measuring. */
+const LIGHT = new Set(['-V', '--version', 'serve', 'connect', 'check', 'config-doc']);
+
+const HELP = `
+Examples:
+  kcpgate serve                              an echo on UDP port 4000, to try things
+  kcpgate serve -c gateway.yaml              a gateway as configured
+  kcpgate serve --target 127.0.0.1:22        everything to one TCP server
+  kcpgate connect -s gateway.example:4000 -l 2222
+                                             a local TCP port that leads through it
+  kcpgate check -c gateway.yaml              is the file right?
+`;

@@ -1,0 +1,138 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import type { SocketAddress } from '../../src/base/address.ts';
+import { CloseCode, closeCodeName } from '../../src/base/close-code.ts';
+import { GatewayError } from '../../src/base/errors.ts';
+import type { Logger } from '../../src/base/logger.ts';
+import { fromSystemError, type SystemErrorLike } from '../../src/base/node-error.ts';
+import { connectStock, type StockConnection, type StockOptions } from '../../src/client/node/index.ts';
+import { carry } from './carry.ts';
+
+/** What a tunnel is made with. */
+export interface TunnelOptions {
+  /** Local TCP address; port 0 lets the system choose. */
+  readonly listen: SocketAddress;
+  /** Local connections at a time; any more are closed at once. */
+  readonly maxConnections: number;
+  /** How each of them is connected to the gateway. */
+  readonly session: Omit<StockOptions, 'signal' | 'logger'>;
+}
+
+/** Opens the local port. @throws GatewayError `address_in_use`, `permission_denied`, `bind_failed`. */
+export async function startTunnel(options: TunnelOptions, logger: Logger): Promise<Tunnel> {
+  const { address: host, port } = options.listen;
+  // Paused: nothing is read before there is a session to read it for.
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true, keepAlive: true });
+  server.maxConnections = options.maxConnections;
+  try {
+    server.listen({ host, port });
+    await once(server, 'listening');
+  } catch (error) {
+    throw fromSystemError(error as SystemErrorLike, 'bind_failed');
+  }
+  return new Tunnel(server, options.session, logger);
+}
+
+/** A local TCP port, and a session with the gateway for each of its connections. Made by {@link startTunnel}. */
+export class Tunnel {
+  readonly #server: Server;
+  readonly #session: TunnelOptions['session'];
+  readonly #logger: Logger;
+  readonly #links = new Set<Link>();
+  #accepted = 0;
+  #whenEmpty: (() => void) | undefined;
+
+  constructor(server: Server, session: TunnelOptions['session'], logger: Logger) {
+    this.#server = server;
+    this.#session = session;
+    this.#logger = logger;
+    server.on('connection', (socket) => void this.#serve(socket));
+    server.on('drop', () => {
+      logger.warn('connection refused: too many', { maxConnections: server.maxConnections });
+    });
+    // One connection that could not be accepted (no file descriptors) is no reason to stop.
+    server.on('error', (error) => {
+      logger.error('cannot accept', { err: error });
+    });
+  }
+
+  /** The local address, with the real port. */
+  get address(): SocketAddress {
+    const { address, family, port } = this.#server.address() as AddressInfo;
+    return { address, family: family === 'IPv6' ? 6 : 4, port };
+  }
+
+  /**
+   * Accepts nothing more and lets open connections finish; those that have not after the timeout are cut off.
+   * @returns how many were.
+   */
+  async stop(timeoutMs: number): Promise<number> {
+    this.#server.close();
+    for (const link of this.#links) if (link.connection === undefined) link.connecting.abort();
+    await this.#untilEmpty(timeoutMs);
+    const rest = [...this.#links];
+    for (const { connection } of rest) void connection?.close(CloseCode.kicked, 'the tunnel was stopped');
+    await this.#untilEmpty(2 * CLOSE_MS);
+    for (const { socket } of this.#links) socket.destroy();
+    return rest.length;
+  }
+
+  /** One local connection, from its start to its end. Never rejects. */
+  async #serve(socket: Socket): Promise<void> {
+    const id = ++this.#accepted;
+    const link: Link = { socket, connecting: new AbortController(), connection: undefined };
+    this.#links.add(link);
+    const ignoreError = (): void => undefined;
+    socket.on('error', ignoreError);
+    try {
+      const connection = await this.#open(link);
+      this.#logger.debug('connection opened', { connection: id, from: socket.remotePort });
+      const { code, reason } = await carry(socket, connection);
+      const { bytesRead, bytesWritten } = socket;
+      const fields = { connection: id, code, close: closeCodeName(code), reason, bytesRead, bytesWritten };
+      if (code === CloseCode.normal) this.#logger.info('connection closed', fields);
+      else this.#logger.warn('connection closed', fields);
+    } catch (thrown) {
+      const error = GatewayError.from(thrown);
+      this.#logger.warn('cannot connect', {
+        connection: id,
+        error: error.code,
+        reason: error.message,
+        ...error.details,
+      });
+      socket.resetAndDestroy();
+    }
+    this.#links.delete(link);
+    if (this.#links.size === 0) this.#whenEmpty?.();
+  }
+
+  async #open(link: Link): Promise<StockConnection> {
+    // The signal is for connecting only: it stays silent once there is a connection.
+    const { signal } = link.connecting;
+    link.connection = await connectStock({ ...this.#session, closeTimeoutMs: CLOSE_MS, signal });
+    return link.connection;
+  }
+
+  async #untilEmpty(timeoutMs: number): Promise<void> {
+    if (this.#links.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs);
+      this.#whenEmpty = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#whenEmpty = undefined;
+  }
+}
+
+/** A local connection and what it leads to. */
+interface Link {
+  readonly socket: Socket;
+  readonly connecting: AbortController;
+  /** Absent while connecting. */
+  connection: StockConnection | undefined;
+}
+
+/** How long a session that is being closed may take to get its data across. */
+const CLOSE_MS = 5_000;
