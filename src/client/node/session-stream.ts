@@ -28,10 +28,19 @@ class SessionStream extends Duplex {
   paused = false;
   /** The session is over: nothing is to be told to it any more. */
   isOver = false;
+  /** Why the session was cut off, while data that came before is still to be read. */
+  private failure: GatewayError | undefined;
+  private failureTimer: NodeJS.Timeout | undefined;
 
   constructor(port: SessionPort) {
     super({ allowHalfOpen: true, readableHighWaterMark: 256 * 1024, writableHighWaterMark: 256 * 1024 });
     this.port = port;
+  }
+
+  override read(size?: number): unknown {
+    const chunk: unknown = super.read(size);
+    if (this.failure !== undefined && this.readableLength === 0) this.destroy(this.failure);
+    return chunk;
   }
 
   override _read(): void {
@@ -51,6 +60,7 @@ class SessionStream extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    clearTimeout(this.failureTimer);
     if (!this.isOver) {
       // A stream that ended both ways closes by its FINs; one that is cut off closes now.
       if (error !== null || !this.readableEnded || !this.writableFinished)
@@ -59,9 +69,22 @@ class SessionStream extends Duplex {
     done(error);
   }
 
+  /** Destroys the stream once everything that arrived was read, at the latest after a while. */
+  fail(error: GatewayError): void {
+    if (this.readableLength === 0) {
+      this.destroy(error);
+      return;
+    }
+    this.failure = error;
+    this.failureTimer = setTimeout(() => {
+      this.destroy(error);
+    }, READ_OUT_MS).unref();
+  }
+
   sendWaiting(): void {
     const waiting = this.waiting;
-    if (waiting === undefined) return;
+    // An error of the writable side would throw away what is still to be read.
+    if (waiting === undefined || this.failure !== undefined) return;
     const { chunk, at, done } = waiting;
     if (at < chunk.length) {
       const taken = this.port.send(chunk, at, chunk.length - at);
@@ -126,7 +149,7 @@ class DuplexSink implements Sink {
       return;
     }
     const message = `the session was closed: ${closeCodeName(code)}${reason === '' ? '' : `, ${reason}`}`;
-    this.stream.destroy(new GatewayError('session_closed', message, { details: { code, reason } }));
+    this.stream.fail(new GatewayError('session_closed', message, { details: { code, reason } }));
   }
 
   private push(full: boolean): void {
@@ -143,6 +166,8 @@ class DuplexSink implements Sink {
   }
 }
 
+/** How long data of a session that was cut off waits for its reader. */
+const READ_OUT_MS = 5_000;
 const CHUNK_BYTES = 64 * 1024;
 /** Less room than this is not worth keeping a chunk for; no segment is larger than 9000 bytes. */
 const MIN_ROOM_BYTES = 9000;
