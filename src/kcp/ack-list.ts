@@ -8,6 +8,8 @@
 export class AckList {
   /** Number of listed (early) segments. */
   count = 0;
+  /** How many of them were written already. */
+  written = 0;
   /** Grows by one each time the list is emptied; marks segments as listed. Starts at 1: a fresh record holds 0. */
   round = 1;
   /** The newest arrival's ACK was written in this round. */
@@ -58,6 +60,7 @@ export class AckList {
   /** Everything was written: the next round begins. */
   clear(): void {
     this.count = 0;
+    this.written = 0;
     this.pending = false;
     this.newestWritten = false;
     this.round = (this.round + 1) | 0;

@@ -339,14 +339,19 @@ export class KcpEngine {
 
   /**
    * Writes everything that is to be sent now into the arena: ACKs, window announcements, lost segments, new segments.
+   * @param caughtUpAt everything that had arrived by then was handed in; what times out later may be acknowledged already by
+   *   datagrams nobody has read, and is not sent again yet. Default `now`.
    * @returns true when the arena was full before all was written: flush it and call again.
    */
-  pollTransmit(now: number, arena: SendArena): boolean {
+  pollTransmit(now: number, arena: SendArena, caughtUpAt = now): boolean {
     this.moveClock(now);
     const now32 = now | 0;
     this.writer.begin(arena, this.mtu);
     const done =
-      this.writeAcks() && this.writeWindowSegments(now32) && this.writeLost(now32) && this.writeNew(now32);
+      this.writeAcks() &&
+      this.writeWindowSegments(now32) &&
+      this.writeLost(now32, caughtUpAt | 0) &&
+      this.writeNew(now32);
     this.writer.end();
     return !done;
   }
@@ -456,15 +461,13 @@ export class KcpEngine {
     const acks = this.acks;
     if (!acks.isPending) return true;
     const expected = this.receiving.next;
-    while (acks.count > 0) {
-      // From the end, so that a full arena leaves the rest listed.
-      const sn = acks.sequenceAt(acks.count - 1);
-      if (!isBefore(sn, expected)) {
-        if (!this.writeControl(Command.ack, acks.timestampAt(acks.count - 1), sn)) return false;
-        this.acksSent++;
-        if (sn === acks.newestSequence) acks.newestWritten = true;
-      }
-      acks.count--;
+    // In order of arrival, the newest last: peers take their round trip from the last ACK of a datagram.
+    for (; acks.written < acks.count; acks.written++) {
+      const sn = acks.sequenceAt(acks.written);
+      if (isBefore(sn, expected)) continue;
+      if (!this.writeControl(Command.ack, acks.timestampAt(acks.written), sn)) return false;
+      this.acksSent++;
+      if (sn === acks.newestSequence) acks.newestWritten = true;
     }
     if (!acks.newestWritten) {
       if (!this.writeControl(Command.ack, acks.newestTimestamp, acks.newestSequence)) return false;
@@ -497,9 +500,9 @@ export class KcpEngine {
   }
 
   /** Sends again what is lost: overtaken often enough, or timed out. */
-  private writeLost(now32: number): boolean {
+  private writeLost(now32: number, caughtUp32: number): boolean {
     const sending = this.sending;
-    const due = this.hasResendBound && ahead(now32, this.resendBound) >= 0;
+    const due = this.hasResendBound && ahead(caughtUp32, this.resendBound) >= 0;
     if (!due && sending.lostCount === 0) return true;
     const inFlight = sending.inFlight;
     let fast = 0;
@@ -509,7 +512,7 @@ export class KcpEngine {
     for (let left = sending.flightCount; left > 0; left--) {
       if (!due && sending.lostCount === 0) break;
       const following = left > 1 ? sending.sentAfter(sn) : sn;
-      const timedOut = due && ahead(now32, sending.resendAtOf(sn)) >= 0;
+      const timedOut = due && ahead(caughtUp32, sending.resendAtOf(sn)) >= 0;
       if (timedOut || sending.isLost(sn)) {
         if (!timedOut && sending.transmitsOf(sn) > MAX_FAST_TRANSMITS) {
           sending.forgiveLost(sn);

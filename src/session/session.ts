@@ -47,6 +47,8 @@ export class Session implements SessionPort {
   private keepAliveAt: number;
   private wakePending = false;
   private inDrain = false;
+  /** How far this drain is behind what has arrived. */
+  private caughtUpAt = 0;
   private openedTold = false;
 
   /** The sink said stop. */
@@ -223,9 +225,11 @@ export class Session implements SessionPort {
 
   /**
    * One turn: delivers, moves the close on, writes what is to be sent.
+   * @param caughtUpAt everything that had arrived by then was handed in; see {@link KcpEngine.pollTransmit}. Default `now`.
    * @returns true when the arena was full: flush it and call again.
    */
-  drain(now: number, arena: SendArena): boolean {
+  drain(now: number, arena: SendArena, caughtUpAt = now): boolean {
+    this.caughtUpAt = caughtUpAt;
     this.wakePending = false;
     this.inDrain = true;
     const full = this.writeReplies(arena) || this.drainState(now, arena);
@@ -240,7 +244,8 @@ export class Session implements SessionPort {
         const trimAt = this.trimmed ? NEVER : onGrid(this.activeAt + TRIM_AFTER_MS);
         const idleAt = onGrid(this.heardAt + this.config.idleTimeoutMs);
         const quiet = Math.min(idleAt, trimAt, this.keepAliveAt);
-        return Math.min(quiet, this.engine.nextDeadline(), this.fin.deadline, this.retryAt);
+        const finAt = this.draining ? NEVER : this.fin.deadline;
+        return Math.min(quiet, this.engine.nextDeadline(), finAt, this.retryAt);
       }
       case 'closing':
         if (this.flushWanted || this.deliverWanted)
@@ -278,7 +283,7 @@ export class Session implements SessionPort {
     this.checkEnds(now);
     if (this.currentState !== 'open') return this.drainState(now, arena);
     this.houseKeep(now);
-    if (this.engine.pollTransmit(now, arena)) return true;
+    if (this.engine.pollTransmit(now, arena, this.caughtUpAt)) return true;
     if (this.engine.isDead) {
       this.enterClosing(now, CloseCode.deadLink, 'no acknowledgement', false, true);
       return this.drainState(now, arena);
@@ -317,7 +322,7 @@ export class Session implements SessionPort {
     } else if (sent && this.fin.isAcknowledged && this.endDelivered) {
       this.setClose(CloseCode.normal, 'finished');
       this.linger(now);
-    } else if (this.fin.isSpent(now)) {
+    } else if (!this.draining && this.fin.isSpent(now)) {
       this.enterClosing(now, CloseCode.deadLink, 'no answer to the end of the stream', false, true);
     } else if (now - this.heardAt >= this.config.idleTimeoutMs) {
       this.enterClosing(now, CloseCode.idleTimeout, 'nothing arrived', false, true);
@@ -411,7 +416,7 @@ export class Session implements SessionPort {
     }
     if (this.engine.isAllAcknowledged || this.engine.isDead || late) this.flushWanted = false;
     // Acknowledging goes on meanwhile: the peer must not think that its data was lost.
-    if (this.flushWanted || this.deliverWanted) return this.engine.pollTransmit(now, arena);
+    if (this.flushWanted || this.deliverWanted) return this.engine.pollTransmit(now, arena, this.caughtUpAt);
     this.closeDeadline = NEVER;
     return this.config.role === 'gateway' ? this.kickPeer(now, arena) : this.leave(now, arena);
   }
@@ -464,7 +469,7 @@ export class Session implements SessionPort {
       return false;
     }
     // The last ACK may still be due, or was lost: the peer then repeats data that arrived long ago.
-    if (this.engine.pollTransmit(now, arena)) return true;
+    if (this.engine.pollTransmit(now, arena, this.caughtUpAt)) return true;
     if (this.farewellWanted && this.config.peer === 'kcpgate' && now - this.kickAt >= FAREWELL_INTERVAL_MS) {
       if (!this.writeKickSegment(arena)) return true;
       this.kickAt = now;

@@ -11,6 +11,7 @@ export class RecordingSink implements Sink {
   /** How many more bytes it takes before it says stop. */
   room = Number.POSITIVE_INFINITY;
   drainEnds = true;
+  isClosed = false;
   readonly port: SessionPort;
 
   constructor(port: SessionPort) {
@@ -22,6 +23,7 @@ export class RecordingSink implements Sink {
   }
 
   write(bytes: Uint8Array, offset: number, length: number): boolean {
+    if (this.isClosed) throw new Error('written to after the close');
     for (let i = 0; i < length; i++) this.received.push(bytes[offset + i]!);
     this.room -= length;
     return this.room > 0;
@@ -30,6 +32,7 @@ export class RecordingSink implements Sink {
     // Nothing is gathered.
   }
   end(): void {
+    if (this.isClosed) throw new Error('ended after the close');
     this.events.push('end');
   }
   writable(): void {
@@ -43,6 +46,7 @@ export class RecordingSink implements Sink {
     this.events.push('opened');
   }
   close(code: number, reason: string): void {
+    this.isClosed = true;
     this.events.push(`close ${String(code)} ${reason}`);
   }
 }
@@ -72,6 +76,8 @@ export class SessionPair {
   readonly gatewaySink: RecordingSink;
   /** Datagrams for which it returns false are lost. */
   passes: (passing: Passing) => boolean = () => true;
+  /** When the copies of a datagram that passes arrive, in ms from now. Default: one, after the fixed delay. */
+  delays: (passing: Passing) => readonly number[] = () => [this.delayMs];
   /** Every datagram sent, lost or not. */
   readonly log: Passing[] = [];
   private readonly delayMs: number;
@@ -112,8 +118,9 @@ export class SessionPair {
   /** Runs for so many ms, or until the condition holds. Fails when it spins. */
   run(forMs: number, until: () => boolean = () => false): void {
     const end = this.clock.now() + forMs;
-    for (let turns = 0; !until(); turns++) {
-      if (turns > 200_000) throw new Error('the sessions spin');
+    let turnsAtThisMs = 0;
+    while (!until()) {
+      if (turnsAtThisMs++ > 1000) throw new Error(`the sessions spin at ${String(this.clock.now())}`);
       const now = this.clock.now();
       this.deliver(now);
       for (const session of [this.client, this.gateway]) {
@@ -124,7 +131,10 @@ export class SessionPair {
         this.clock.advanceTo(end);
         return;
       }
-      if (next > now) this.clock.advanceTo(next);
+      if (next > now) {
+        this.clock.advanceTo(next);
+        turnsAtThisMs = 0;
+      }
     }
   }
 
@@ -163,7 +173,8 @@ export class SessionPair {
     const passing = { from: from.config.role, command: bytes[4]!, bytes };
     this.log.push(passing);
     if (!this.passes(passing)) return;
-    this.wire.push({ at: now + this.delayMs, to: from === this.client ? this.gateway : this.client, bytes });
+    const to = from === this.client ? this.gateway : this.client;
+    for (const delay of this.delays(passing)) this.wire.push({ at: now + delay, to, bytes });
   }
 
   private nextAt(): number {
