@@ -41,6 +41,8 @@ export interface ReceiveBatch {
   readonly meta: Int32Array;
   /** The number of datagrams. */
   readonly count: number;
+  /** More had arrived, as far as can be told, and comes in the next batch. */
+  readonly moreWaiting: boolean;
 }
 
 /** The arena of a carrier: datagrams committed to it go to the peer in `target`. */

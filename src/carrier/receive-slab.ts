@@ -14,6 +14,7 @@ export class ReceiveSlab implements ReceiveBatch {
   readonly view: DataView;
   readonly meta: Int32Array;
   count = 0;
+  moreWaiting = false;
 
   readonly #maxDatagrams: number;
   #end = 0;

@@ -67,6 +67,10 @@ export class Endpoint implements SessionHost {
   private dirty: SessionEntry[] = [];
   private spare: SessionEntry[] = [];
   private inTurn = false;
+  /** The last batch was not all that had arrived. */
+  private moreWaiting = false;
+  /** When everything that had arrived was last handed to the sessions. */
+  private caughtUpAt: number;
   private immediate: NodeJS.Immediate | undefined;
   private timer: NodeJS.Timeout | undefined;
   private timerAt = NEVER;
@@ -79,12 +83,26 @@ export class Endpoint implements SessionHost {
   private whenGone: (() => void)[] = [];
   private readonly runImmediate = (): void => {
     this.immediate = undefined;
-    this.turn(undefined);
+    this.turn(undefined, false);
   };
+  /**
+   * Timers run before the socket is read: after a pause of the process they would take everything for lost whose ACK is
+   * waiting there. So a timer's turn comes one reading later.
+   */
   private readonly runTimer = (): void => {
     this.timer = undefined;
     this.timerAt = NEVER;
-    this.turn(undefined);
+    clearImmediate(this.immediate);
+    this.immediate = setImmediate(this.runAfterReading);
+  };
+  private readonly runAfterReading = (): void => {
+    // A batch that was read just now follows before the turn, and tells whether there is more.
+    this.moreWaiting = false;
+    this.immediate = setImmediate(this.runTimed);
+  };
+  private readonly runTimed = (): void => {
+    this.immediate = undefined;
+    this.turn(undefined, true);
   };
   private readonly expire = (index: number): void => {
     const entry = this.table.at(index);
@@ -100,13 +118,14 @@ export class Endpoint implements SessionHost {
     this.acceptor = components.acceptor;
     this.config = config;
     this.admission = new Admission(config.admission);
-    this.wheel = new TimerWheel(this.clock.now());
+    this.caughtUpAt = this.clock.now();
+    this.wheel = new TimerWheel(this.caughtUpAt);
   }
 
   /** Starts to receive. */
   start(): void {
     this.carrier.start((batch) => {
-      this.turn(batch);
+      this.turn(batch, true);
     });
   }
 
@@ -206,11 +225,17 @@ export class Endpoint implements SessionHost {
 
   // ---- turns ----
 
-  private turn(batch: ReceiveBatch | undefined): void {
+  /** @param afterReading the socket was read in this turn of the event loop. */
+  private turn(batch: ReceiveBatch | undefined, afterReading: boolean): void {
     if (this.closed) return;
     const now = this.clock.now();
     this.inTurn = true;
-    if (batch !== undefined) this.handleBatch(now, batch);
+    if (batch !== undefined) {
+      this.handleBatch(now, batch);
+      this.moreWaiting = batch.moreWaiting;
+    }
+    this.caughtUpAt =
+      afterReading && !this.moreWaiting ? now : Math.max(this.caughtUpAt, now - MAX_BEHIND_MS);
     this.wheel.advance(now, this.expire);
     this.drainDirty(now);
     this.carrier.flush();
@@ -274,7 +299,7 @@ export class Endpoint implements SessionHost {
     const { session } = entry;
     try {
       this.carrier.arena.target = entry.slot;
-      while (session.drain(now, this.carrier.arena)) this.carrier.flush();
+      while (session.drain(now, this.carrier.arena, this.caughtUpAt)) this.carrier.flush();
     } catch (error) {
       this.sinkFailures++;
       this.logger.error('session failed', { session: entry.index, conv: session.conv, err: error });
@@ -428,5 +453,7 @@ export class Endpoint implements SessionHost {
   }
 }
 
+/** An endpoint that never catches up still finds losses, so much later. */
+const MAX_BEHIND_MS = 100;
 /** Node's timers hold 31 bits of milliseconds. */
 const MAX_TIMEOUT_MS = 0x7fffffff;

@@ -79,7 +79,14 @@ class DgramSocket implements DatagramSocket {
 
   /** Each datagram in it holds a reference to the slot of its sender. */
   readonly #slab: ReceiveSlab;
-  readonly #deliverThisTurn = (): void => this.#deliver();
+  readonly #deliverThisTurn = (): void => {
+    this.#immediate = undefined;
+    const moreWaiting = this.#readThisTurn >= READS_PER_TURN;
+    this.#readThisTurn = 0;
+    this.#deliver(moreWaiting);
+  };
+  /** Datagrams since the last turn's delivery. */
+  #readThisTurn = 0;
   #onBatch: ((batch: ReceiveBatch) => void) | undefined;
   #immediate: NodeJS.Immediate | undefined;
   #closing: Promise<void> | undefined;
@@ -181,7 +188,8 @@ class DgramSocket implements DatagramSocket {
       this.#oversizeDrops++;
       return;
     }
-    if (!this.#slab.fits(datagram.length)) this.#deliver();
+    if (!this.#slab.fits(datagram.length)) this.#deliver(true);
+    this.#readThisTurn++;
     const slot = this.#slab.fits(datagram.length) ? this.#addresses.intern(from.address, from.port) : -1;
     if (slot < 0) {
       this.#receiveDrops++;
@@ -204,11 +212,11 @@ class DgramSocket implements DatagramSocket {
     this.#immediate = setImmediate(this.#deliverThisTurn);
   }
 
-  #deliver(): void {
-    this.#immediate = undefined;
+  #deliver(moreWaiting: boolean): void {
     const slab = this.#slab;
     if (this.#onBatch === undefined || slab.count === 0) return;
     this.#receiveBatches++;
+    slab.moreWaiting = moreWaiting;
     try {
       this.#onBatch(slab);
     } catch (error) {
@@ -260,6 +268,9 @@ function localAddressOf(socket: Socket): SocketAddress {
   const { address, family, port } = socket.address();
   return { address, family: family === 'IPv6' ? 6 : 4, port };
 }
+
+/** libuv reads so many datagrams of a socket in one turn of the event loop and leaves the rest for the next. */
+const READS_PER_TURN = 32;
 
 const V4_MAPPED = '::ffff:';
 
