@@ -11,7 +11,7 @@ import { kcpGateStack, kcpGoStack, type PairScenario, type Stack } from './stack
 
 export interface BenchPlan {
   readonly scenarios: readonly ScenarioName[];
-  /** Runs of each scenario and pairing. */
+  /** Runs of each scenario and pairing; `idle` takes long, varies little, and is run once. */
   readonly runs: number;
   /** The implementation to compare with, in the same run. */
   readonly peer: 'kcp-go' | undefined;
@@ -31,7 +31,7 @@ export async function runBench(plan: BenchPlan, onProgress: OnProgress): Promise
   try {
     const contenders = contendersOf(peer?.executable);
     const total = plan.scenarios.reduce(
-      (sum, name) => sum + plan.runs * contendersIn(name, contenders).length,
+      (sum, name) => sum + runsOf(name, plan) * contendersIn(name, contenders).length,
       0,
     );
     let done = 0;
@@ -39,10 +39,11 @@ export async function runBench(plan: BenchPlan, onProgress: OnProgress): Promise
     for (const scenario of plan.scenarios) {
       const taking = contendersIn(scenario, contenders);
       const outcomes = taking.map((contender) => ({ contender, runs: [] as Outcome[] }));
-      for (let run = 1; run <= plan.runs; run++) {
-        for (const { contender, runs } of outcomes) {
-          onProgress(done++, total, `${scenario}: ${contender.pairing}, run ${run} of ${plan.runs}`);
-          runs.push(await runOnce(scenario, contender, plan.load));
+      const runs = runsOf(scenario, plan);
+      for (let run = 1; run <= runs; run++) {
+        for (const { contender, runs: finished } of outcomes) {
+          onProgress(done++, total, `${scenario}: ${contender.pairing}, run ${run} of ${runs}`);
+          finished.push(await runOnce(scenario, contender, plan.load));
         }
       }
       scenarios.push(reportOf(scenario, outcomes));
@@ -61,6 +62,10 @@ export async function runBench(plan: BenchPlan, onProgress: OnProgress): Promise
   } finally {
     peer?.remove();
   }
+}
+
+function runsOf(scenario: ScenarioName, { runs }: BenchPlan): number {
+  return scenario === 'idle' ? 1 : runs;
 }
 
 interface Contender {
