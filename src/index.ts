@@ -1,21 +1,20 @@
 /**
- * kcpgate as a library: the gateway, the KCP engine and the wire codecs. The client is `kcpgate/client`.
+ * kcpgate as a library: the gateway, its parts, the KCP engine and the wire codecs. The client is `kcpgate/client`.
  */
 export * from './base/address.ts';
 export { NEVER, type Clock } from './base/clock.ts';
-export {
-  CLOSE_CODES,
-  CloseCode,
-  closeCodeName,
-  mayReconnect,
-  type CloseCodeInfo,
-} from './base/close-code.ts';
+export { CLOSE_CODES, CloseCode, closeCodeName, mayReconnect, type CloseCodeInfo } from './base/close-code.ts';
 export { GatewayError, type GatewayErrorCode } from './base/errors.ts';
 export { NO_LOG, type Logger, type LogFields } from './base/logger.ts';
 export type { SendArena } from './base/send-arena.ts';
 export { SendError, type SessionPort, type Sink } from './base/sink.ts';
 export * from './kcp/index.ts';
 export * from './wire/index.ts';
+export * from './session/index.ts';
+export type * from './carrier/carrier.ts';
+export { createUdpCarrier, type UdpCarrierOptions } from './carrier/node/udp.ts';
+export * from './endpoint/index.ts';
+export * from './upstream/index.ts';
 export type { GatewayConfig } from './gateway/config/config.ts';
 export { loadConfig, type ConfigResult, type LoadOptions } from './gateway/config/load.ts';
 export { startGateway, type Gateway, type GatewayStatus, type ListenerStatus } from './gateway/gateway.ts';

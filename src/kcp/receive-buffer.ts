@@ -120,14 +120,12 @@ export class ReceiveBuffer {
       const bytes = slot < 0 ? NO_BYTES : this.pool.view(slot, length);
       this.ring[at + LENGTH] = EMPTY;
       this.undelivered = (this.undelivered + 1) | 0;
-      let more = false;
       try {
-        more = receiver.write(bytes, 0, length, last);
+        if (!receiver.write(bytes, 0, length, last)) return false;
       } finally {
         // Only now: whoever was called may have queued these very bytes, which takes slots of its own.
         if (slot >= 0) this.pool.release(slot);
       }
-      if (!more) return false;
     }
     return true;
   }

@@ -1,5 +1,5 @@
 /** First wait before a closed window is probed. */
-export const FIRST_PROBE_MS = 500;
+const FIRST_PROBE_MS = 500;
 /** The longest wait between probes: a lost window announcement costs at most this. */
 export const MAX_PROBE_MS = 5_000;
 

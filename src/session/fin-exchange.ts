@@ -1,7 +1,7 @@
 import { NEVER } from '../base/clock.ts';
 
 /** A FIN is given up after this many transmissions. */
-export const MAX_FIN_TRANSMITS = 10;
+const MAX_FIN_TRANSMITS = 10;
 
 /**
  * Ends one direction: a FIN with the final `sn`, repeated until the peer's FIN_ACK, at the retransmission timeout and then

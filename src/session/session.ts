@@ -335,8 +335,8 @@ export class Session implements SessionPort {
     if (!this.sendBlocked || !this.engine.hasRoom) return;
     this.sendBlocked = false;
     this.sink?.writable();
-    // Refused although the queue has room: payload memory is short, and nothing here will announce that it is back.
-    if (this.isSendBlocked() && this.engine.hasRoom) this.retryAt = now + MEMORY_RETRY_MS;
+    // Refused again although there was room: payload memory may be short, and nothing here announces that it is back.
+    if (this.isSendBlocked()) this.retryAt = now + MEMORY_RETRY_MS;
   }
 
   /** Gives memory back when quiet, and keeps the session alive. */

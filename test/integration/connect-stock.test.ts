@@ -182,7 +182,7 @@ describe('the stream', () => {
       }
     }
     // What the kernel holds is not ours; what we hold is bounded by windows and queues.
-    expect(running.status().upstreams['app']!.heldBytes).toBeLessThan(1024 * 1024);
+    expect(running.status().upstreams.app!.heldBytes).toBeLessThan(1024 * 1024);
     expect(running.status().listeners[0]!.stats.poolUsedBytes).toBeLessThan(4 * 1024 * 1024);
     expect(written).toBeLessThan(200 * chunk.length);
     for (const socket of sockets) socket.destroy();
@@ -256,12 +256,12 @@ describe('stopping the gateway', () => {
     stream.on('error', () => undefined);
     stream.on('data', (chunk: Buffer) => (received += chunk.length));
     while (received < 1_000_000) await once(stream, 'data');
-    const upstream = running.status().upstreams['app']!;
+    const upstream = running.status().upstreams.app!;
     await running.stop();
     const { code } = await connection.closed;
     expect(code).toBe(CloseCode.drain);
     expect(upstream.bytesToSessions).toBeGreaterThan(0);
-    expect(received).toBe(running.status().upstreams['app']!.bytesToSessions);
+    expect(received).toBe(running.status().upstreams.app!.bytesToSessions);
     expect(received).toBeLessThan(sent);
   });
 });
