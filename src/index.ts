@@ -3,7 +3,13 @@
  */
 export * from './base/address.ts';
 export { NEVER, type Clock } from './base/clock.ts';
-export { CLOSE_CODES, CloseCode, closeCodeName, mayReconnect, type CloseCodeInfo } from './base/close-code.ts';
+export {
+  CLOSE_CODES,
+  CloseCode,
+  closeCodeName,
+  mayReconnect,
+  type CloseCodeInfo,
+} from './base/close-code.ts';
 export { GatewayError, type GatewayErrorCode } from './base/errors.ts';
 export { NO_LOG, type Logger, type LogFields } from './base/logger.ts';
 export type { SendArena } from './base/send-arena.ts';
