@@ -41,7 +41,7 @@ function nextSteps(address: SocketAddress, options: ConfigOptions): string[] {
   ];
   if (options.config === undefined) {
     steps.push(
-      ['npx kcpgate serve --target 127.0.0.1:22', 'a TCP server of yours behind it'],
+      ['npx kcpgate serve --target 127.0.0.1:22', 'instead of this: a TCP server of yours behind it'],
       ['npm run demo', '64 MiB both ways over a bad network'],
     );
   }

@@ -1,13 +1,7 @@
 import type { Command } from 'commander';
-import { addConfigOptions, CONFIG_HELP, type ConfigOptions } from './config-options.ts';
+import type { CheckOptions } from './check.ts';
+import { addConfigOptions, CONFIG_HELP } from './config-options.ts';
 import { EXIT_CODE_HELP } from './exit-code.ts';
-
-/** What the options of `check` give. */
-export interface CheckOptions extends ConfigOptions {
-  readonly json: boolean;
-  readonly print: boolean;
-  readonly schema: boolean;
-}
 
 /** Adds `check` to the program. */
 export function addCheckCommand(program: Command): void {

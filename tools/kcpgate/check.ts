@@ -3,10 +3,16 @@ import type { GatewayConfig } from '../../src/gateway/config/config.ts';
 import { formatIssues } from '../../src/gateway/config/issue.ts';
 import type { ConfigResult } from '../../src/gateway/config/load.ts';
 import { configSchemaJson } from '../../src/gateway/config/schema.ts';
-import type { CheckOptions } from './check-command.ts';
 import { configDocument } from './config-document.ts';
-import { readConfig } from './config-options.ts';
+import { readConfig, type ConfigOptions } from './config-options.ts';
 import { ExitCode } from './exit-code.ts';
+
+/** What the options of `check` give. */
+export interface CheckOptions extends ConfigOptions {
+  readonly json: boolean;
+  readonly print: boolean;
+  readonly schema: boolean;
+}
 
 /** Where text goes. */
 export interface TextOutput {

@@ -1,37 +1,8 @@
 import { Option, type Command } from 'commander';
-import type { SocketAddress } from '../../src/base/address.ts';
-import {
-  LOG_FORMATS,
-  LOG_LEVELS,
-  PRESETS,
-  type LogFormat,
-  type LogLevel,
-  type PresetName,
-  type ServerConfig,
-} from '../../src/gateway/config/config.ts';
+import { LOG_FORMATS, LOG_LEVELS, PRESETS } from '../../src/gateway/config/config.ts';
+import type { ConnectOptions } from './connect.ts';
 import { EXIT_CODE_HELP } from './exit-code.ts';
 import { durationOption, listenOption, serverOption, wholeNumberOption } from './option-value.ts';
-
-/** What the options of `connect` give. */
-export interface ConnectOptions {
-  readonly server: ServerConfig;
-  readonly listen: SocketAddress;
-  readonly stock: boolean;
-  readonly preset: PresetName;
-  /** In bytes of UDP payload. */
-  readonly mtu: number;
-  /** In segments, for both directions unless they have their own. */
-  readonly window: number;
-  readonly sendWindow?: number;
-  readonly receiveWindow?: number;
-  readonly maxConnections: number;
-  /** In milliseconds, as the following ones. */
-  readonly connectTimeout: number;
-  readonly idleTimeout: number;
-  readonly drainTimeout: number;
-  readonly logLevel: LogLevel;
-  readonly logFormat: LogFormat;
-}
 
 /** Adds `connect` to the program. */
 export function addConnectCommand(program: Command): void {

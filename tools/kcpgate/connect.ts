@@ -1,8 +1,29 @@
-import { formatSocketAddress } from '../../src/base/address.ts';
+import { formatSocketAddress, type SocketAddress } from '../../src/base/address.ts';
+import type { LogFormat, LogLevel, PresetName, ServerConfig } from '../../src/gateway/config/config.ts';
 import { createLog } from '../../src/telemetry/log.ts';
-import type { ConnectOptions } from './connect-command.ts';
 import { untilSignal } from './shutdown.ts';
 import { startTunnel } from './tunnel.ts';
+
+/** What the options of `connect` give. */
+export interface ConnectOptions {
+  readonly server: ServerConfig;
+  readonly listen: SocketAddress;
+  readonly stock: boolean;
+  readonly preset: PresetName;
+  /** In bytes of UDP payload. */
+  readonly mtu: number;
+  /** In segments, for both directions unless they have their own. */
+  readonly window: number;
+  readonly sendWindow?: number;
+  readonly receiveWindow?: number;
+  readonly maxConnections: number;
+  /** In milliseconds, as the following ones. */
+  readonly connectTimeout: number;
+  readonly idleTimeout: number;
+  readonly drainTimeout: number;
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
+}
 
 /**
  * Runs the tunnel until a signal, then lets it drain. When this returns, nothing is left but what ends by itself.
