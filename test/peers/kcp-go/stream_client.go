@@ -17,6 +17,7 @@ func runStreamClient(arguments []string) error {
 	options.addFlags(flags)
 	address := flags.String("addr", "", "host:port of the echo server")
 	total := flags.Int64("bytes", 1<<20, "bytes to send")
+	warmUp := flags.Int64("warm-up", 0, "bytes sent before those, which are checked and not measured")
 	chunkBytes := flags.Int("chunk", 64<<10, "bytes of one write")
 	seed := flags.Uint64("seed", 1, "seed of the stream")
 	withHash := flags.Bool("sha256", true, "hash what comes back too")
@@ -33,13 +34,14 @@ func runStreamClient(arguments []string) error {
 		return err
 	}
 
-	started := time.Now()
+	whole := *warmUp + *total
+	started, cpuBefore := time.Now(), 0.0
 	writeError := make(chan error, 1)
 	go func() {
 		source := newPattern(*seed)
 		chunk := make([]byte, *chunkBytes)
-		for sent := int64(0); sent < *total; sent += int64(len(chunk)) {
-			if rest := *total - sent; rest < int64(len(chunk)) {
+		for sent := int64(0); sent < whole; sent += int64(len(chunk)) {
+			if rest := whole - sent; rest < int64(len(chunk)) {
 				chunk = chunk[:rest]
 			}
 			source.fill(chunk)
@@ -60,7 +62,7 @@ func runStreamClient(arguments []string) error {
 	}
 	var got, corrupt int64
 	var readError error
-	for got < *total {
+	for got < whole {
 		n, err := session.Read(received)
 		if err != nil {
 			readError = err
@@ -73,7 +75,12 @@ func runStreamClient(arguments []string) error {
 		if digest != nil {
 			digest.Write(received[:n])
 		}
+		before := got
 		got += int64(n)
+		if before < *warmUp && got >= *warmUp {
+			printJSON(map[string]any{"event": "warm"})
+			started, cpuBefore = time.Now(), cpuSeconds()
+		}
 	}
 	seconds := time.Since(started).Seconds()
 	if readError == nil {
@@ -82,12 +89,13 @@ func runStreamClient(arguments []string) error {
 
 	result := map[string]any{
 		"event":        "result",
-		"complete":     got == *total && readError == nil,
+		"complete":     got == whole && readError == nil,
 		"bytes":        got,
+		"warmUpBytes":  *warmUp,
 		"corruptBytes": corrupt,
 		"seconds":      seconds,
-		"mibPerSecond": float64(got) / (1 << 20) / seconds,
-		"cpuSeconds":   cpuSeconds(),
+		"mibPerSecond": float64(got-*warmUp) / (1 << 20) / seconds,
+		"cpuSeconds":   cpuSeconds() - cpuBefore,
 		"srttMs":       session.GetSRTT(),
 		"counters":     counters(),
 	}

@@ -65,7 +65,8 @@ function openPair(load: LoadOptions): StreamingPair {
   client.start();
   let sink: StreamSink | undefined;
   client.connect(serverSide.localAddress, { ...config.kcp, conv: 1, stream: true }, 'stock', (port) => {
-    sink = new StreamSink(port, new Pattern(load.seed), Infinity, false, () => undefined);
+    const plan = { warmUpBytes: 0, total: Infinity, withHash: false };
+    sink = new StreamSink(port, new Pattern(load.seed), plan, ignore, ignore);
     sink.writable();
     return sink;
   });
@@ -117,6 +118,8 @@ function isOwnWork(place: string): boolean {
 function perPacket({ place, bytes }: AllocationSite, packets: number): AllocResult['sites'][number] {
   return { place, bytesPerPacket: bytes / packets };
 }
+
+const ignore = (): void => undefined;
 
 const WARM_UP_PACKETS = 100_000;
 const SITES_SHOWN = 20;

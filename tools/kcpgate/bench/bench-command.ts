@@ -19,6 +19,7 @@ export function addBenchCommand(program: Command): void {
     .option('--runs <n>', 'runs of each; medians are reported', wholeNumberOption(1, 100), 3)
     .option('--json', 'print the report as JSON', false)
     .option('--mib <n>', 'stream: MiB sent and echoed', positiveNumber, DEFAULT_LOAD.mib)
+    .option('--warm-up <n>', 'stream: MiB before those, not measured', atLeastZero, DEFAULT_LOAD.warmUpMib)
     .option('--sha256', 'stream: hash what comes back, too', false)
     .option('--echoes <n>', 'pingpong: echoes', wholeNumberOption(1, 10_000_000), DEFAULT_LOAD.echoes)
     .option(
@@ -96,6 +97,7 @@ interface BenchFlags {
   readonly runs: number;
   readonly json: boolean;
   readonly mib: number;
+  readonly warmUp: number;
   readonly sha256: boolean;
   readonly echoes: number;
   readonly size: number;
@@ -169,6 +171,7 @@ function loadOf(flags: BenchFlags): LoadOptions {
     mtu: flags.mtu,
     window: flags.window,
     mib: flags.mib,
+    warmUpMib: flags.warmUp,
     sha256: flags.sha256,
     echoes: flags.echoes,
     sizeBytes: flags.size,
@@ -188,6 +191,12 @@ function collectScenario(text: string, before: ScenarioName[] | undefined): Scen
   const scenario = SCENARIOS.find((name) => name === text);
   if (scenario === undefined) throw new InvalidArgumentError(`It is one of ${SCENARIOS.join(', ')}.`);
   return [...(before ?? []), scenario];
+}
+
+function atLeastZero(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isFinite(value) && value >= 0) return value;
+  throw new InvalidArgumentError('It is a number from 0 on.');
 }
 
 function positiveNumber(text: string): number {

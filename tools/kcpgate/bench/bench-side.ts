@@ -19,16 +19,16 @@ export async function runServerSide(
   stop: AbortSignal,
 ): Promise<void> {
   const gateway = await startEchoServer(bind, load);
-  const cpuBefore = process.cpuUsage();
   const address = gateway.status().listeners[0]?.address;
   report({
     event: 'listening',
     address: address?.address,
     port: address?.port,
     text: address === undefined ? '' : formatSocketAddress(address),
+    cpuSeconds: ownCpuSeconds(),
   });
   if (!stop.aborted) await once(stop, 'abort');
-  const cpuSeconds = ownCpuSeconds(cpuBefore);
+  const cpuSeconds = ownCpuSeconds();
   const { listeners, upstreams } = gateway.status();
   report({
     event: 'stopped',
@@ -49,9 +49,11 @@ export async function runClientSide(
   stop: AbortSignal,
 ): Promise<void> {
   switch (scenario) {
-    case 'stream':
-      report({ event: 'result', ...(await runStreamClient(remote, load)) });
+    case 'stream': {
+      const result = await runStreamClient(remote, load, () => report({ event: 'warm' }));
+      report({ event: 'result', ...result });
       return;
+    }
     case 'pingpong':
       report({ event: 'result', ...(await runPingPongClient(remote, load)) });
       return;

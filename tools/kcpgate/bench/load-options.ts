@@ -9,6 +9,8 @@ export interface LoadOptions {
   readonly window: number;
   /** `stream`: MiB sent and echoed. */
   readonly mib: number;
+  /** `stream`: MiB sent before those, checked and not measured: programs that are compiled while they run are slow at first. */
+  readonly warmUpMib: number;
   /** `stream`: hash what comes back, too. */
   readonly sha256: boolean;
   /** `pingpong`: echoes, one after the other. */
@@ -39,6 +41,7 @@ export const DEFAULT_LOAD: LoadOptions = {
   mtu: 1400,
   window: 1024,
   mib: 100,
+  warmUpMib: 50,
   sha256: false,
   echoes: 5000,
   sizeBytes: 64,

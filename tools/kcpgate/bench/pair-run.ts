@@ -17,26 +17,39 @@ export async function runPair(
 ): Promise<Measures> {
   const server = await ChildProgram.start('server', serverStack.command, serverStack.serverArguments(load));
   try {
-    const { address, port } = await server.next('listening', START_TIMEOUT_MS);
+    const { address, port, cpuSeconds: cpuAtStart = 0 } = await server.next('listening', START_TIMEOUT_MS);
     const target = `${String(address)}:${String(port)}`;
     const start = (): Promise<ChildProgram> =>
       ChildProgram.start('client', clientStack.command, clientStack.clientArguments(scenario, target, load));
     if (scenario === 'idle') {
       return await measureIdle(server, await start(), clientStack.idleSessions(load), load);
     }
-    const client = await start();
-    let result: ProgramEvent;
-    try {
-      result = await client.next('result', load.timeoutMs + START_TIMEOUT_MS);
-    } finally {
-      await client.stop();
-    }
+    const { result, cpuWhenWarm } = await runClient(await start(), server, scenario, load);
     checkResult(result);
     await server.stop();
     const { cpuSeconds } = await server.next('stopped', START_TIMEOUT_MS);
-    return measuresOf(scenario, result, Number(cpuSeconds));
+    return measuresOf(scenario, result, Number(cpuSeconds) - (cpuWhenWarm ?? Number(cpuAtStart)));
   } finally {
     await server.stop();
+  }
+}
+
+/** @returns the result, and what the server had used after the warm-up if there is one. */
+async function runClient(
+  client: ChildProgram,
+  server: ChildProgram,
+  scenario: PairScenario,
+  load: LoadOptions,
+): Promise<{ result: ProgramEvent; cpuWhenWarm: number | undefined }> {
+  try {
+    let cpuWhenWarm: number | undefined;
+    if (scenario === 'stream' && load.warmUpMib > 0) {
+      await client.next('warm', load.timeoutMs + START_TIMEOUT_MS);
+      cpuWhenWarm = processUsage(server.pid)?.cpuSeconds ?? NaN;
+    }
+    return { result: await client.next('result', load.timeoutMs + START_TIMEOUT_MS), cpuWhenWarm };
+  } finally {
+    await client.stop();
   }
 }
 
@@ -55,7 +68,7 @@ function measuresOf(
   serverCpuSeconds: number,
 ): Measures {
   if (scenario === 'stream') {
-    const hundreds = Number(result.bytes) / (100 * 1024 * 1024);
+    const hundreds = (Number(result.bytes) - Number(result.warmUpBytes)) / (100 * 1024 * 1024);
     return {
       mibPerSecond: Number(result.mibPerSecond),
       serverCpuSecondsPer100Mib: serverCpuSeconds / hundreds,

@@ -25,8 +25,8 @@ export function processUsage(pid: number): ProcessUsage | undefined {
   }
 }
 
-/** User and system time this process used since `since` (a `process.cpuUsage()`), in seconds. */
-export function ownCpuSeconds(since: NodeJS.CpuUsage): number {
+/** User and system time this process used, in seconds; since `since` (a `process.cpuUsage()`) or since it began. */
+export function ownCpuSeconds(since?: NodeJS.CpuUsage): number {
   const { user, system } = process.cpuUsage(since);
   return (user + system) / 1e6;
 }

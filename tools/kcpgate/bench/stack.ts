@@ -71,6 +71,7 @@ function scenarioFlags(scenario: PairScenario, load: LoadOptions): string[] {
       return [
         '-stream=true',
         `-bytes=${Math.round(load.mib * 1024 * 1024)}`,
+        `-warm-up=${Math.round(load.warmUpMib * 1024 * 1024)}`,
         `-seed=${load.seed}`,
         `-sha256=${load.sha256}`,
       ];

@@ -11,7 +11,9 @@ import { ownCpuSeconds } from './process-usage.ts';
 export interface StreamResult {
   /** Everything came back. */
   readonly complete: boolean;
+  /** What came back, warm-up included; the measures are of the rest. */
   readonly bytes: number;
+  readonly warmUpBytes: number;
   readonly corruptBytes: number;
   readonly seconds: number;
   readonly mibPerSecond: number;
@@ -23,20 +25,39 @@ export interface StreamResult {
   readonly error?: string;
 }
 
-/** Sends a seeded stream to an echo server, takes the echo at the same time and compares every byte of it. */
-export async function runStreamClient(remote: SocketAddress, load: LoadOptions): Promise<StreamResult> {
+/**
+ * Sends a seeded stream to an echo server, takes the echo at the same time and compares every byte of it.
+ * @param onWarm called when the warm-up is over and the measurement begins.
+ */
+export async function runStreamClient(
+  remote: SocketAddress,
+  load: LoadOptions,
+  onWarm: () => void,
+): Promise<StreamResult> {
   const clients = new ClientEndpoints(remote, load);
   const endpoint = await clients.open();
-  const total = Math.round(load.mib * 1024 * 1024);
+  const warmUpBytes = Math.round(load.warmUpMib * MIB);
+  const total = warmUpBytes + Math.round(load.mib * MIB);
   const pattern = new Pattern(load.seed);
-  const cpuBefore = process.cpuUsage();
-  const startedAt = performance.now();
+  let cpuBefore = process.cpuUsage();
+  let startedAt = performance.now();
+  const beginMeasuring = (): void => {
+    onWarm();
+    cpuBefore = process.cpuUsage();
+    startedAt = performance.now();
+  };
   let timer: NodeJS.Timeout | undefined;
   let sink: StreamSink | undefined;
   await new Promise<void>((resolve) => {
     timer = setTimeout(resolve, load.timeoutMs);
     endpoint.connect(remote, clients.kcp(true), 'stock', (port) => {
-      sink = new StreamSink(port, pattern, total, load.sha256, resolve);
+      sink = new StreamSink(
+        port,
+        pattern,
+        { warmUpBytes, total, withHash: load.sha256 },
+        beginMeasuring,
+        resolve,
+      );
       sink.writable();
       return sink;
     });
@@ -52,14 +73,23 @@ export async function runStreamClient(remote: SocketAddress, load: LoadOptions):
   return {
     complete: bytes === total,
     bytes,
+    warmUpBytes,
     corruptBytes: sink?.corruptBytes ?? 0,
     seconds,
-    mibPerSecond: bytes / 1024 / 1024 / seconds,
+    mibPerSecond: (bytes - warmUpBytes) / MIB / seconds,
     cpuSeconds,
     counters,
     ...(digest !== undefined && { sha256: digest }),
     ...(error !== undefined && { error }),
   };
+}
+
+/** What a {@link StreamSink} sends and expects back, in bytes. */
+interface StreamPlan {
+  readonly warmUpBytes: number;
+  /** Warm-up included. */
+  readonly total: number;
+  readonly withHash: boolean;
 }
 
 /** Sends the pattern as fast as it is taken and compares what comes back. */
@@ -71,15 +101,20 @@ export class StreamSink implements Sink {
   private readonly port: SessionPort;
   private readonly pattern: Pattern;
   private readonly total: number;
+  private readonly onWarm: () => void;
   private readonly onDone: () => void;
+  /** When this much has come back, the next thing happens: warm, then done. */
+  private milestone: number;
   private sentBytes = 0;
 
-  constructor(port: SessionPort, pattern: Pattern, total: number, withHash: boolean, onDone: () => void) {
+  constructor(port: SessionPort, pattern: Pattern, plan: StreamPlan, onWarm: () => void, onDone: () => void) {
     this.port = port;
     this.pattern = pattern;
-    this.total = total;
+    this.total = plan.total;
+    this.milestone = plan.warmUpBytes > 0 ? plan.warmUpBytes : plan.total;
+    this.onWarm = onWarm;
     this.onDone = onDone;
-    this.hash = withHash ? createHash('sha256') : undefined;
+    this.hash = plan.withHash ? createHash('sha256') : undefined;
   }
 
   writable(): void {
@@ -96,7 +131,7 @@ export class StreamSink implements Sink {
     this.corruptBytes += this.pattern.countDifferences(this.receivedBytes, bytes, offset, length);
     this.hash?.update(bytes.subarray(offset, offset + length));
     this.receivedBytes += length;
-    if (this.receivedBytes >= this.total) this.onDone();
+    if (this.receivedBytes >= this.milestone) this.passMilestone();
     return true;
   }
 
@@ -116,6 +151,16 @@ export class StreamSink implements Sink {
     this.closeReason = `closed with ${code}: ${reason}`;
     this.onDone();
   }
+
+  private passMilestone(): void {
+    if (this.receivedBytes >= this.total) {
+      this.onDone();
+      return;
+    }
+    this.milestone = this.total;
+    this.onWarm();
+  }
 }
 
+const MIB = 1024 * 1024;
 const CHUNK_BYTES = 64 * 1024;
