@@ -161,6 +161,19 @@ describe('the stream', () => {
     expect((await connection.closed).code).toBe(CloseCode.upstreamUnavailable);
   });
 
+  it('that is destroyed with an error is no orderly end for the back end', async () => {
+    let broken: Promise<unknown> | undefined;
+    const { port } = await tcpGateway((socket) => {
+      broken = once(socket.resume(), 'error');
+    });
+    const stream = (await connect(port, { stream: true })).stream();
+    stream.on('error', () => undefined);
+    stream.write('half of it');
+    while (broken === undefined) await new Promise((resolve) => setTimeout(resolve, 5));
+    stream.destroy(new Error('the disk is full'));
+    expect(await broken).toMatchObject([{ code: 'ECONNRESET' }]);
+  });
+
   it('slows the sender down instead of buffering: a back end that does not read', async () => {
     const sockets: Socket[] = [];
     const { port, gateway: running } = await tcpGateway((socket) => {

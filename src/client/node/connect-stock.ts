@@ -25,6 +25,9 @@ export async function connectStock(options: StockOptions): Promise<StockConnecti
     bind: { address: remote.family === 6 ? '::' : '0.0.0.0', family: remote.family, port: 0 },
     remote,
     bufferBytes: options.socketBufferBytes ?? 4 * 1024 * 1024,
+    // One peer: what arrives in one turn is little.
+    slabBytes: 256 * 1024,
+    arenaBytes: 128 * 1024,
     logger: options.logger ?? NO_LOG,
   });
   const pool = new SegmentPool({

@@ -62,9 +62,10 @@ class SessionStream extends Duplex {
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     clearTimeout(this.failureTimer);
     if (!this.isOver) {
-      // A stream that ended both ways closes by its FINs; one that is cut off closes now.
-      if (error !== null || !this.readableEnded || !this.writableFinished)
-        this.port.close(CloseCode.normal, 'closed');
+      // A stream that ended both ways closes by its FINs; one that is cut off closes now, and one that broke must not look
+      // like an end in order to the back end.
+      if (error !== null) this.port.close(CloseCode.kicked, 'the application gave up');
+      else if (!this.readableEnded || !this.writableFinished) this.port.close(CloseCode.normal, 'closed');
     }
     done(error);
   }
