@@ -1,0 +1,150 @@
+import { Command } from '../wire/command.ts';
+import { AckList } from './ack-list.ts';
+import type { KcpConfig } from './config.ts';
+import { ReceiveBuffer, Stored, type SegmentReceiver } from './receive-buffer.ts';
+import type { SegmentPool } from './segment-pool.ts';
+import type { SegmentWriter } from './segment-writer.ts';
+import { ahead, isBefore } from './sequence.ts';
+
+/** The receiving half of an engine: what arrives, its ACKs, and the window it leaves. */
+export class Receiver {
+  private readonly pool: SegmentPool;
+  private readonly buffer: ReceiveBuffer;
+  private readonly acks = new AckList();
+  private refusing = false;
+  private tellWindow = false;
+  /** The window the last segment sent carried. */
+  private toldWindow: number;
+
+  segmentsReceived = 0;
+  duplicatesReceived = 0;
+  beyondWindowDrops = 0;
+  memoryDrops = 0;
+  oversizeDrops = 0;
+  acksSent = 0;
+
+  constructor(config: KcpConfig, pool: SegmentPool) {
+    this.pool = pool;
+    this.buffer = new ReceiveBuffer(pool, config.receiveWindow, config.initialSequence);
+    this.toldWindow = config.receiveWindow;
+  }
+
+  /** First `sn` that has not arrived: the `una` of this side. */
+  get expected(): number {
+    return this.buffer.next;
+  }
+  /** First `sn` the application has not taken. */
+  get undelivered(): number {
+    return this.buffer.undelivered;
+  }
+  /** What `wnd` says. */
+  get freeSegments(): number {
+    return this.buffer.freeSegments;
+  }
+  get hasMessage(): boolean {
+    return this.buffer.hasMessage;
+  }
+  get isWedged(): boolean {
+    return this.buffer.isWedged;
+  }
+
+  /** Whether the peer may name `finalSn` as its end: not before what arrived, not beyond what may still arrive. */
+  mayEndAt(finalSn: number): boolean {
+    return (
+      ahead(finalSn, this.buffer.next) >= 0 && ahead(finalSn, this.buffer.undelivered) <= this.buffer.window
+    );
+  }
+
+  /** From now on new data is neither kept nor acknowledged; what arrived before still is. */
+  refuseNewData(): void {
+    this.refusing = true;
+  }
+
+  /** The peer asked for the window. */
+  handleWindowAsk(): void {
+    this.tellWindow = true;
+  }
+
+  /** Takes one data segment. */
+  handlePush(sn: number, ts: number, fragment: number, bytes: Uint8Array, at: number, length: number): void {
+    if (this.refusing && !isBefore(sn, this.buffer.next)) return;
+    if (length > this.pool.slotBytes) {
+      this.oversizeDrops++;
+      return;
+    }
+    const stored = this.buffer.store(sn, fragment, bytes, at, length);
+    if (stored === Stored.beyondWindow) {
+      this.beyondWindowDrops++;
+      return;
+    }
+    if (stored === Stored.noMemory) {
+      this.memoryDrops++;
+      return;
+    }
+    this.acks.note(sn, ts);
+    if (stored === Stored.inOrder) {
+      this.segmentsReceived++;
+      return;
+    }
+    if (stored === Stored.early) this.segmentsReceived++;
+    else this.duplicatesReceived++;
+    // An early segment is acknowledged by itself, once a round.
+    if (stored === Stored.old || isBefore(sn, this.buffer.next)) return;
+    if (this.buffer.roundOf(sn) === this.acks.round) return;
+    this.buffer.setRound(sn, this.acks.round);
+    this.acks.list(sn, ts);
+  }
+
+  /** Gives complete messages to the application until it says stop. @returns false when it did. */
+  deliver(receiver: SegmentReceiver): boolean {
+    const more = this.buffer.deliver(receiver);
+    // The peer last heard of a nearly closed window: say so when it is open again, without waiting for it to ask.
+    if (this.toldWindow <= this.buffer.window >> 3 && this.freeSegments >= (this.buffer.window + 1) >> 1) {
+      this.tellWindow = true;
+    }
+    return more;
+  }
+
+  /** Writes the ACKs that are due. @returns false when the arena was full before all were written. */
+  writeAcks(writer: SegmentWriter): boolean {
+    const acks = this.acks;
+    if (!acks.isPending) return true;
+    const expected = this.buffer.next;
+    // In order of arrival, the newest last: peers take their round trip from the last ACK of a datagram.
+    for (; acks.written < acks.count; acks.written++) {
+      const sn = acks.sequenceAt(acks.written);
+      if (isBefore(sn, expected)) continue;
+      if (!writer.writeControl(Command.ack, acks.timestampAt(acks.written), sn)) return false;
+      this.acksSent++;
+      if (sn === acks.newestSequence) acks.newestWritten = true;
+    }
+    if (!acks.newestWritten) {
+      if (!writer.writeControl(Command.ack, acks.newestTimestamp, acks.newestSequence)) return false;
+      this.acksSent++;
+    }
+    acks.clear();
+    return true;
+  }
+
+  /** Segments were sent, all of which carried the window of now. */
+  noteWindowTold(): void {
+    this.toldWindow = this.freeSegments;
+  }
+
+  /** Tells the window if it was asked for or opened again. @returns false when the arena was full. */
+  writeWindow(writer: SegmentWriter, now32: number): boolean {
+    if (!this.tellWindow) return true;
+    if (!writer.writeControl(Command.windowTell, now32, 0)) return false;
+    this.tellWindow = false;
+    return true;
+  }
+
+  trim(): void {
+    this.buffer.trim();
+    this.acks.trim();
+  }
+
+  dispose(): void {
+    this.buffer.dispose();
+  }
+}

@@ -1,0 +1,395 @@
+import { NEVER } from '../base/clock.ts';
+import { SendError } from '../base/sink.ts';
+import { ADDRESS_BLOCK_BYTES } from '../wire/address-block.ts';
+import { Command } from '../wire/command.ts';
+import { SEGMENT_HEADER_BYTES } from '../wire/segment.ts';
+import type { KcpConfig } from './config.ts';
+import { NoCongestionControl, type CongestionController } from './congestion-controller.ts';
+import { RenoCongestionControl } from './reno.ts';
+import { MAX_RTO_MS, RttEstimator } from './rtt-estimator.ts';
+import type { SegmentPool } from './segment-pool.ts';
+import type { SegmentWriter } from './segment-writer.ts';
+import { SendBuffer } from './send-buffer.ts';
+import { ahead, isBefore } from './sequence.ts';
+import { WindowProbe } from './window-probe.ts';
+
+/**
+ * The sending half of an engine: what is queued and in flight, when it counts as lost, and how much may be under way.
+ * Times are 32-bit wrapped ms.
+ */
+export class Sender {
+  readonly rtt: RttEstimator;
+  readonly congestion: CongestionController;
+  private readonly config: KcpConfig;
+  private readonly pool: SegmentPool;
+  private readonly buffer: SendBuffer;
+  private readonly probe = new WindowProbe();
+  /** The peer's window: what the reference assumes until the first datagram tells. */
+  private peerWindow = ASSUMED_PEER_WINDOW;
+  /** The largest window the peer ever told: what a message must fit into. */
+  private peerWindowSeen = 0;
+  /** It told its window while it held nothing of ours. */
+  private peerWindowExact = false;
+  private segmentBytes: number;
+  /** Segments held at most, so that tiny messages cannot take a slot each without end. */
+  private readonly maxSegments: number;
+  private announcing: boolean;
+  private askPending = false;
+  private heard = false;
+  private dead = false;
+  /** Lower bound of all retransmission deadlines in flight; exact after each scan. */
+  private resendBound = 0;
+  private hasResendBound = false;
+
+  // What the datagram being read acknowledged so far.
+  private sawAck = false;
+  private newestAckSn = 0;
+  private newestAckTs = 0;
+  private unaBefore = 0;
+
+  segmentsSent = 0;
+  timeoutRetransmits = 0;
+  fastRetransmits = 0;
+  acksReceived = 0;
+  windowProbesSent = 0;
+
+  constructor(config: KcpConfig, pool: SegmentPool) {
+    this.config = config;
+    this.pool = pool;
+    this.announcing = config.announce;
+    this.segmentBytes = this.largestPayload(config.mtu);
+    this.maxSegments = Math.max(config.sendWindow, Math.ceil(config.maxQueueBytes / this.segmentBytes));
+    this.buffer = new SendBuffer(pool, config.initialSequence);
+    this.rtt = new RttEstimator(config.nodelay ? MIN_RTO_NODELAY_MS : MIN_RTO_MS, config.intervalMs);
+    this.congestion =
+      config.congestion === 'none'
+        ? new NoCongestionControl()
+        : new RenoCongestionControl(config.congestion, this.segmentBytes);
+  }
+
+  get una(): number {
+    return this.buffer.una;
+  }
+  get next(): number {
+    return this.buffer.next;
+  }
+  get end(): number {
+    return this.buffer.end;
+  }
+  get queueBytes(): number {
+    return this.buffer.bytes;
+  }
+  get inFlight(): number {
+    return this.buffer.flightCount;
+  }
+  get waiting(): number {
+    return this.buffer.waitingCount;
+  }
+  get window(): number {
+    return this.peerWindow;
+  }
+  /** The peer acknowledged something. */
+  get isHeard(): boolean {
+    return this.heard;
+  }
+  /** A segment was sent too often without an ACK. */
+  get isDead(): boolean {
+    return this.dead;
+  }
+  get isAllAcknowledged(): boolean {
+    return this.buffer.una === this.buffer.end;
+  }
+  /** Whether the queue is at most half full: a sender that was refused should try again. */
+  get hasRoom(): boolean {
+    return (
+      this.buffer.bytes * 2 <= this.config.maxQueueBytes && this.buffer.heldCount * 2 <= this.maxSegments
+    );
+  }
+
+  /** Segments cut from now on fit this MTU. @throws RangeError when it leaves no room for data. */
+  setMtu(mtu: number): void {
+    const segmentBytes = this.largestPayload(mtu);
+    if (segmentBytes < 1) throw new RangeError(`mtu ${String(mtu)} leaves no room for data`);
+    this.segmentBytes = segmentBytes;
+  }
+
+  // ---- the application's side ----
+
+  /** See `KcpEngine.send`. */
+  send(bytes: Uint8Array, offset: number, length: number): number {
+    if (length <= 0) return SendError.empty;
+    return this.config.stream
+      ? this.sendStream(bytes, offset, length)
+      : this.sendMessage(bytes, offset, length);
+  }
+
+  sendOpening(): void {
+    this.buffer.append(-1, 0, 0);
+  }
+
+  askWindow(): void {
+    this.askPending = true;
+  }
+
+  // ---- what the peer says ----
+
+  /** A datagram begins: what its segments acknowledge is judged together, at its end. */
+  beginDatagram(): void {
+    this.sawAck = false;
+    this.unaBefore = this.buffer.una;
+  }
+
+  /**
+   * Takes `una` and the window, which every segment carries.
+   * @returns false when `una` acknowledges what was never sent: nothing was taken.
+   */
+  handleHeader(una: number, window: number): boolean {
+    if (ahead(una, this.buffer.next) > 0) return false;
+    this.peerWindow = window;
+    if (window > this.peerWindowSeen) this.peerWindowSeen = window;
+    if (una === this.config.initialSequence) this.peerWindowExact = true;
+    if (ahead(una, this.buffer.una) > 0) this.buffer.acknowledgeBelow(una);
+    return true;
+  }
+
+  /** Takes the ACK of one `sn`. */
+  handleAck(sn: number, ts: number): void {
+    this.acksReceived++;
+    this.buffer.acknowledge(sn);
+    if (!isBefore(sn, this.buffer.next)) return;
+    if (!this.sawAck || ahead(ts, this.newestAckTs) > 0) this.newestAckTs = ts;
+    if (!this.sawAck || ahead(sn, this.newestAckSn) > 0) this.newestAckSn = sn;
+    this.sawAck = true;
+  }
+
+  /** The datagram ends: one round-trip sample, one count for what it overtook, one step of the congestion window. */
+  endDatagram(now32: number): void {
+    if (this.sawAck) {
+      this.rtt.sample(ahead(now32, this.newestAckTs));
+      if (this.config.fastResend > 0 && this.buffer.flightCount > 0) {
+        this.buffer.countFastAck(this.newestAckSn, this.newestAckTs, this.config.fastResend);
+      }
+    }
+    const progress = ahead(this.buffer.una, this.unaBefore);
+    if (progress > 0) this.congestion.onProgress(progress, this.peerWindow);
+    if (progress > 0 || this.sawAck) {
+      this.announcing = false;
+      this.heard = true;
+    }
+  }
+
+  /** After a jump of days a wrapped deadline says nothing any more: everything in flight is overdue. */
+  handleClockJump(now32: number): void {
+    this.resendBound = now32;
+  }
+
+  // ---- sending ----
+
+  /** Asks for the window if that is due. @returns false when the arena was full. */
+  writeWindowAsk(writer: SegmentWriter, now32: number): boolean {
+    if (this.peerWindow === 0 && this.buffer.waitingCount > 0) {
+      this.probe.arm(now32);
+      if (this.probe.isDue(now32)) {
+        if (!writer.writeControl(Command.windowAsk, now32, 0)) return false;
+        this.probe.sent(now32);
+        this.windowProbesSent++;
+      }
+    } else {
+      this.probe.disarm();
+    }
+    if (this.askPending) {
+      if (!writer.writeControl(Command.windowAsk, now32, 0)) return false;
+      this.askPending = false;
+    }
+    return true;
+  }
+
+  /**
+   * Writes what is lost, then what is new, as far as the windows allow.
+   * @param caughtUp32 what times out later than this may be acknowledged by datagrams nobody has read yet.
+   * @returns false when the arena was full before all was written.
+   */
+  writeSegments(writer: SegmentWriter, now32: number, caughtUp32: number): boolean {
+    return this.writeLost(writer, now32, caughtUp32) && this.writeNew(writer, now32);
+  }
+
+  /** How long until something is to be done although nothing arrives, in ms; `NEVER` when nothing is. May be negative. */
+  waitMs(now32: number): number {
+    let wait = NEVER;
+    if (this.hasResendBound) wait = ahead(this.resendBound, now32);
+    if (this.probe.isArmed) wait = Math.min(wait, ahead(this.probe.dueAt, now32));
+    return wait;
+  }
+
+  trim(): void {
+    this.buffer.trim();
+  }
+
+  dispose(): void {
+    this.buffer.dispose();
+    this.hasResendBound = false;
+    this.probe.disarm();
+  }
+
+  private sendStream(bytes: Uint8Array, offset: number, length: number): number {
+    const size = this.segmentBytes;
+    const allowed = Math.min(length, this.config.maxQueueBytes - this.buffer.bytes);
+    let taken = 0;
+    if (allowed > 0 && this.buffer.hasOpenTail()) {
+      const part = Math.min(allowed, size - this.buffer.tailLength);
+      if (part > 0) {
+        this.buffer.extendTail(bytes, offset, part);
+        taken = part;
+      }
+    }
+    while (taken < allowed && this.buffer.heldCount < this.maxSegments) {
+      const slot = this.pool.acquire();
+      if (slot < 0) break;
+      const part = Math.min(allowed - taken, size);
+      this.pool.storeSent(slot, 0, bytes, offset + taken, part);
+      this.buffer.append(slot, part, 0);
+      taken += part;
+    }
+    return taken;
+  }
+
+  private sendMessage(bytes: Uint8Array, offset: number, length: number): number {
+    const size = this.segmentBytes;
+    const count = Math.ceil(length / size);
+    if (count > MAX_FRAGMENTS) return SendError.tooLarge;
+    // While something is under way the peer may yet tell a larger window.
+    if (count > this.largestMessage) return this.isAllAcknowledged ? SendError.tooLarge : 0;
+    const queued = this.buffer.bytes;
+    if (queued > 0 && queued + length > this.config.maxQueueBytes) return 0;
+    if (queued > 0 && this.buffer.heldCount + count > this.maxSegments) return 0;
+    if (count > this.pool.availableSlots) return 0;
+    for (let i = 0; i < count; i++) {
+      const part = Math.min(size, length - i * size);
+      const slot = this.pool.acquire();
+      this.pool.storeSent(slot, 0, bytes, offset + i * size, part);
+      this.buffer.append(slot, part, count - 1 - i);
+    }
+    return length;
+  }
+
+  /**
+   * Fragments the peer can hold: the largest window it ever told. What it tells is what is free, so unless it told while
+   * it held nothing, no less than the smallest default of any implementation.
+   */
+  private get largestMessage(): number {
+    if (this.peerWindowSeen === 0) return ASSUMED_PEER_WINDOW;
+    return this.peerWindowExact ? this.peerWindowSeen : Math.max(this.peerWindowSeen, SMALLEST_PEER_WINDOW);
+  }
+
+  /** Sends again what is lost: overtaken often enough, or timed out. */
+  private writeLost(writer: SegmentWriter, now32: number, caughtUp32: number): boolean {
+    const { buffer } = this;
+    const due = this.hasResendBound && ahead(caughtUp32, this.resendBound) >= 0;
+    if (!due && buffer.lostCount === 0) return true;
+    const inFlight = buffer.inFlight;
+    let fast = 0;
+    let timeouts = 0;
+    let complete = true;
+    let sn = buffer.oldestInFlight;
+    for (let left = buffer.flightCount; left > 0; left--) {
+      if (!due && buffer.lostCount === 0) break;
+      const following = left > 1 ? buffer.sentAfter(sn) : sn;
+      const timedOut = due && ahead(caughtUp32, buffer.resendAtOf(sn)) >= 0;
+      if (timedOut || buffer.isLost(sn)) {
+        if (!timedOut && buffer.transmitsOf(sn) > MAX_FAST_TRANSMITS) {
+          buffer.forgiveLost(sn);
+        } else {
+          if (!this.writeData(writer, sn, now32)) {
+            complete = false;
+            break;
+          }
+          const grown = Math.max(buffer.rtoOf(sn), this.rtt.rtoMs);
+          const rto = timedOut ? Math.min(MAX_RTO_MS, grown + (grown >> 1)) : grown;
+          const resendAt = (now32 + rto) | 0;
+          buffer.markResend(sn, now32, resendAt, rto);
+          if (isBefore(resendAt, this.resendBound)) this.resendBound = resendAt;
+          if (timedOut) timeouts++;
+          else fast++;
+          if (buffer.transmitsOf(sn) >= this.transmitLimit) this.dead = true;
+        }
+      }
+      sn = following;
+    }
+    if (due && complete) this.findResendBound();
+    this.fastRetransmits += fast;
+    this.timeoutRetransmits += timeouts;
+    if (fast > 0) this.congestion.onFastRetransmit(inFlight, this.config.fastResend);
+    if (timeouts > 0) this.congestion.onTimeout(inFlight);
+    return complete;
+  }
+
+  private writeNew(writer: SegmentWriter, now32: number): boolean {
+    const { buffer } = this;
+    if (buffer.waitingCount === 0) return true;
+    const allowed = Math.min(this.config.sendWindow, this.peerWindow, this.congestion.windowSegments);
+    const window = this.isLimited ? Math.min(allowed, UNHEARD_WINDOW) : allowed;
+    const rto = this.rtt.rtoMs;
+    const slack = this.config.nodelay ? 0 : rto >> 3;
+    const resendAt = (now32 + rto + slack) | 0;
+    while (buffer.waitingCount > 0 && buffer.inFlight < window) {
+      if (!this.writeData(writer, buffer.next, now32)) return false;
+      buffer.markFirstSend(now32, resendAt, rto);
+      if (!this.hasResendBound || isBefore(resendAt, this.resendBound)) {
+        this.resendBound = resendAt;
+        this.hasResendBound = true;
+      }
+    }
+    return true;
+  }
+
+  /** The peer has proved nothing yet. */
+  private get isLimited(): boolean {
+    return this.config.limitUntilHeard && !this.heard;
+  }
+
+  private get transmitLimit(): number {
+    return this.isLimited ? Math.min(this.config.deadLink, UNHEARD_TRANSMITS) : this.config.deadLink;
+  }
+
+  /** The earliest deadline in flight, exactly. */
+  private findResendBound(): void {
+    const { buffer } = this;
+    this.hasResendBound = buffer.flightCount > 0;
+    let sn = buffer.oldestInFlight;
+    for (let left = buffer.flightCount; left > 0; left--) {
+      const at = buffer.resendAtOf(sn);
+      if (left === buffer.flightCount || isBefore(at, this.resendBound)) this.resendBound = at;
+      if (left > 1) sn = buffer.sentAfter(sn);
+    }
+  }
+
+  private writeData(writer: SegmentWriter, sn: number, now32: number): boolean {
+    const { buffer } = this;
+    const slot = buffer.slotOf(sn);
+    const length = buffer.lengthOf(sn);
+    if (!writer.writeData(buffer.fragmentOf(sn), now32, sn, slot, length, this.announcing)) return false;
+    this.segmentsSent++;
+    return true;
+  }
+
+  /** Room for payload in a segment: the MTU less the header, and less the address block it may have to carry. */
+  private largestPayload(mtu: number): number {
+    const payload = mtu - SEGMENT_HEADER_BYTES - (this.config.announce ? ADDRESS_BLOCK_BYTES : 0);
+    return Math.min(payload, this.pool.slotBytes);
+  }
+}
+
+/** What the C reference assumes of its peer before the first datagram (its smallest receive window). */
+const ASSUMED_PEER_WINDOW = 128;
+/** kcp-go's default receive window. */
+const SMALLEST_PEER_WINDOW = 32;
+/** `frg` has 8 bits; 256 fragments would start at 255. kcp-go's reader overflows there, so one less. */
+const MAX_FRAGMENTS = 255;
+/** Segments in flight before a peer that may be forged was heard: the initial window of TCP (RFC 6928). */
+const UNHEARD_WINDOW = 10;
+/** Transmissions of one segment before the peer was heard. */
+const UNHEARD_TRANSMITS = 6;
+/** Fast retransmissions of one segment stop here; its timeout goes on (as in the reference). */
+const MAX_FAST_TRANSMITS = 5;
+const MIN_RTO_MS = 100;
+const MIN_RTO_NODELAY_MS = 30;
