@@ -7,6 +7,7 @@ import { Command } from '../wire/command.ts';
 import { FIN_BYTES, finCodeOf, finalSequenceOf, isFinAck, writeFin } from '../wire/fin.ts';
 import { KICK_MAX_BYTES, readKick, writeKick } from '../wire/kick.ts';
 import { FinExchange } from './fin-exchange.ts';
+import { KickExchange } from './kick-exchange.ts';
 import type { SessionConfig } from './session-config.ts';
 
 /** Whoever drives a session. */
@@ -77,18 +78,17 @@ export class Session implements SessionPort {
   private flushWanted = false;
   private deliverWanted = false;
   private closeDeadline = NEVER;
-  private kicks = 0;
-  private kickAt = NEVER;
-  private kickAnswered = false;
+  private readonly kickExchange: KickExchange;
   /** The peer's KICK is to be answered by a FIN. */
   private finReplyWanted = false;
-  private farewellWanted = false;
+  private reminderWanted = false;
   private lingerUntil = NEVER;
 
   constructor(config: SessionConfig, pool: SegmentPool, host: SessionHost, tag: number, now: number) {
     this.config = config;
     this.tag = tag;
     this.host = host;
+    this.kickExchange = new KickExchange(config.peer === 'kcpgate');
     this.engine = new KcpEngine(config.kcp, pool, config.peer === 'kcpgate' ? this : undefined);
     this.openedAt = this.heardAt = this.activeAt = now;
     this.keepAliveAt = config.keepAliveMs > 0 ? now + config.keepAliveMs : NEVER;
@@ -186,7 +186,7 @@ export class Session implements SessionPort {
   writeFarewell(arena: SendArena, code: CloseCode, reason: string): void {
     if (this.currentState !== 'open' && this.currentState !== 'closing') return;
     if (this.currentState === 'open') this.setClose(code, reason);
-    if (this.config.role === 'gateway') this.writeKickSegment(arena);
+    if (this.config.role === 'gateway') this.writeKickSegment(this.heardAt, arena);
     else if (this.config.peer === 'kcpgate')
       this.writeFinSegment(arena, false, this.engine.endSequence, code);
   }
@@ -213,7 +213,7 @@ export class Session implements SessionPort {
       this.heardAt = now;
       this.touched = true;
     }
-    if (this.currentState === 'lingering' && this.kicks > 0 && !this.kickAnswered) this.farewellWanted = true;
+    if (this.currentState === 'lingering') this.reminderWanted = true;
     return fault;
   }
 
@@ -250,7 +250,7 @@ export class Session implements SessionPort {
       case 'closing':
         if (this.flushWanted || this.deliverWanted)
           return Math.min(this.engine.nextDeadline(), this.closeDeadline);
-        return this.config.role === 'gateway' ? this.kickAt : this.fin.deadline;
+        return this.config.role === 'gateway' ? this.kickExchange.deadline : this.fin.deadline;
       case 'lingering':
         return this.lingerUntil;
       case 'gone':
@@ -309,7 +309,7 @@ export class Session implements SessionPort {
     if (this.closeWanted) {
       this.enterClosing(now, this.closeCode, this.closeReason, this.flushWanted, this.deliverWanted);
     } else if (this.peerFinCode !== 0) {
-      this.kickAnswered = true;
+      this.kickExchange.answer();
       this.enterClosing(now, closeCodeFrom(this.peerFinCode), 'the peer closed', false, true);
     } else if (engine.isWedged) {
       const reason = 'a message has more fragments than the receive window';
@@ -421,32 +421,21 @@ export class Session implements SessionPort {
     return this.config.role === 'gateway' ? this.kickPeer(now, arena) : this.leave(now, arena);
   }
 
-  /** The gateway's goodbye: KICK, once to a stock peer, else up to three times until a FIN answers it. */
+  /** The gateway's goodbye. */
   private kickPeer(now: number, arena: SendArena): boolean {
-    const most = this.config.peer === 'kcpgate' ? MAX_KICKS : 1;
-    if (!this.kickAnswered && this.kicks < most) {
-      if (now < this.kickAt && this.kicks > 0) return false;
-      if (!this.writeKickSegment(arena)) return true;
-      this.kicks++;
-      this.kickAt = now + Math.min(this.engine.rtoMs, MAX_KICK_INTERVAL_MS);
-      if (most > 1) return false;
-    }
-    if (!this.kickAnswered && now < this.kickAt && most > 1) return false;
+    if (this.kickExchange.isDue(now) && !this.writeKickSegment(now, arena)) return true;
+    if (!this.kickExchange.isOver(now)) return false;
     this.linger(now);
     return this.drainLingering(now, arena);
   }
 
   /** The client's goodbye: FIN with the code until it is acknowledged; nothing if the gateway spoke first. */
   private leave(now: number, arena: SendArena): boolean {
-    if (
-      this.config.peer === 'kcpgate' &&
-      !this.kickAnswered &&
-      !this.fin.isAcknowledged &&
-      !this.fin.isSpent(now)
-    ) {
+    const answered = this.kickExchange.isAnswered || this.fin.isAcknowledged || this.fin.isSpent(now);
+    if (this.config.peer === 'kcpgate' && !answered) {
       if (!this.fin.isDue(now)) return false;
       if (!this.writeFinSegment(arena, false, this.engine.endSequence, this.closeCode)) return true;
-      this.fin.sent(now, Math.min(this.engine.rtoMs, MAX_KICK_INTERVAL_MS));
+      this.fin.sent(now, Math.min(this.engine.rtoMs, MAX_GOODBYE_WAIT_MS));
       return false;
     }
     this.linger(now);
@@ -470,11 +459,9 @@ export class Session implements SessionPort {
     }
     // The last ACK may still be due, or was lost: the peer then repeats data that arrived long ago.
     if (this.engine.pollTransmit(now, arena, this.caughtUpAt)) return true;
-    if (this.farewellWanted && this.config.peer === 'kcpgate' && now - this.kickAt >= FAREWELL_INTERVAL_MS) {
-      if (!this.writeKickSegment(arena)) return true;
-      this.kickAt = now;
-    }
-    this.farewellWanted = false;
+    if (this.reminderWanted && this.kickExchange.isReminderDue(now) && !this.writeKickSegment(now, arena))
+      return true;
+    this.reminderWanted = false;
     return false;
   }
 
@@ -498,21 +485,17 @@ export class Session implements SessionPort {
       this.peerFinalSn = finalSequenceOf(view, at);
     }
     if (finCodeOf(view, at) !== 0) this.peerFinCode = finCodeOf(view, at);
-    if (this.kicks > 0) this.kickAnswered = true;
+    if (this.kickExchange.isBegun) this.kickExchange.answer();
     else if (this.peerFinished) this.finAckWanted = true;
   }
 
   /** The gateway ended the session: answer at once, give the application what arrived, report the code. */
   private handleKick(view: DataView, at: number): void {
     this.finReplyWanted = true;
-    if (this.currentState !== 'open') {
-      this.kickAnswered = true;
-      return;
-    }
-    if (this.closeWanted) return;
+    this.kickExchange.answer();
+    if (this.currentState !== 'open' || this.closeWanted) return;
     const kick = readKick({ view, bytes: new Uint8Array(view.buffer, view.byteOffset, view.byteLength) }, at);
     this.requestClose(closeCodeFrom(kick.code), kick.reason, false, true);
-    this.kickAnswered = true;
   }
 
   // ---- segments of our own ----
@@ -527,7 +510,7 @@ export class Session implements SessionPort {
     return true;
   }
 
-  private writeKickSegment(arena: SendArena): boolean {
+  private writeKickSegment(now: number, arena: SendArena): boolean {
     const at = arena.reserve(KICK_MAX_BYTES);
     if (at < 0) return false;
     const { wnd, una } = this.engine.advertised;
@@ -535,6 +518,7 @@ export class Session implements SessionPort {
     arena.commit(
       writeKick(arena, at, { type: 'kick', conv: this.conv, wnd, una, code, retryAfterMs: 0, reason }),
     );
+    this.kickExchange.sent(now, this.engine.rtoMs);
     return true;
   }
 
@@ -563,8 +547,6 @@ function closeCodeFrom(code: number): CloseCode {
   return CloseCode.protocolError;
 }
 
-const MAX_KICKS = 3;
 const TRIM_AFTER_MS = 2000;
 const MEMORY_RETRY_MS = 50;
-const MAX_KICK_INTERVAL_MS = 1000;
-const FAREWELL_INTERVAL_MS = 1000;
+const MAX_GOODBYE_WAIT_MS = 1000;
