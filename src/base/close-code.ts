@@ -40,7 +40,11 @@ const ROWS: readonly CloseCodeInfo[] = [
   { code: 3001, name: 'drain', text: 'The gateway is shutting down or being drained.' },
   { code: 3002, name: 'slow_consumer', text: 'The peer did not take its data fast enough.' },
   { code: 3003, name: 'dead_link', text: 'A segment was sent too many times without an acknowledgement.' },
-  { code: 3004, name: 'stale_session', text: 'The gateway does not know this session any more; log in again.' },
+  {
+    code: 3004,
+    name: 'stale_session',
+    text: 'The gateway does not know this session any more; log in again.',
+  },
   { code: 3005, name: 'upstream_unavailable', text: 'The back end could not be reached or failed.' },
   { code: 3006, name: 'overload', text: 'The gateway sheds load.' },
   { code: 3007, name: 'ticket_expired', text: 'The ticket is no longer valid; log in again.' },

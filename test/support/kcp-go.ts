@@ -204,7 +204,7 @@ export async function startIdleClient(
  * Builds the program, once for its sources and the installed library: later calls, other workers and later runs find it.
  * @returns the path of the executable.
  */
-export async function buildKcpGoPeer(): Promise<string> {
+async function buildKcpGoPeer(): Promise<string> {
   const folder = join(tmpdir(), `kcpgate-peers-${String(process.getuid?.() ?? 0)}`);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const executable = join(folder, `kcp-go-peer-${hashOfSources()}`);
