@@ -154,7 +154,7 @@ export class KcpEngine {
     return this.sender.isDead;
   }
 
-  /** The peer sent a message with more fragments than the receive window holds: it can never be completed. */
+  /** The peer sent a message with more fragments than the receive window holds, or a segment larger than a slot. */
   get isWedged(): boolean {
     return this.receiver.isWedged;
   }

@@ -12,6 +12,8 @@ export class Receiver {
   private readonly buffer: ReceiveBuffer;
   private readonly acks = new AckList();
   private refusing = false;
+  /** The next segment in order is larger than a slot: it can never be taken. */
+  private isStuck = false;
   private tellWindow = false;
   /** The window the last segment sent carried. */
   private toldWindow: number;
@@ -45,7 +47,7 @@ export class Receiver {
     return this.buffer.hasMessage;
   }
   get isWedged(): boolean {
-    return this.buffer.isWedged;
+    return this.isStuck || this.buffer.isWedged;
   }
 
   /** Whether the peer may name `finalSn` as its end: not before what arrived, not beyond what may still arrive. */
@@ -70,6 +72,7 @@ export class Receiver {
     if (this.refusing && !isBefore(sn, this.buffer.next)) return;
     if (length > this.pool.slotBytes) {
       this.oversizeDrops++;
+      if (sn === this.buffer.next) this.isStuck = true;
       return;
     }
     const stored = this.buffer.store(sn, fragment, bytes, at, length);

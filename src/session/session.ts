@@ -312,7 +312,7 @@ export class Session implements SessionPort {
       this.kickExchange.answer();
       this.enterClosing(now, closeCodeFrom(this.peerFinCode), 'the peer closed', false, true);
     } else if (engine.isWedged) {
-      const reason = 'a message has more fragments than the receive window';
+      const reason = 'a message is larger than can be received';
       this.enterClosing(now, CloseCode.messageTooLarge, reason, false, false);
     } else if (this.draining && sent && !engine.hasMessage) {
       this.enterClosing(now, CloseCode.drain, 'the gateway is shutting down', false, true);

@@ -294,6 +294,19 @@ describe('the end of a session', () => {
     expect(pair.gatewaySink.events.at(-1)).toMatch(/^close 3505 /);
   });
 
+  it('closes on a segment larger than it can hold, instead of waiting for it for ever', () => {
+    const pair = new SessionPair({ peer: 'stock' });
+    const bytes = new Uint8Array(24 + 1700);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(0, 7, true);
+    bytes[4] = Command.push;
+    view.setUint16(6, 128, true);
+    view.setUint32(20, 1700, true);
+    pair.gateway.handleDatagram(pair.clock.now(), bytes, view, 0, bytes.length);
+    pair.run(100);
+    expect(pair.gatewaySink.events.at(-1)).toMatch(/^close 3505 /);
+  });
+
   it('drains: what was taken from either side arrives, then the client is told', () => {
     const pair = new SessionPair();
     pair.client.open();
