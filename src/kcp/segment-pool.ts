@@ -24,6 +24,9 @@ export class SegmentPool {
   private used = 0;
   /** Views over the one foreign buffer datagrams arrive in; see {@link sourceView}. */
   private sourceOwner: Uint8Array | undefined;
+  /** A part of an application's bytes on its way into slots; see {@link stage}. */
+  private staged: Uint8Array = NO_BYTES;
+  private readonly stagedViews: Uint8Array[] = new Array<Uint8Array>(STAGED_SEGMENTS).fill(NO_BYTES);
   private readonly sourceViews: (Uint8Array | undefined)[] = new Array<Uint8Array | undefined>(SOURCE_VIEWS);
 
   constructor(options: SegmentPoolOptions = {}) {
@@ -74,6 +77,32 @@ export class SegmentPool {
   storeSent(slot: number, at: number, source: Uint8Array, offset: number, length: number): void {
     const whole = length <= SMALL_COPY_BYTES || (offset === 0 && length === source.length);
     this.store(slot, at, whole ? source : source.subarray(offset, offset + length), offset, length);
+  }
+
+  /**
+   * Copies the next bytes of something larger than a segment to where {@link storeStaged} cuts them up. A copy in one
+   * piece needs one view; cutting the source itself would need one for every segment.
+   * @param segmentBytes the size that will be cut.
+   * @returns how many bytes were taken: all, or a good number of whole segments.
+   */
+  stage(source: Uint8Array, offset: number, length: number, segmentBytes: number): number {
+    if (this.staged.length < STAGED_SEGMENTS * segmentBytes) {
+      this.staged = new Uint8Array(STAGED_SEGMENTS * segmentBytes);
+      this.stagedViews.fill(NO_BYTES);
+    }
+    const taken = Math.min(length, STAGED_SEGMENTS * segmentBytes);
+    this.staged.set(source.subarray(offset, offset + taken));
+    return taken;
+  }
+
+  /** Copies staged bytes into a slot: the `index`th segment, `length` bytes at `from`. */
+  storeStaged(slot: number, index: number, from: number, length: number): void {
+    let view = this.stagedViews[index]!;
+    if (view.length !== length || view.byteOffset !== from) {
+      view = this.staged.subarray(from, from + length);
+      this.stagedViews[index] = view;
+    }
+    this.store(slot, 0, length <= SMALL_COPY_BYTES ? this.staged : view, from, length);
   }
 
   /** Copies a slot's payload into a datagram. */
@@ -159,6 +188,8 @@ const CHUNK_MASK = SLOTS_PER_CHUNK - 1;
 const RESERVE_CHUNKS = 16;
 /** Below this a byte loop beats making a view and calling `set` (measured: about 40 ns against 100). */
 const SMALL_COPY_BYTES = 48;
+/** About 45 KiB at the usual MTU: small enough to stay in the cache between the two copies. */
+const STAGED_SEGMENTS = 32;
 const SOURCE_VIEWS = 1024;
 const SOURCE_VIEW_SHIFT = 22;
 const NO_BYTES = new Uint8Array(0);

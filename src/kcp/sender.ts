@@ -242,15 +242,8 @@ export class Sender {
         taken = part;
       }
     }
-    while (taken < allowed && this.buffer.heldCount < this.maxSegments) {
-      const slot = this.pool.acquire();
-      if (slot < 0) break;
-      const part = Math.min(allowed - taken, size);
-      this.pool.storeSent(slot, 0, bytes, offset + taken, part);
-      this.buffer.append(slot, part, 0);
-      taken += part;
-    }
-    return taken;
+    const room = this.maxSegments - this.buffer.heldCount;
+    return taken + this.append(bytes, offset + taken, allowed - taken, room, 0);
   }
 
   private sendMessage(bytes: Uint8Array, offset: number, length: number): number {
@@ -263,13 +256,35 @@ export class Sender {
     if (queued > 0 && queued + length > this.config.maxQueueBytes) return 0;
     if (queued > 0 && this.buffer.heldCount + count > this.maxSegments) return 0;
     if (count > this.pool.availableSlots) return 0;
-    for (let i = 0; i < count; i++) {
-      const part = Math.min(size, length - i * size);
-      const slot = this.pool.acquire();
-      this.pool.storeSent(slot, 0, bytes, offset + i * size, part);
-      this.buffer.append(slot, part, count - 1 - i);
+    return this.append(bytes, offset, length, count, count - 1);
+  }
+
+  /**
+   * Cuts bytes into segments and queues them, at most `room` and as far as the payload memory goes.
+   * @param fragment of the first segment; each that follows has one less, and never below 0.
+   * @returns the bytes taken.
+   */
+  private append(bytes: Uint8Array, offset: number, length: number, room: number, fragment: number): number {
+    const { pool, buffer, segmentBytes: size } = this;
+    let left = room;
+    let next = fragment;
+    let taken = 0;
+    while (taken < length) {
+      const isLast = length - taken <= size;
+      const staged = isLast ? length - taken : pool.stage(bytes, offset + taken, length - taken, size);
+      for (let index = 0, from = 0; from < staged; index++, from += size) {
+        const slot = left > 0 ? pool.acquire() : -1;
+        if (slot < 0) return taken;
+        const part = Math.min(size, staged - from);
+        if (isLast) pool.storeSent(slot, 0, bytes, offset + taken, part);
+        else pool.storeStaged(slot, index, from, part);
+        buffer.append(slot, part, next);
+        taken += part;
+        left--;
+        if (next > 0) next--;
+      }
     }
-    return length;
+    return taken;
   }
 
   /**

@@ -87,3 +87,25 @@ describe('the segment pool', () => {
     expect(whole.subarray(200)).toEqual(pattern(10, 3));
   });
 });
+
+describe('staged bytes', () => {
+  it('are cut into slots as they were, whatever size the cuts have', () => {
+    const pool = new SegmentPool({ slotBytes: 256 });
+    const source = pattern(20_000, 9);
+    for (const size of [100, 37, 200, 100]) {
+      let done = 0;
+      while (done < source.length) {
+        const staged = pool.stage(source, done, source.length - done, size);
+        expect(staged === source.length - done || staged % size === 0).toBe(true);
+        for (let index = 0, from = 0; from < staged; index++, from += size) {
+          const length = Math.min(size, staged - from);
+          const slot = pool.acquire();
+          pool.storeStaged(slot, index, from, length);
+          expect(pool.view(slot, length)).toEqual(source.subarray(done + from, done + from + length));
+          pool.release(slot);
+        }
+        done += staged;
+      }
+    }
+  });
+});
