@@ -144,6 +144,11 @@ export class MemoryCarrier implements Carrier {
     this.#delivering = false;
     const delivered = batch.count;
     batch.clear();
+    if (this.#inbox.count === 0) {
+      // Nothing came meanwhile: the same memory again, as with a socket, whose readers may keep views of it.
+      this.#spareInbox = this.#inbox;
+      this.#inbox = batch;
+    }
     return delivered;
   }
 
