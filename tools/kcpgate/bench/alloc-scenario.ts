@@ -50,6 +50,7 @@ interface StreamingPair {
 function openPair(load: LoadOptions): StreamingPair {
   const [clientSide, serverSide] = createMemoryPair();
   const echo = new EchoUpstream({ name: 'echo' });
+  // Each with memory of its own, as in two processes.
   const config = endpointConfig(load);
   const server = new Endpoint(
     {
@@ -58,7 +59,7 @@ function openPair(load: LoadOptions): StreamingPair {
       logger: NO_LOG,
       acceptor: { accept: () => ({ stream: false, bind: (port) => echo.open(port) }) },
     },
-    config,
+    endpointConfig(load),
   );
   const client = new Endpoint({ carrier: clientSide, clock: NODE_CLOCK, logger: NO_LOG }, config);
   server.start();
@@ -94,8 +95,10 @@ function received(...carriers: readonly MemoryCarrier[]): number {
 }
 
 function endpointConfig({ preset, mtu, window }: LoadOptions): EndpointConfig {
+  // In memory everything in flight arrives in one batch; a socket gives about so many in a turn.
+  const sendWindow = Math.min(window, BATCH_SEGMENTS);
   return {
-    kcp: resolveKcpConfig({ conv: 0, preset, mtu, sendWindow: window, receiveWindow: window }),
+    kcp: resolveKcpConfig({ conv: 0, preset, mtu, sendWindow, receiveWindow: window }),
     session: { idleTimeoutMs: 60_000, keepAliveMs: 0, closeTimeoutMs: 1000, lingerMs: 0 },
     allowStock: true,
     admission: {
@@ -121,6 +124,7 @@ function perPacket({ place, bytes }: AllocationSite, packets: number): AllocResu
 
 const ignore = (): void => undefined;
 
+const BATCH_SEGMENTS = 32;
 const WARM_UP_PACKETS = 100_000;
 const SITES_SHOWN = 20;
 const TURNS_TOGETHER = 64;

@@ -1,4 +1,4 @@
-import { Session, type HeapProfiler } from 'node:inspector';
+import { Session, type HeapProfiler, type Runtime } from 'node:inspector';
 
 /** What one function allocated while the sampler ran. */
 export interface AllocationSite {
@@ -40,21 +40,28 @@ export class HeapSampler {
     });
     this.session.disconnect();
     const bytesByPlace = new Map<string, number>();
-    addNode(profile.head, bytesByPlace);
+    addNode(profile.head, '', bytesByPlace);
     return [...bytesByPlace]
       .map(([place, bytes]) => ({ place, bytes }))
       .sort((left, right) => right.bytes - left.bytes);
   }
 }
 
-function addNode(node: HeapProfiler.SamplingHeapProfileNode, bytesByPlace: Map<string, number>): void {
-  if (node.selfSize > 0) {
-    const { functionName, url, lineNumber } = node.callFrame;
-    const file = url.replace(/^.*\/dist\//, '').replace(/^file:\/\//, '');
-    const place = `${functionName === '' ? '(anonymous)' : functionName}${file === '' ? '' : ` ${file}:${lineNumber + 1}`}`;
-    bytesByPlace.set(place, (bytesByPlace.get(place) ?? 0) + node.selfSize);
-  }
-  for (const child of node.children) addNode(child, bytesByPlace);
+function addNode(
+  node: HeapProfiler.SamplingHeapProfileNode,
+  caller: string,
+  bytesByPlace: Map<string, number>,
+): void {
+  const place = placeOf(node.callFrame, caller);
+  if (node.selfSize > 0) bytesByPlace.set(place, (bytesByPlace.get(place) ?? 0) + node.selfSize);
+  for (const child of node.children) addNode(child, place, bytesByPlace);
+}
+
+/** A built-in function says little without the one that called it. */
+function placeOf({ functionName, url, lineNumber }: Runtime.CallFrame, caller: string): string {
+  const name = functionName === '' ? '(anonymous)' : functionName;
+  const file = url.replace(/^.*\/dist\//, '').replace(/^file:\/\//, '');
+  return file === '' ? `${name} < ${caller}` : `${name} ${file}:${lineNumber + 1}`;
 }
 
 const SAMPLE_INTERVAL_BYTES = 256;

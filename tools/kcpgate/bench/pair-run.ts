@@ -44,7 +44,8 @@ async function runClient(
   try {
     let cpuWhenWarm: number | undefined;
     if (scenario === 'stream' && load.warmUpMib > 0) {
-      await client.next('warm', load.timeoutMs + START_TIMEOUT_MS);
+      // A client that does not get so far says why in its result.
+      await client.next('warm', load.timeoutMs + START_TIMEOUT_MS).catch(() => undefined);
       cpuWhenWarm = processUsage(server.pid)?.cpuSeconds ?? NaN;
     }
     return { result: await client.next('result', load.timeoutMs + START_TIMEOUT_MS), cpuWhenWarm };
