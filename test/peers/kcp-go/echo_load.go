@@ -5,6 +5,7 @@ import (
 	"flag"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/xtaci/kcp-go"
@@ -18,6 +19,7 @@ func runPingPongClient(arguments []string) error {
 	options.addFlags(flags)
 	address := flags.String("addr", "", "host:port of the echo server")
 	count := flags.Int("count", 1000, "echoes")
+	warmUp := flags.Int("warm-up", 0, "echoes before those, which are not measured")
 	size := flags.Int("size", 64, "bytes of an echo, at least 8")
 	every := flags.Duration("every", 20*time.Millisecond, "time between two echoes, 0 waits for the last one")
 	timeout := flags.Duration("timeout", time.Minute, "gives up after this long")
@@ -29,11 +31,14 @@ func runPingPongClient(arguments []string) error {
 		return err
 	}
 	defer session.Close()
-	load := echoLoad{count: *count, size: *size, every: *every, deadline: time.Now().Add(*timeout)}
+	warm := &warmth{left: int64(*warmUp)}
+	load := echoLoad{
+		count: *count, warmUp: *warmUp, warm: warm, size: *size, every: *every, deadline: time.Now().Add(*timeout),
+	}
 	samples := load.run(session)
 	printJSON(map[string]any{
 		"event": "result", "complete": len(samples) == *count, "echoes": len(samples),
-		"latencyMs": latencyMs(samples), "cpuSeconds": cpuSeconds(), "counters": counters(),
+		"latencyMs": latencyMs(samples), "cpuSeconds": cpuSeconds() - warm.cpuBefore, "counters": counters(),
 	})
 	return nil
 }
@@ -48,14 +53,17 @@ func runFleetClient(arguments []string) error {
 	rate := flags.Float64("rate", 20, "echoes a second of each session")
 	size := flags.Int("size", 64, "bytes of an echo, at least 8")
 	duration := flags.Duration("duration", 5*time.Second, "how long to send")
+	warmUp := flags.Duration("warm-up", 0, "how long to send before that, not measured")
 	timeout := flags.Duration("timeout", time.Minute, "gives up after this long")
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
 	every := time.Duration(float64(time.Second) / *rate)
 	load := echoLoad{
-		count: int(*duration / every), size: *size, every: every, deadline: time.Now().Add(*timeout),
+		count: int(*duration / every), warmUp: int(*warmUp / every), size: *size, every: every,
+		deadline: time.Now().Add(*timeout),
 	}
+	load.warm = &warmth{left: int64(load.warmUp * *sessions)}
 
 	var group sync.WaitGroup
 	var lock sync.Mutex
@@ -80,20 +88,34 @@ func runFleetClient(arguments []string) error {
 	group.Wait()
 	printJSON(map[string]any{
 		"event": "result", "complete": len(all) == load.count**sessions, "sessions": *sessions, "echoes": len(all),
-		"seconds": time.Since(started).Seconds(), "latencyMs": latencyMs(all), "cpuSeconds": cpuSeconds(),
+		"seconds": time.Since(started).Seconds(), "latencyMs": latencyMs(all), "cpuSeconds": cpuSeconds() - load.warm.cpuBefore,
 		"counters": counters(),
 	})
 	return nil
 }
 
-// echoLoad is a number of echoes, each carrying the time it was sent.
+// echoLoad is a number of echoes, each carrying the time it was sent; those of the warm-up come first.
 type echoLoad struct {
-	count, size int
-	every       time.Duration
-	deadline    time.Time
+	count, warmUp, size int
+	warm                *warmth
+	every               time.Duration
+	deadline            time.Time
 }
 
-// run returns the latency of every echo that came back before the deadline.
+// warmth counts the echoes of the warm-up, of all sessions, and says when they are over.
+type warmth struct {
+	left      int64
+	cpuBefore float64
+}
+
+func (w *warmth) take() {
+	if atomic.AddInt64(&w.left, -1) == 0 {
+		w.cpuBefore = cpuSeconds()
+		printJSON(map[string]any{"event": "warm"})
+	}
+}
+
+// run returns the latency of every measured echo that came back before the deadline.
 func (load echoLoad) run(session *kcp.UDPSession) []time.Duration {
 	if load.size < 8 {
 		load.size = 8
@@ -105,6 +127,7 @@ func (load echoLoad) run(session *kcp.UDPSession) []time.Duration {
 	}
 	samples := make([]time.Duration, 0, load.count)
 	message := make([]byte, load.size)
+	received := 0
 	for len(samples) < load.count {
 		if load.every == 0 && load.send(session, zero) != nil {
 			break
@@ -112,13 +135,17 @@ func (load echoLoad) run(session *kcp.UDPSession) []time.Duration {
 		if _, err := io.ReadFull(session, message); err != nil {
 			break
 		}
+		if received++; received <= load.warmUp {
+			load.warm.take()
+			continue
+		}
 		samples = append(samples, time.Since(zero)-time.Duration(binary.LittleEndian.Uint64(message)))
 	}
 	return samples
 }
 
 func (load echoLoad) sendAll(session *kcp.UDPSession, zero time.Time) {
-	for i := 0; i < load.count; i++ {
+	for i := 0; i < load.warmUp+load.count; i++ {
 		time.Sleep(time.Until(zero.Add(time.Duration(i) * load.every)))
 		if load.send(session, zero) != nil {
 			return

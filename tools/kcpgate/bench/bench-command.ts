@@ -19,7 +19,12 @@ export function addBenchCommand(program: Command): void {
     .option('--runs <n>', 'runs of each; medians are reported', wholeNumberOption(1, 100), 3)
     .option('--json', 'print the report as JSON', false)
     .option('--mib <n>', 'stream: MiB sent and echoed', positiveNumber, DEFAULT_LOAD.mib)
-    .option('--warm-up <n>', 'stream: MiB before those, not measured', atLeastZero, DEFAULT_LOAD.warmUpMib)
+    .option(
+      '--warm-up <share>',
+      'stream, pingpong, fleet: unmeasured before the rest',
+      atLeastZero,
+      DEFAULT_LOAD.warmUp,
+    )
     .option('--sha256', 'stream: hash what comes back, too', false)
     .option('--echoes <n>', 'pingpong: echoes', wholeNumberOption(1, 10_000_000), DEFAULT_LOAD.echoes)
     .option(
@@ -171,7 +176,7 @@ function loadOf(flags: BenchFlags): LoadOptions {
     mtu: flags.mtu,
     window: flags.window,
     mib: flags.mib,
-    warmUpMib: flags.warmUp,
+    warmUp: flags.warmUp,
     sha256: flags.sha256,
     echoes: flags.echoes,
     sizeBytes: flags.size,

@@ -40,7 +40,7 @@ export async function runServerSide(
   await gateway.stop();
 }
 
-/** Runs the client of a scenario. Reports `result`; `idle` reports `open` and stays until the signal. */
+/** Runs the client of a scenario. Reports `warm` when the measurement begins and `result`; `idle` reports `open` and stays until the signal. */
 export async function runClientSide(
   scenario: PairScenario,
   remote: SocketAddress,
@@ -48,17 +48,18 @@ export async function runClientSide(
   report: Report,
   stop: AbortSignal,
 ): Promise<void> {
+  const onWarm = (): void => report({ event: 'warm' });
   switch (scenario) {
     case 'stream': {
-      const result = await runStreamClient(remote, load, () => report({ event: 'warm' }));
+      const result = await runStreamClient(remote, load, onWarm);
       report({ event: 'result', ...result });
       return;
     }
     case 'pingpong':
-      report({ event: 'result', ...(await runPingPongClient(remote, load)) });
+      report({ event: 'result', ...(await runPingPongClient(remote, load, onWarm)) });
       return;
     case 'fleet':
-      report({ event: 'result', ...(await runFleetClient(remote, load)) });
+      report({ event: 'result', ...(await runFleetClient(remote, load, onWarm)) });
       return;
     case 'idle': {
       const idle = await openIdleSessions(remote, load);

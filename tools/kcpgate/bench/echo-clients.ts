@@ -17,12 +17,18 @@ export interface EchoResult {
 }
 
 /** Echoes on one session, each sent when the last one came back. */
-export async function runPingPongClient(remote: SocketAddress, load: LoadOptions): Promise<EchoResult> {
+export async function runPingPongClient(
+  remote: SocketAddress,
+  load: LoadOptions,
+  onWarm: () => void,
+): Promise<EchoResult> {
   const clients = new ClientEndpoints(remote, load);
   const endpoint = await clients.open();
-  const samples: EchoSamples = { latencyMs: new Float64Array(load.echoes), count: 0 };
-  return measure(clients, samples, load, (done) => {
+  const warmUp = Math.round(load.warmUp * load.echoes);
+  const samples: EchoSamples = { latencyMs: new Float64Array(load.echoes), count: 0, warmUpLeft: warmUp };
+  return measure(clients, samples, load, onWarm, (done, warm) => {
     const onEcho = (session: EchoSession): void => {
+      if (samples.warmUpLeft === 0 && samples.count === 0) warm();
       if (samples.count === load.echoes) done();
       else session.send();
     };
@@ -35,15 +41,23 @@ export async function runPingPongClient(remote: SocketAddress, load: LoadOptions
 }
 
 /** Many sessions, each with a socket of its own and a steady stream of echoes. */
-export async function runFleetClient(remote: SocketAddress, load: LoadOptions): Promise<EchoResult> {
+export async function runFleetClient(
+  remote: SocketAddress,
+  load: LoadOptions,
+  onWarm: () => void,
+): Promise<EchoResult> {
   const { fleetSessions, echoesPerSecond, fleetSeconds, sizeBytes } = load;
-  const total = Math.floor(fleetSeconds * echoesPerSecond) * fleetSessions;
+  const echoesOf = (seconds: number): number => Math.floor(seconds * echoesPerSecond) * fleetSessions;
+  const warmUp = echoesOf(load.warmUp * fleetSeconds);
+  const measured = echoesOf(fleetSeconds);
   const clients = new ClientEndpoints(remote, load);
-  const samples: EchoSamples = { latencyMs: new Float64Array(total), count: 0 };
+  const samples: EchoSamples = { latencyMs: new Float64Array(measured), count: 0, warmUpLeft: warmUp };
   const sessions: EchoSession[] = [];
   let finish: () => void = () => undefined;
+  let beginMeasuring: () => void = () => undefined;
   const onEcho = (): void => {
-    if (samples.count === total) finish();
+    if (samples.warmUpLeft === 0 && samples.count === 0) beginMeasuring();
+    if (samples.count === measured) finish();
   };
   for (let i = 0; i < fleetSessions; i++) {
     const endpoint = await clients.open(true);
@@ -53,8 +67,10 @@ export async function runFleetClient(remote: SocketAddress, load: LoadOptions): 
       return session;
     });
   }
-  return measure(clients, samples, load, (done) => {
+  return measure(clients, samples, load, onWarm, (done, warm) => {
     finish = done;
+    beginMeasuring = warm;
+    const total = warmUp + measured;
     // Evenly spread: the sessions send in turn.
     const startedAt = performance.now();
     const everyMs = 1000 / (echoesPerSecond * fleetSessions);
@@ -72,14 +88,20 @@ async function measure(
   clients: ClientEndpoints,
   samples: EchoSamples,
   load: LoadOptions,
-  start: (done: () => void) => void,
+  onWarm: () => void,
+  start: (done: () => void, warm: () => void) => void,
 ): Promise<EchoResult> {
-  const cpuBefore = process.cpuUsage();
-  const startedAt = performance.now();
+  let cpuBefore = process.cpuUsage();
+  let startedAt = performance.now();
+  const warm = (): void => {
+    onWarm();
+    cpuBefore = process.cpuUsage();
+    startedAt = performance.now();
+  };
   let timer: NodeJS.Timeout | undefined;
   await new Promise<void>((resolve) => {
     timer = setTimeout(resolve, load.timeoutMs);
-    start(resolve);
+    start(resolve, warm);
   });
   clearTimeout(timer);
   const seconds = (performance.now() - startedAt) / 1000;

@@ -4,6 +4,8 @@ import type { SessionPort, Sink } from '../../../src/base/sink.ts';
 export interface EchoSamples {
   readonly latencyMs: Float64Array;
   count: number;
+  /** Echoes of the warm-up that are still to come; they are not taken. */
+  warmUpLeft: number;
 }
 
 /** One client session that sends messages with the time in them and takes the time of each echo. */
@@ -75,7 +77,9 @@ export class EchoSession implements Sink {
   private take(): void {
     this.echoLength = 0;
     const { samples } = this;
-    if (samples.count < samples.latencyMs.length) {
+    if (samples.warmUpLeft > 0) {
+      samples.warmUpLeft--;
+    } else if (samples.count < samples.latencyMs.length) {
       samples.latencyMs[samples.count++] = performance.now() - this.echoView.getFloat64(0);
     }
     this.onEcho(this);

@@ -20,7 +20,7 @@ export async function openIdleSessions(remote: SocketAddress, load: LoadOptions)
   const endpoints: Endpoint[] = [];
   const count = load.idleSessions;
   for (let i = 0; i < Math.min(SOCKETS, count); i++) endpoints.push(await clients.open());
-  const samples: EchoSamples = { latencyMs: new Float64Array(count), count: 0 };
+  const samples: EchoSamples = { latencyMs: new Float64Array(count), count: 0, warmUpLeft: 0 };
   const opened = await new Promise<boolean>((resolve) => {
     const timer = setTimeout(() => resolve(false), load.timeoutMs);
     let started = 0;

@@ -2,6 +2,11 @@ import type { KcpPresetName } from '../../../src/kcp/index.ts';
 
 /** What every scenario can be told. Each uses what concerns it. */
 export interface LoadOptions {
+  /**
+   * How much comes before what is measured, as a share of it: programs that are compiled while they run are slow at first.
+   * For `stream`, `pingpong` and `fleet`.
+   */
+  readonly warmUp: number;
   readonly preset: KcpPresetName;
   /** Bytes of UDP payload. */
   readonly mtu: number;
@@ -9,8 +14,6 @@ export interface LoadOptions {
   readonly window: number;
   /** `stream`: MiB sent and echoed. */
   readonly mib: number;
-  /** `stream`: MiB sent before those, checked and not measured: programs that are compiled while they run are slow at first. */
-  readonly warmUpMib: number;
   /** `stream`: hash what comes back, too. */
   readonly sha256: boolean;
   /** `pingpong`: echoes, one after the other. */
@@ -37,11 +40,11 @@ export interface LoadOptions {
 }
 
 export const DEFAULT_LOAD: LoadOptions = {
+  warmUp: 0.5,
   preset: 'fast3',
   mtu: 1400,
   window: 1024,
   mib: 100,
-  warmUpMib: 50,
   sha256: false,
   echoes: 5000,
   sizeBytes: 64,

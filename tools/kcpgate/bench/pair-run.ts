@@ -24,7 +24,7 @@ export async function runPair(
     if (scenario === 'idle') {
       return await measureIdle(server, await start(), clientStack.idleSessions(load), load);
     }
-    const { result, cpuWhenWarm } = await runClient(await start(), server, scenario, load);
+    const { result, cpuWhenWarm } = await runClient(await start(), server, load);
     checkResult(result);
     await server.stop();
     const { cpuSeconds } = await server.next('stopped', START_TIMEOUT_MS);
@@ -38,12 +38,11 @@ export async function runPair(
 async function runClient(
   client: ChildProgram,
   server: ChildProgram,
-  scenario: PairScenario,
   load: LoadOptions,
 ): Promise<{ result: ProgramEvent; cpuWhenWarm: number | undefined }> {
   try {
     let cpuWhenWarm: number | undefined;
-    if (scenario === 'stream' && load.warmUpMib > 0) {
+    if (load.warmUp > 0) {
       // A client that does not get so far says why in its result.
       await client.next('warm', load.timeoutMs + START_TIMEOUT_MS).catch(() => undefined);
       cpuWhenWarm = processUsage(server.pid)?.cpuSeconds ?? NaN;

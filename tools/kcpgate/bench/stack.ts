@@ -71,18 +71,24 @@ function scenarioFlags(scenario: PairScenario, load: LoadOptions): string[] {
       return [
         '-stream=true',
         `-bytes=${Math.round(load.mib * 1024 * 1024)}`,
-        `-warm-up=${Math.round(load.warmUpMib * 1024 * 1024)}`,
+        `-warm-up=${Math.round(load.warmUp * load.mib * 1024 * 1024)}`,
         `-seed=${load.seed}`,
         `-sha256=${load.sha256}`,
       ];
     case 'pingpong':
-      return [`-count=${load.echoes}`, `-size=${load.sizeBytes}`, '-every=0'];
+      return [
+        `-count=${load.echoes}`,
+        `-warm-up=${Math.round(load.warmUp * load.echoes)}`,
+        `-size=${load.sizeBytes}`,
+        '-every=0',
+      ];
     case 'fleet':
       return [
         `-sessions=${load.fleetSessions}`,
         `-rate=${load.echoesPerSecond}`,
         `-size=${load.sizeBytes}`,
         `-duration=${load.fleetSeconds}s`,
+        `-warm-up=${load.warmUp * load.fleetSeconds}s`,
         '-sockbuf=212992',
       ];
     case 'idle':

@@ -36,7 +36,7 @@ export async function runStreamClient(
 ): Promise<StreamResult> {
   const clients = new ClientEndpoints(remote, load);
   const endpoint = await clients.open();
-  const warmUpBytes = Math.round(load.warmUpMib * MIB);
+  const warmUpBytes = Math.round(load.warmUp * load.mib * MIB);
   const total = warmUpBytes + Math.round(load.mib * MIB);
   const pattern = new Pattern(load.seed);
   let cpuBefore = process.cpuUsage();
