@@ -118,5 +118,5 @@ function usageOf(program: ChildProgram): { cpuSeconds: number; residentBytes: nu
 }
 
 const START_TIMEOUT_MS = 15_000;
-/** A session that has been quiet for two seconds gives memory back, and V8 collects what opening left behind. */
-const SETTLE_MS = 10_000;
+/** A session that has been quiet for two seconds gives memory back; V8 collects what opening left behind after 25. */
+const SETTLE_MS = 30_000;
