@@ -1,5 +1,7 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadConfig } from '../../src/gateway/config/load.ts';
 import { runKcpgate } from '../support/kcpgate-command.ts';
@@ -122,6 +124,34 @@ describe('completion', () => {
     }
   });
 });
+
+/** How each shell reads a script without running it. */
+const PARSERS = [
+  { shell: 'bash', options: ['-n'] },
+  { shell: 'zsh', options: ['-f', '-n'] },
+  { shell: 'fish', options: ['--no-config', '--no-execute'] },
+] as const;
+
+describe.each(PARSERS)('$shell', ({ shell, options }) => {
+  test.runIf(isInstalled(shell))('can parse its completion', async () => {
+    const { output } = await runKcpgate(['completion', shell]);
+    expect(parse(shell, options, output)).toEqual({ status: 0, stderr: '' });
+    expect(parse(shell, options, `${output}'`)).not.toEqual({ status: 0, stderr: '' });
+  });
+});
+
+function parse(shell: string, options: readonly string[], script: string): object {
+  const folder = mkdtempSync(join(tmpdir(), 'kcpgate-completion-'));
+  const file = join(folder, `completion.${shell}`);
+  writeFileSync(file, script);
+  const { status, stderr } = spawnSync(shell, [...options, file], { encoding: 'utf8' });
+  rmSync(folder, { recursive: true });
+  return { status, stderr };
+}
+
+function isInstalled(shell: string): boolean {
+  return spawnSync(shell, ['-c', 'exit 0']).status === 0;
+}
 
 /** What bash would offer for a command line with the cursor at its end. */
 function completeInBash(script: string, line: string): string[] {
