@@ -97,9 +97,13 @@ export interface Target {
   readonly port: number;
 }
 
-/** Starts a kcp-go server that echoes every session, on a free loopback port. */
-export async function startEchoServer(options: KcpGoOptions = {}): Promise<KcpGoEchoServer> {
-  const program = startProgram(await buildKcpGoPeer(), ['echo-server', ...toFlags(options)]);
+/** Starts a kcp-go server that echoes every session, on a free port of a loopback address. */
+export async function startEchoServer(
+  options: KcpGoOptions = {},
+  address: '127.0.0.1' | '::1' = '127.0.0.1',
+): Promise<KcpGoEchoServer> {
+  const listen = `-listen=${address.includes(':') ? `[${address}]` : address}:0`;
+  const program = startProgram(await buildKcpGoPeer(), ['echo-server', listen, ...toFlags(options)]);
   try {
     const listening = await program.nextEvent('listening');
     let account: Promise<KcpGoServerResult> | undefined;
