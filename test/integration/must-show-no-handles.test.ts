@@ -1,0 +1,146 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { runKcpgate } from '../support/kcpgate-command.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+/** Longer than any of these needs to end by itself; one that does not is killed, which fails its test. */
+const EXIT_BOUND_MS = 20_000;
+let folder = '';
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'kcpgate-handles-'));
+  mkdirSync(join(folder, 'node_modules'));
+  symlinkSync(ROOT, join(folder, 'node_modules/kcpgate'), 'dir');
+  // The scripts run what is built.
+  await runKcpgate(['--version']);
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** What every script begins with: a gateway, a connection to it, 1 MiB there and back. */
+const BEGINNING = `
+import { createServer } from 'node:net';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { loadConfig, NO_LOG, startGateway } from 'kcpgate';
+import { connectStock } from 'kcpgate/client';
+
+const BYTES = 1024 * 1024;
+
+/** With the number of a TCP port: in front of it; else an echo. */
+async function start(tcpPort) {
+  const upstream = tcpPort === undefined ? '{ type: echo }' : \`{ type: tcp, servers: [ { address: "127.0.0.1:\${tcpPort}" } ] }\`;
+  const loaded = loadConfig({
+    text: \`
+      common: { drain_timeout: 5s }
+      listeners: [ { name: line, type: kcp-udp, bind: "127.0.0.1:0" } ]
+      upstreams: { back: \${upstream} }
+      routes: [ { name: all, target: back } ]\`,
+    env: {},
+  });
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.errors));
+  const gateway = await startGateway(loaded.config, { logger: NO_LOG });
+  return { gateway, port: gateway.status().listeners[0].address.port };
+}
+
+async function transfer(port, peer) {
+  const connection = await connectStock({ host: '127.0.0.1', port, peer, stream: true });
+  const stream = connection.stream();
+  stream.on('error', () => undefined);
+  stream.write(Buffer.alloc(BYTES, 7));
+  let received = 0;
+  stream.on('data', (chunk) => (received += chunk.length));
+  while (received < BYTES) await once(stream, 'data');
+  return connection;
+}
+
+/** What holds the process, once the event loop came by the phase in which it forgets sockets that were closed. */
+async function report() {
+  await nextTurn();
+  await nextTurn();
+  writeFileSync(process.argv[2], JSON.stringify(process.getActiveResourcesInfo()));
+}
+`;
+
+/** The end of each script, by what it shows. */
+const ENDINGS: Readonly<Record<string, string>> = {
+  'the connection first, then the gateway': `
+    const { gateway, port } = await start();
+    const connection = await transfer(port, 'kcpgate');
+    await connection.destroy();
+    await gateway.stop();`,
+  'the gateway first, then the connection': `
+    const { gateway, port } = await start();
+    const connection = await transfer(port, 'kcpgate');
+    await gateway.stop();
+    await connection.destroy();`,
+  'both at once, each told twice': `
+    const { gateway, port } = await start();
+    const connection = await transfer(port, 'kcpgate');
+    await Promise.all([gateway.stop(), connection.destroy(), gateway.stop(), connection.destroy()]);`,
+  'a stock connection': `
+    const { gateway, port } = await start();
+    const connection = await transfer(port, 'stock');
+    await connection.destroy();
+    await gateway.stop();`,
+  'a gateway in front of a TCP server': `
+    const server = createServer((socket) => socket.on('error', () => undefined).pipe(socket)).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { gateway, port } = await start(server.address().port);
+    const connection = await transfer(port, 'kcpgate');
+    await connection.destroy();
+    await gateway.stop();
+    server.close();
+    await once(server, 'close');`,
+  'a connection that was never answered': `
+    const silent = createSocket('udp4').bind(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address();
+    const failure = await connectStock({ host: '127.0.0.1', port, peer: 'kcpgate', connectTimeoutMs: 100 }).catch((error) => error);
+    if (failure.code !== 'connect_timeout') throw failure;
+    silent.close();
+    await once(silent, 'close');`,
+  'a gateway that could not bind': `
+    const { gateway, port } = await start();
+    const loaded = loadConfig({
+      text: \`listeners: [ { name: free, type: kcp-udp, bind: "127.0.0.1:0" }, { name: taken, type: kcp-udp, bind: "127.0.0.1:\${port}" } ]\`,
+      env: {},
+    });
+    const failure = await startGateway(loaded.config, { logger: NO_LOG }).catch((error) => error);
+    if (failure.code !== 'address_in_use') throw failure;
+    await gateway.stop();`,
+};
+
+test.each(Object.entries(ENDINGS))('nothing holds the process after %s', async (name, ending) => {
+  const script = join(folder, `${name.replaceAll(/\W+/gu, '-')}.mjs`);
+  const result = `${script}.json`;
+  writeFileSync(script, `${BEGINNING}${ending}\n    await report();\n`);
+  // Files, no pipes: those would count, too.
+  const errors = openSync(`${script}.txt`, 'w+');
+  const child = spawn(process.execPath, [script, result], {
+    stdio: ['ignore', 'ignore', errors],
+    timeout: EXIT_BOUND_MS,
+    killSignal: 'SIGKILL',
+  });
+  const exit = await once(child, 'exit');
+  closeSync(errors);
+  expect(exit, readFileSync(`${script}.txt`, 'utf8')).toEqual([0, null]);
+  expect(JSON.parse(readFileSync(result, 'utf8'))).toEqual([]);
+});
