@@ -21,7 +21,7 @@ import { KICK_MAX_BYTES, writeKick } from '../wire/kick.ts';
 import { conversationOf } from '../wire/segment.ts';
 import { Admission } from './admission.ts';
 import { DropCounters, type DropReason } from './drop-reason.ts';
-import type { EndpointConfig, SessionAcceptor } from './endpoint-config.ts';
+import type { EndpointConfig, SessionAcceptor, SessionOpening, SessionPlan } from './endpoint-config.ts';
 import type { EndpointStats } from './endpoint-stats.ts';
 import { openingPeer } from './opening.ts';
 import { SessionTable, type SessionEntry } from './session-table.ts';
@@ -153,10 +153,10 @@ export class Endpoint implements SessionHost {
   /** The open sessions. */
   *sessions(): IterableIterator<SessionSummary> {
     const now = this.clock.now();
-    for (const { session, slot, active } of this.table) {
+    for (const { id, session, slot, active } of this.table) {
       if (!active) continue;
       yield {
-        id: session.tag,
+        id,
         conv: session.conv,
         peer: session.config.peer,
         remoteAddress: this.carrier.addressOf(slot),
@@ -187,7 +187,11 @@ export class Endpoint implements SessionHost {
    */
   async drain(timeoutMs: number): Promise<number> {
     this.draining = true;
-    for (const { session } of this.table) session.beginDrain();
+    for (const entry of this.table) {
+      this.guard(entry, () => {
+        entry.session.beginDrain();
+      });
+    }
     if (this.activeCount > 0) {
       let timer: NodeJS.Timeout | undefined;
       await new Promise<void>((resolve) => {
@@ -214,8 +218,10 @@ export class Endpoint implements SessionHost {
       clearImmediate(this.immediate);
       for (const entry of this.table) {
         this.carrier.arena.target = entry.slot;
-        entry.session.writeFarewell(this.carrier.arena, code, reason);
-        entry.session.destroy(code, reason);
+        while (!entry.session.writeFarewell(this.carrier.arena, code, reason)) this.carrier.flush();
+        this.guard(entry, () => {
+          entry.session.destroy(code, reason);
+        });
         this.settle(entry);
       }
       this.carrier.flush();
@@ -297,13 +303,13 @@ export class Endpoint implements SessionHost {
 
   private drainEntry(now: number, entry: SessionEntry): void {
     const { session } = entry;
+    // A session may end and be woken in one and the same drain; then it is here once more after it was removed.
+    if (this.table.at(entry.index) !== entry) return;
     try {
       this.carrier.arena.target = entry.slot;
       while (session.drain(now, this.carrier.arena, this.caughtUpAt)) this.carrier.flush();
     } catch (error) {
-      this.sinkFailures++;
-      this.logger.error('session failed', { session: entry.index, conv: session.conv, err: error });
-      this.destroyQuietly(session);
+      this.fail(entry, error);
     }
     this.settle(entry);
     const deadline = session.nextDeadline();
@@ -313,8 +319,19 @@ export class Endpoint implements SessionHost {
     }
   }
 
-  /** A sink that threw may throw again when it is told of the end. */
-  private destroyQuietly(session: Session): void {
+  /** Calls into a sink outside a drain: one that throws costs its own session only. */
+  private guard(entry: SessionEntry, call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.fail(entry, error);
+    }
+  }
+
+  /** Ends the session of a sink that threw. It may throw again when it is told; the second call finds no sink. */
+  private fail({ id, session }: SessionEntry, error: unknown): void {
+    this.sinkFailures++;
+    this.logger.error('session failed', { session: id, conv: session.conv, err: error });
     try {
       session.destroy(CloseCode.upstreamUnavailable, 'internal error');
     } catch {
@@ -361,7 +378,7 @@ export class Endpoint implements SessionHost {
     const source = sourceKey(remoteAddress);
     const full = this.admission.admit(now, source);
     if (full !== undefined) return this.refuse(slot, conv, peer, CloseCode.overload, full);
-    const plan = this.acceptor.accept({ id: this.openedCount, conv, remoteAddress, peer });
+    const plan = this.planOf({ id: this.openedCount, conv, remoteAddress, peer });
     if (typeof plan === 'number') return this.refuse(slot, conv, peer, plan, 'refused');
     this.carrier.retain(slot);
     const entry = this.addSession(slot, source, 'gateway', peer, {
@@ -370,15 +387,28 @@ export class Endpoint implements SessionHost {
       stream: plan.stream,
       limitUntilHeard: true,
     });
-    entry.session.bind(plan.bind(entry.session));
     this.admission.opened(source);
+    this.guard(entry, () => {
+      entry.session.bind(plan.bind(entry.session));
+    });
     this.logger.debug('session opened', {
-      session: entry.index,
+      session: entry.id,
       conv,
       peer,
       remote: formatSocketAddress(remoteAddress),
     });
     return entry;
+  }
+
+  /** What the acceptor says; one that throws refuses. */
+  private planOf(opening: SessionOpening): SessionPlan | CloseCode {
+    try {
+      return this.acceptor?.accept(opening) ?? CloseCode.blocked;
+    } catch (error) {
+      this.sinkFailures++;
+      this.logger.error('the acceptor failed', { session: opening.id, err: error });
+      return CloseCode.upstreamUnavailable;
+    }
   }
 
   private addSession(
@@ -389,10 +419,11 @@ export class Endpoint implements SessionHost {
     kcp: KcpConfig,
   ): SessionEntry {
     const config = { ...this.config.session, role, peer, kcp };
-    this.openedCount++;
+    const id = this.openedCount++;
     this.activeCount++;
     const now = this.clock.now();
-    return this.table.add(slot, source, (index) => new Session(config, this.config.pool, this, index, now));
+    const create = (index: number): Session => new Session(config, this.config.pool, this, index, now);
+    return this.table.add(slot, source, id, create);
   }
 
   /** Counts a refusal. A kcpgate peer is told, in less bytes than it sent; a stock peer would not understand. */
@@ -438,11 +469,11 @@ export class Endpoint implements SessionHost {
     this.whenGone = [];
   }
 
-  private reportClosed({ index, session, slot }: SessionEntry): void {
+  private reportClosed({ id, session, slot }: SessionEntry): void {
     const { code, reason } = session.closing;
     this.closedByCode.set(code, (this.closedByCode.get(code) ?? 0) + 1);
     this.logger.info('session closed', {
-      session: index,
+      session: id,
       conv: session.conv,
       remote: formatSocketAddress(this.carrier.addressOf(slot)),
       code,

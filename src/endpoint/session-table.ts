@@ -2,7 +2,9 @@ import type { Session } from '../session/index.ts';
 
 /** What the endpoint keeps beside each session. */
 export interface SessionEntry {
-  /** Its place in the table and its id in the timer wheel. */
+  /** Unique as long as the endpoint lives; names the session in logs. */
+  readonly id: number;
+  /** Its place in the table and its id in the timer wheel; used again after it is gone. */
   readonly index: number;
   /** Address slot of the peer, retained as long as the entry lives. */
   readonly slot: number;
@@ -44,9 +46,10 @@ export class SessionTable {
   }
 
   /** Adds a session made by `create`, which is given its index. */
-  add(slot: number, source: string, create: (index: number) => Session): SessionEntry {
+  add(slot: number, source: string, id: number, create: (index: number) => Session): SessionEntry {
     const index = this.freeIndices.pop() ?? this.byIndex.length;
     const entry: SessionEntry = {
+      id,
       index,
       slot,
       source,

@@ -144,6 +144,16 @@ export class KcpEngine {
     return this.sender.end;
   }
 
+  /** Something arrived that cannot be delivered because something before it is missing. */
+  get hasGap(): boolean {
+    return this.receiver.hasGap;
+  }
+
+  /** First `sn` that has not arrived. */
+  get expectedSequence(): number {
+    return this.receiver.expected;
+  }
+
   /** First `sn` the application has not taken. */
   get undeliveredSequence(): number {
     return this.receiver.undelivered;

@@ -65,6 +65,11 @@ export class ReceiveBuffer {
     return this.complete !== this.undelivered;
   }
 
+  /** Whether segments are held with something missing before them. */
+  get hasGap(): boolean {
+    return this.earlyCount > 0;
+  }
+
   /** Whether everything that arrived was taken, with no gap open. */
   get isEmpty(): boolean {
     return this.undelivered === this.next && this.earlyCount === 0;
@@ -86,7 +91,8 @@ export class ReceiveBuffer {
     if (this.ring[at + LENGTH] !== EMPTY) return Stored.duplicate;
     let slot = -1;
     if (length > 0) {
-      slot = this.pool.acquire();
+      // The last slots are for what is in order: it is delivered and gives its slot back, a gap only holds it.
+      slot = sn !== this.next && this.pool.isScarce ? -1 : this.pool.acquire();
       if (slot < 0) return Stored.noMemory;
       this.pool.storeReceived(slot, bytes, offset, length);
     }

@@ -8,6 +8,7 @@ import { ahead, isBefore } from './sequence.ts';
 
 /** The receiving half of an engine: what arrives, its ACKs, and the window it leaves. */
 export class Receiver {
+  private readonly config: KcpConfig;
   private readonly pool: SegmentPool;
   private readonly buffer: ReceiveBuffer;
   private readonly acks = new AckList();
@@ -26,6 +27,7 @@ export class Receiver {
   acksSent = 0;
 
   constructor(config: KcpConfig, pool: SegmentPool) {
+    this.config = config;
     this.pool = pool;
     this.buffer = new ReceiveBuffer(pool, config.receiveWindow, config.initialSequence);
     this.toldWindow = config.receiveWindow;
@@ -46,6 +48,11 @@ export class Receiver {
   get hasMessage(): boolean {
     return this.buffer.hasMessage;
   }
+  /** Early segments are held. */
+  get hasGap(): boolean {
+    return this.buffer.hasGap;
+  }
+  /** What comes next in order can never be taken. */
   get isWedged(): boolean {
     return this.isStuck || this.buffer.isWedged;
   }
@@ -55,6 +62,14 @@ export class Receiver {
     return (
       ahead(finalSn, this.buffer.next) >= 0 && ahead(finalSn, this.buffer.undelivered) <= this.buffer.window
     );
+  }
+
+  /**
+   * Whether ACKs may leave. A peer that opened a session is not acknowledged before its first segment came: what comes
+   * without it may belong to a session this side lost, and its sender would take it for delivered.
+   */
+  private get mayAcknowledge(): boolean {
+    return !this.config.limitUntilHeard || this.buffer.next !== this.config.initialSequence;
   }
 
   /** From now on new data is neither kept nor acknowledged; what arrived before still is. */
@@ -111,7 +126,7 @@ export class Receiver {
   /** Writes the ACKs that are due. @returns false when the arena was full before all were written. */
   writeAcks(writer: SegmentWriter): boolean {
     const acks = this.acks;
-    if (!acks.isPending) return true;
+    if (!acks.isPending || !this.mayAcknowledge) return true;
     const expected = this.buffer.next;
     // In order of arrival, the newest last: peers take their round trip from the last ACK of a datagram.
     for (; acks.written < acks.count; acks.written++) {

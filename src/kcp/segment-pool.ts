@@ -44,6 +44,11 @@ export class SegmentPool {
     return this.maxSlots - this.used;
   }
 
+  /** Less than an eighth is left. */
+  get isScarce(): boolean {
+    return this.maxSlots - this.used <= this.maxSlots >> 3;
+  }
+
   /** Bytes held from the system, used or not. */
   get heldBytes(): number {
     return this.chunks.length * SLOTS_PER_CHUNK * this.slotBytes;

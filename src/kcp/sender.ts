@@ -249,7 +249,7 @@ export class Sender {
   private sendMessage(bytes: Uint8Array, offset: number, length: number): number {
     const size = this.segmentBytes;
     const count = Math.ceil(length / size);
-    if (count > MAX_FRAGMENTS) return SendError.tooLarge;
+    if (count > MAX_FRAGMENTS || count > this.pool.maxSlots) return SendError.tooLarge;
     // While something is under way the peer may yet tell a larger window.
     if (count > this.largestMessage) return this.isAllAcknowledged ? SendError.tooLarge : 0;
     const queued = this.buffer.bytes;

@@ -5,7 +5,7 @@ import { SendError, type SessionPort, type Sink } from '../base/sink.ts';
 import { DatagramFault, KcpEngine, type KcpStats, type SegmentPool } from '../kcp/index.ts';
 import { Command } from '../wire/command.ts';
 import { FIN_BYTES, finCodeOf, finalSequenceOf, isFinAck, writeFin } from '../wire/fin.ts';
-import { KICK_MAX_BYTES, readKick, writeKick } from '../wire/kick.ts';
+import { KICK_MAX_BYTES, kickCodeOf, readKick, writeKick } from '../wire/kick.ts';
 import { FinExchange } from './fin-exchange.ts';
 import { KickExchange } from './kick-exchange.ts';
 import type { SessionConfig } from './session-config.ts';
@@ -41,6 +41,9 @@ export class Session implements SessionPort {
   private currentState: SessionState = 'open';
   private openedAt: number;
   private heardAt: number;
+  /** The last turn in which no gap was open in what arrived, or it moved. */
+  private progressAt: number;
+  private progressSn = 0;
   /** The last turn in which anything was sent or arrived; a session quiet since then is trimmed. */
   private activeAt: number;
   private touched = false;
@@ -61,14 +64,18 @@ export class Session implements SessionPort {
 
   /** This direction was ended by the application. */
   private sendEnded = false;
-  private fin = new FinExchange();
+  private fin = new FinExchange(0);
   /** The peer's final `sn`, once its FIN arrived. */
   private peerFinalSn = 0;
   private peerFinished = false;
   private endDelivered = false;
   private finAckWanted = false;
+  private finAckSn = 0;
+  private finAckCode = 0;
   /** A non-zero close code in the peer's FIN: it ends the whole session after its data. */
   private peerFinCode = 0;
+  /** That FIN came before all data below its final `sn`: the peer gave up. */
+  private isTruncated = false;
 
   private closeCode: CloseCode = CloseCode.normal;
   private closeReason = '';
@@ -81,6 +88,7 @@ export class Session implements SessionPort {
   private readonly kickExchange: KickExchange;
   /** The peer's KICK is to be answered by a FIN. */
   private finReplyWanted = false;
+  private finReplyCode = 0;
   private reminderWanted = false;
   private lingerUntil = NEVER;
 
@@ -90,7 +98,8 @@ export class Session implements SessionPort {
     this.host = host;
     this.kickExchange = new KickExchange(config.peer === 'kcpgate');
     this.engine = new KcpEngine(config.kcp, pool, config.peer === 'kcpgate' ? this : undefined);
-    this.openedAt = this.heardAt = this.activeAt = now;
+    this.openedAt = this.heardAt = this.activeAt = this.progressAt = now;
+    this.progressSn = this.engine.expectedSequence;
     this.keepAliveAt = config.keepAliveMs > 0 ? now + config.keepAliveMs : NEVER;
   }
 
@@ -135,7 +144,9 @@ export class Session implements SessionPort {
   // ---- SessionPort: what the sink may do ----
 
   send(bytes: Uint8Array, offset: number, length: number): number {
-    if (this.currentState !== 'open' || this.sendEnded || this.closeWanted) return SendError.closed;
+    // In a drain the end is told by the KICK: until then an echo may still have to answer.
+    const ended = this.sendEnded && (!this.draining || this.fin.isBegun);
+    if (this.currentState !== 'open' || ended || this.closeWanted) return SendError.closed;
     const taken = this.engine.send(bytes, offset, length);
     if (taken >= 0 && taken < length) this.sendBlocked = true;
     this.touched = true;
@@ -182,13 +193,13 @@ export class Session implements SessionPort {
   /**
    * Writes one last word to a peer that would otherwise wait for its timeout: KICK from a gateway, FIN from a client. For
    * a session about to be destroyed; does nothing when the end was told already.
+   * @returns false when the arena was full: nothing was written.
    */
-  writeFarewell(arena: SendArena, code: CloseCode, reason: string): void {
-    if (this.currentState !== 'open' && this.currentState !== 'closing') return;
+  writeFarewell(arena: SendArena, code: CloseCode, reason: string): boolean {
+    if (this.currentState !== 'open' && this.currentState !== 'closing') return true;
     if (this.currentState === 'open') this.setClose(code, reason);
-    if (this.config.role === 'gateway') this.writeKickSegment(this.heardAt, arena);
-    else if (this.config.peer === 'kcpgate')
-      this.writeFinSegment(arena, false, this.engine.endSequence, code);
+    if (this.config.role === 'gateway') return this.writeKickSegment(this.heardAt, arena);
+    return this.config.peer === 'stock' || this.writeFinSegment(arena, false, this.engine.endSequence, code);
   }
 
   /** Drops the session at once, with everything in it. */
@@ -243,7 +254,8 @@ export class Session implements SessionPort {
       case 'open': {
         const trimAt = this.trimmed ? NEVER : onGrid(this.activeAt + TRIM_AFTER_MS);
         const idleAt = onGrid(this.heardAt + this.config.idleTimeoutMs);
-        const quiet = Math.min(idleAt, trimAt, this.keepAliveAt);
+        const gapAt = this.engine.hasGap ? onGrid(this.progressAt + this.gapTimeoutMs) : NEVER;
+        const quiet = Math.min(idleAt, gapAt, trimAt, this.keepAliveAt);
         const finAt = this.draining ? NEVER : this.fin.deadline;
         return Math.min(quiet, this.engine.nextDeadline(), finAt, this.retryAt);
       }
@@ -298,9 +310,20 @@ export class Session implements SessionPort {
     sink.flush();
   }
 
+  /** How long a gap may stay open; shorter when nothing in order ever came: then it is no beginning of a session. */
+  private get gapTimeoutMs(): number {
+    const { idleTimeoutMs, kcp } = this.config;
+    const isBegun = this.engine.expectedSequence !== kcp.initialSequence;
+    return isBegun ? idleTimeoutMs : Math.min(idleTimeoutMs, MAX_OPENING_GAP_MS);
+  }
+
   /** Looks for every way in which an open session can end. */
   private checkEnds(now: number): void {
     const engine = this.engine;
+    if (!engine.hasGap || engine.expectedSequence !== this.progressSn) {
+      this.progressSn = engine.expectedSequence;
+      this.progressAt = now;
+    }
     if (this.peerFinished && !this.endDelivered && engine.undeliveredSequence === this.peerFinalSn) {
       this.endDelivered = true;
       if (this.peerFinCode === 0) this.sink?.end();
@@ -310,7 +333,11 @@ export class Session implements SessionPort {
       this.enterClosing(now, this.closeCode, this.closeReason, this.flushWanted, this.deliverWanted);
     } else if (this.peerFinCode !== 0) {
       this.kickExchange.answer();
-      this.enterClosing(now, closeCodeFrom(this.peerFinCode), 'the peer closed', false, true);
+      const code = closeCodeFrom(this.peerFinCode);
+      // The other side must not take what is cut off for an end in order.
+      if (code === CloseCode.normal && this.isTruncated)
+        this.enterClosing(now, CloseCode.kicked, 'the peer gave up', false, true);
+      else this.enterClosing(now, code, 'the peer closed', false, true);
     } else if (engine.isWedged) {
       const reason = 'a message is larger than can be received';
       this.enterClosing(now, CloseCode.messageTooLarge, reason, false, false);
@@ -326,6 +353,8 @@ export class Session implements SessionPort {
       this.enterClosing(now, CloseCode.deadLink, 'no answer to the end of the stream', false, true);
     } else if (now - this.heardAt >= this.config.idleTimeoutMs) {
       this.enterClosing(now, CloseCode.idleTimeout, 'nothing arrived', false, true);
+    } else if (now - this.progressAt >= this.gapTimeoutMs) {
+      this.enterClosing(now, CloseCode.idleTimeout, 'what is missing never arrived', false, true);
     }
   }
 
@@ -366,11 +395,11 @@ export class Session implements SessionPort {
   /** What is answered at once in every state, each in a datagram of its own. */
   private writeReplies(arena: SendArena): boolean {
     if (this.finAckWanted) {
-      if (!this.writeFinSegment(arena, true, this.peerFinalSn, 0)) return true;
+      if (!this.writeFinSegment(arena, true, this.finAckSn, this.finAckCode)) return true;
       this.finAckWanted = false;
     }
     if (this.finReplyWanted) {
-      if (!this.writeFinSegment(arena, false, this.engine.endSequence, 0)) return true;
+      if (!this.writeFinSegment(arena, false, this.engine.endSequence, this.finReplyCode)) return true;
       this.finReplyWanted = false;
     }
     return false;
@@ -400,8 +429,8 @@ export class Session implements SessionPort {
     this.closeDeadline = now + this.config.closeTimeoutMs;
     this.engine.refuseNewData();
     // A client's goodbye is a FIN with the code, even if it ended its direction before.
-    this.fin = new FinExchange();
-    if (!deliver) this.releaseSink();
+    this.fin = new FinExchange(code);
+    if (!deliver && !flush) this.releaseSink();
   }
 
   /** Delivers and sends what is still due, then says goodbye. */
@@ -409,12 +438,22 @@ export class Session implements SessionPort {
     const late = now >= this.closeDeadline;
     if (this.deliverWanted) {
       this.deliver();
-      if (!this.engine.hasMessage || late) {
+      if (!this.engine.hasMessage) {
         this.deliverWanted = false;
         this.releaseSink();
+      } else if (late) {
+        this.deliverWanted = false;
+        this.releaseSink(CloseCode.slowConsumer, 'its data was not taken in time');
       }
     }
-    if (this.engine.isAllAcknowledged || this.engine.isDead || late) this.flushWanted = false;
+    if (this.flushWanted) {
+      if (this.engine.isAllAcknowledged) this.flushWanted = false;
+      else if (this.engine.isDead || late) {
+        this.flushWanted = false;
+        this.releaseSink(CloseCode.deadLink, 'not everything was acknowledged');
+      }
+    }
+    if (!this.flushWanted && !this.deliverWanted) this.releaseSink();
     // Acknowledging goes on meanwhile: the peer must not think that its data was lost.
     if (this.flushWanted || this.deliverWanted) return this.engine.pollTransmit(now, arena, this.caughtUpAt);
     this.closeDeadline = NEVER;
@@ -434,8 +473,8 @@ export class Session implements SessionPort {
     const answered = this.kickExchange.isAnswered || this.fin.isAcknowledged || this.fin.isSpent(now);
     if (this.config.peer === 'kcpgate' && !answered) {
       if (!this.fin.isDue(now)) return false;
-      if (!this.writeFinSegment(arena, false, this.engine.endSequence, this.closeCode)) return true;
-      this.fin.sent(now, Math.min(this.engine.rtoMs, MAX_GOODBYE_WAIT_MS));
+      if (!this.writeFinSegment(arena, false, this.engine.endSequence, this.fin.code)) return true;
+      this.fin.sent(now, this.engine.rtoMs);
       return false;
     }
     this.linger(now);
@@ -465,33 +504,45 @@ export class Session implements SessionPort {
     return false;
   }
 
-  private releaseSink(): void {
+  private releaseSink(code: CloseCode = this.closeCode, reason = this.closeReason): void {
     const sink = this.sink;
     if (sink === undefined) return;
     this.sink = undefined;
-    sink.close(this.closeCode, this.closeReason);
+    sink.close(code, reason);
   }
 
   // ---- commands ----
 
   private handleFin(view: DataView, at: number): void {
+    const finalSn = finalSequenceOf(view, at);
+    const code = finCodeOf(view, at);
     if (isFinAck(view, at)) {
-      this.fin.acknowledge();
+      this.fin.acknowledge(code);
       return;
     }
     // The first FIN counts; its final sn can never lie before what already arrived.
-    if (!this.peerFinished && this.engine.mayEndAt(finalSequenceOf(view, at))) {
+    if (!this.peerFinished && this.engine.mayEndAt(finalSn)) {
       this.peerFinished = true;
-      this.peerFinalSn = finalSequenceOf(view, at);
+      this.peerFinalSn = finalSn;
     }
-    if (finCodeOf(view, at) !== 0) this.peerFinCode = finCodeOf(view, at);
-    if (this.kickExchange.isBegun) this.kickExchange.answer();
-    else if (this.peerFinished) this.finAckWanted = true;
+    if (code !== 0) {
+      this.peerFinCode = code;
+      this.isTruncated = this.engine.expectedSequence !== finalSn;
+      // Only such a FIN answers a KICK: one that ends a direction may have crossed it.
+      if (this.kickExchange.isBegun) this.kickExchange.answer();
+    } else if (!this.peerFinished) {
+      return;
+    }
+    if (this.finAckWanted && this.finAckCode !== 0) return;
+    this.finAckWanted = true;
+    this.finAckSn = finalSn;
+    this.finAckCode = code;
   }
 
   /** The gateway ended the session: answer at once, give the application what arrived, report the code. */
   private handleKick(view: DataView, at: number): void {
     this.finReplyWanted = true;
+    this.finReplyCode = kickCodeOf(view, at);
     this.kickExchange.answer();
     if (this.currentState !== 'open' || this.closeWanted) return;
     const kick = readKick({ view, bytes: new Uint8Array(view.buffer, view.byteOffset, view.byteLength) }, at);
@@ -514,7 +565,10 @@ export class Session implements SessionPort {
     const at = arena.reserve(KICK_MAX_BYTES);
     if (at < 0) return false;
     const { wnd, una } = this.engine.advertised;
-    const { closeCode: code, closeReason: reason } = this;
+    const { closeCode: code } = this;
+    // A source that may be forged is not sent much more than it sent; a stock peer cannot read the reason anyway.
+    const most = this.config.peer === 'stock' ? 0 : UNHEARD_REASON_LENGTH;
+    const reason = this.engine.isHeard ? this.closeReason : this.closeReason.slice(0, most);
     arena.commit(
       writeKick(arena, at, { type: 'kick', conv: this.conv, wnd, una, code, retryAfterMs: 0, reason }),
     );
@@ -548,5 +602,6 @@ function closeCodeFrom(code: number): CloseCode {
 }
 
 const TRIM_AFTER_MS = 2000;
+const MAX_OPENING_GAP_MS = 5000;
+const UNHEARD_REASON_LENGTH = 32;
 const MEMORY_RETRY_MS = 50;
-const MAX_GOODBYE_WAIT_MS = 1000;

@@ -76,6 +76,7 @@ class EchoSink implements Sink {
   /** `#held` is the beginning of a message; otherwise all of it is to be sent. */
   #isPartial = false;
   #isEnding = false;
+  #isDraining = false;
   #isClosed = false;
 
   constructor(port: SessionPort, maxMessageBytes: number, totals: EchoTotals, siblings: Set<EchoSink>) {
@@ -118,12 +119,14 @@ class EchoSink implements Sink {
   writable(): void {
     if (this.#isClosed || this.#isPartial || this.#held.length === 0) return;
     if (!this.#sendHeld()) return;
-    if (this.#isEnding) this.#endIfDone();
-    else this.#port.resume();
+    // In a drain the session may still hold messages that are to come back.
+    if (!this.#isEnding) this.#port.resume();
+    if (this.#isEnding || this.#isDraining) this.#endIfDone();
   }
 
   drain(): void {
-    this.end();
+    this.#isDraining = true;
+    this.#endIfDone();
   }
 
   close(): void {

@@ -19,13 +19,14 @@ import { StockConnection } from './stock-connection.ts';
  *   did not answer), `session_closed` (it refused; `details.code` has the close code).
  */
 export async function connectStock(options: StockOptions): Promise<StockConnection> {
-  const kcp = stockKcpConfig(options, randomInt(1, 2 ** 32));
+  const kcp = stockKcpConfig(options, randomConversation());
   const remote = await resolveRemote(options.host, options.port);
   const carrier = await createUdpCarrier({
     bind: { address: remote.family === 6 ? '::' : '0.0.0.0', family: remote.family, port: 0 },
     remote,
     bufferBytes: options.socketBufferBytes ?? 4 * 1024 * 1024,
     // One peer: what arrives in one turn is little.
+    maxDatagramBytes: Math.max(2048, kcp.mtu),
     slabBytes: 256 * 1024,
     arenaBytes: 128 * 1024,
     logger: options.logger ?? NO_LOG,
@@ -56,14 +57,23 @@ export async function connectStock(options: StockOptions): Promise<StockConnecti
   );
   endpoint.start();
   const connection = new StockConnection(endpoint, kcp.stream);
-  endpoint.connect(remote, kcp, options.peer ?? 'stock', (session) => connection.attach(session));
   try {
+    endpoint.connect(remote, kcp, options.peer ?? 'stock', (session) => connection.attach(session));
     if (options.peer === 'kcpgate') await untilOpened(connection, options);
+    if (options.signal?.aborted) throw aborted(options.signal);
     watchAbort(connection, options.signal);
     return connection;
   } catch (error) {
     await connection.destroy();
     throw error;
+  }
+}
+
+/** A conversation id that no proxy in front could take for the beginning of a PROXY or SPP header. */
+function randomConversation(): number {
+  for (;;) {
+    const conv = randomInt(1, 2 ** 32);
+    if (conv !== 0x584f5250 && conv !== 0x0a0d0a0d && (conv & 0xffff) !== 0xec56) return conv;
   }
 }
 
@@ -106,7 +116,7 @@ async function untilOpened(connection: StockConnection, options: StockOptions): 
           reject(new GatewayError('connect_timeout', `no answer within ${String(connectTimeoutMs)} ms`));
         }, connectTimeoutMs);
         onAbort = (): void => {
-          reject(new GatewayError('connect_failed', 'aborted', { cause: signal?.reason }));
+          reject(aborted(signal));
         };
         if (signal?.aborted) onAbort();
         else signal?.addEventListener('abort', onAbort, { once: true });
@@ -118,11 +128,14 @@ async function untilOpened(connection: StockConnection, options: StockOptions): 
   }
 }
 
+function aborted(signal: AbortSignal | undefined): GatewayError {
+  return new GatewayError('connect_failed', 'aborted', { cause: signal?.reason });
+}
+
 function watchAbort(connection: StockConnection, signal: AbortSignal | undefined): void {
   if (signal === undefined) return;
   const onAbort = (): void => void connection.destroy(CloseCode.normal, 'aborted');
-  if (signal.aborted) onAbort();
-  else signal.addEventListener('abort', onAbort, { once: true });
+  signal.addEventListener('abort', onAbort, { once: true });
   void connection.closed.then(() => {
     signal.removeEventListener('abort', onAbort);
   });

@@ -29,6 +29,8 @@ export class StockConnection implements AsyncIterable<Uint8Array> {
   private sink: Sink;
   private streamSide: StreamSink | undefined;
   private closeInfo: CloseInfo | undefined;
+  /** {@link send} took less than it was given, and there was no word of room since. */
+  private isBlocked = false;
   private writableWaiters: (() => void)[] = [];
   private markOpened!: () => void;
   private markClosed!: (info: CloseInfo) => void;
@@ -54,6 +56,7 @@ export class StockConnection implements AsyncIterable<Uint8Array> {
       },
       writable: () => {
         this.sink.writable();
+        this.isBlocked = false;
         const waiters = this.writableWaiters;
         this.writableWaiters = [];
         for (const resolve of waiters) resolve();
@@ -87,15 +90,18 @@ export class StockConnection implements AsyncIterable<Uint8Array> {
    */
   send(bytes: Uint8Array, offset = 0, length = bytes.length - offset): number {
     const taken = this.openSession().send(bytes, offset, length);
-    if (taken >= 0) return taken;
+    if (taken >= 0) {
+      if (taken < length) this.isBlocked = true;
+      return taken;
+    }
     if (taken === SendError.empty) throw new GatewayError('message_empty');
     if (taken === SendError.tooLarge) throw new GatewayError('message_too_large');
     throw new GatewayError('session_closed');
   }
 
-  /** Resolves when there is room again after {@link send} returned false, or the session ended. */
+  /** Resolves when there is room again after {@link send} took less than it was given, or the session ended. */
   async writable(): Promise<void> {
-    if (this.closeInfo !== undefined) return;
+    if (this.closeInfo !== undefined || !this.isBlocked) return;
     await new Promise<void>((resolve) => this.writableWaiters.push(resolve));
   }
 
