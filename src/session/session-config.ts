@@ -17,7 +17,7 @@ export interface SessionConfig {
   readonly idleTimeoutMs: number;
   /** A quiet session asks for the peer's window (any KCP peer answers that) so often, in ms; 0 = never. */
   readonly keepAliveMs: number;
-  /** How long a closing session may take to get its data across, in ms. */
+  /** How long a closing session may take to get its data across, in ms; saying goodbye may take 4 s more. */
   readonly closeTimeoutMs: number;
   /** How long a closed session is remembered, to answer repeats and to keep late packets from reviving it, in ms. */
   readonly lingerMs: number;

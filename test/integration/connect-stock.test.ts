@@ -290,3 +290,45 @@ it('IPv6 and dual stack', async () => {
     }
   }
 });
+
+describe('a stock server that says nothing', () => {
+  it('closing in vain is not reported as normal', async () => {
+    const silent = createSocket('udp4');
+    silent.bind(0, '127.0.0.1');
+    await once(silent, 'listening');
+    closers.push(() => new Promise<void>((resolve) => silent.close(resolve)));
+    const connection = await connect(silent.address().port, {
+      peer: 'stock',
+      stream: true,
+      closeTimeoutMs: 200,
+    });
+    connection.send(new Uint8Array(5_000));
+    expect((await connection.close()).code).toBe(CloseCode.deadLink);
+  });
+
+  it('an aborted signal fails the connect there, too', async () => {
+    await expect(
+      connectStock({ host: '127.0.0.1', port: 9, signal: AbortSignal.abort() }),
+    ).rejects.toMatchObject({ code: 'connect_failed' });
+  });
+
+  it('takes datagrams as large as the MTU says', async () => {
+    const server = createSocket('udp4');
+    server.bind(0, '127.0.0.1');
+    await once(server, 'listening');
+    closers.push(() => new Promise<void>((resolve) => server.close(resolve)));
+    const connection = await connect(server.address().port, { peer: 'stock', stream: true, mtu: 4_000 });
+    connection.send(new Uint8Array(20_000));
+    const [first] = (await once(server, 'message')) as [Buffer];
+    expect(first.length).toBe(4_000);
+  });
+});
+
+it('writable() resolves although the room came back before it was asked', async () => {
+  const { port } = await echoGateway();
+  const connection = await connect(port, { stream: true, maxQueueBytes: 10_000 });
+  expect(connection.send(new Uint8Array(50_000))).toBeLessThan(50_000);
+  const answers = connection[Symbol.asyncIterator]();
+  for (let bytes = 0; bytes < 10_000;) bytes += (await answers.next()).value?.length ?? 10_000;
+  await connection.writable();
+});

@@ -311,6 +311,82 @@ describe('sinks', () => {
   });
 });
 
+describe('books', () => {
+  it('release an address slot once a session, even when it ends in the drain that woke it', async () => {
+    const bench = new Bench({
+      admission: { maxSessions: 2 },
+      acceptor: {
+        accept: () => ({
+          stream: true,
+          bind: (port) => {
+            const sink = new RecordingSink(port);
+            sink.write = () => {
+              port.close(CloseCode.kicked, 'no');
+              return true;
+            };
+            return sink;
+          },
+        }),
+      },
+    });
+    let held = 0;
+    const { carrier } = bench;
+    const [retain, release] = [carrier.retain.bind(carrier), carrier.release.bind(carrier)];
+    carrier.retain = (slot) => {
+      held++;
+      retain(slot);
+    };
+    carrier.release = (slot) => {
+      held--;
+      release(slot);
+    };
+    const peer = bench.peer();
+    for (let conv = 1; conv <= 6; conv++) {
+      bench.throwAt(peer, segment(conv, Command.push, {}, '!'));
+      await nextTurn();
+    }
+    const { openSessions, lingeringSessions } = bench.endpoint.stats();
+    expect(held).toBe(openSessions + lingeringSessions);
+  });
+
+  it('stay right when an acceptor throws', () => {
+    let calls = 0;
+    const bench = new Bench({
+      acceptor: {
+        accept: () => ({
+          stream: true,
+          bind: (port) => {
+            if (calls++ === 0) throw new Error('bug');
+            return new RecordingSink(port);
+          },
+        }),
+      },
+    });
+    const peer = bench.peer();
+    bench.throwAt(peer, segment(1, Command.push, {}, 'x'));
+    expect(bench.endpoint.stats()).toMatchObject({ openSessions: 0, sinkFailures: 1 });
+    bench.throwAt(peer, segment(2, Command.push, {}, 'x'));
+    expect(bench.endpoint.stats()).toMatchObject({ openSessions: 1 });
+  });
+
+  it('let every peer know of the close, also more than one arena holds', async () => {
+    const bench = new Bench({
+      admission: {
+        maxSessions: 9_000,
+        maxSessionsPerSource: 9_000,
+        newSessionsPerSecond: 9_000,
+        newSessionsPerSourcePerSecond: 9_000,
+      },
+    });
+    const peer = bench.peer();
+    for (let conv = 1; conv <= 5_000; conv++) bench.throwAt(peer, segment(conv, Command.push, {}, 'x'));
+    const before = bench.carrier.stats();
+    await bench.endpoint.close();
+    const after = bench.carrier.stats();
+    expect(after.sentDatagrams + after.sendDrops - before.sentDatagrams - before.sendDrops).toBe(5_000);
+  });
+});
+
 describe('drain and close', () => {
   it('waits for what is held, tells peers, refuses new ones, then nothing is left', async () => {
     const bench = new Bench();

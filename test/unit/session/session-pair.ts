@@ -1,3 +1,4 @@
+import type { CloseCode } from '../../../src/base/close-code.ts';
 import type { SessionPort, Sink } from '../../../src/base/sink.ts';
 import { resolveKcpConfig, SegmentPool, type KcpOptions } from '../../../src/kcp/index.ts';
 import { Session, type PeerKind, type SessionConfig, type SessionRole } from '../../../src/session/index.ts';
@@ -142,6 +143,15 @@ export class SessionPair {
   send(from: Session, text: string): number {
     const bytes = Uint8Array.from(text, (c) => c.charCodeAt(0));
     return from.send(bytes, 0, bytes.length);
+  }
+
+  /** What an endpoint does with a session it is about to destroy. */
+  sayFarewell(session: Session, code: CloseCode): void {
+    session.writeFarewell(this.arena, code, 'destroyed');
+    this.arena.drain((memory, offset, length) => {
+      this.pass(session, memory.slice(offset, offset + length), this.clock.now());
+    });
+    session.destroy(code, 'destroyed');
   }
 
   /** How often one side sent a datagram that begins with this command. */

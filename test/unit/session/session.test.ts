@@ -323,6 +323,77 @@ describe('the end of a session', () => {
     expect(pair.clientSink.events.at(-1)).toBe('close 3001 the gateway is shutting down');
   });
 
+  it('does not pass off what a destroyed client cut off as an end in order', () => {
+    const pair = new SessionPair();
+    pair.client.open();
+    pair.run(100);
+    pair.passes = ({ from, command }) => from === 'gateway' || command === Command.fin;
+    pair.send(pair.client, 'important'.repeat(500));
+    pair.run(5);
+    pair.sayFarewell(pair.client, CloseCode.normal);
+    pair.run(10_000, () => pair.gatewaySink.isClosed);
+    expect(pair.gatewaySink.received).toHaveLength(0);
+    expect(pair.gatewaySink.events.at(-1)).toBe('close 3500 the peer gave up');
+  });
+
+  it('leaves an unreachable gateway in bounded time, and says that not everything got across', () => {
+    const pair = new SessionPair({ delayMs: 300 });
+    pair.client.open();
+    pair.run(3_000);
+    pair.passes = () => false;
+    pair.send(pair.client, 'x');
+    pair.client.close(CloseCode.normal, 'bye');
+    const begun = pair.clock.now();
+    pair.run(300_000, () => pair.client.state === 'lingering');
+    expect(pair.clock.now() - begun).toBeLessThan(13_000);
+    expect(pair.clientSink.events.at(-1)).toMatch(/^close 3003 /);
+  });
+
+  it('tells the code of a close even when an earlier FIN is acknowledged meanwhile', () => {
+    const pair = new SessionPair({ delayMs: 50 });
+    pair.client.open();
+    pair.run(1_000);
+    pair.client.end();
+    pair.run(10);
+    let lost = 0;
+    pair.passes = ({ from, command, bytes }) =>
+      !(from === 'client' && command === Command.fin && bytes[8] !== 0 && lost++ === 0);
+    pair.client.close(CloseCode.kicked, 'broken');
+    pair.run(25_000, () => pair.gatewaySink.isClosed);
+    expect(pair.gatewaySink.events.at(-1)).toBe('close 3500 the peer closed');
+  });
+
+  it('repeats a lost KICK although a FIN that ends a direction crosses it', () => {
+    const pair = new SessionPair({ delayMs: 50 });
+    pair.client.open();
+    pair.run(1_000);
+    let lost = 0;
+    pair.passes = ({ from, command }) => !(from === 'gateway' && command === Command.kick && lost++ === 0);
+    pair.gateway.kick(CloseCode.kicked, 'out');
+    pair.client.end();
+    pair.run(60_000, () => pair.clientSink.isClosed);
+    expect(pair.clientSink.events.at(-1)).toBe('close 3500 out');
+  });
+
+  it('acknowledges nothing, and ends, when a peer goes on with a session this side never had', () => {
+    const pair = new SessionPair({ peer: 'stock', kcp: { limitUntilHeard: true } });
+    for (let sn = 30; sn < 60; sn++) {
+      const bytes = new Uint8Array(28);
+      const view = new DataView(bytes.buffer);
+      view.setUint32(0, 7, true);
+      bytes[4] = Command.push;
+      view.setUint16(6, 128, true);
+      view.setUint32(12, sn, true);
+      view.setUint32(20, 4, true);
+      pair.gateway.handleDatagram(pair.clock.now(), bytes, view, 0, bytes.length);
+      pair.gateway.resume();
+      pair.run(10);
+    }
+    pair.run(10_000);
+    expect(pair.count('gateway', Command.ack)).toBe(0);
+    expect(pair.gatewaySink.events).toEqual(['close 3000 what is missing never arrived']);
+  });
+
   it('is destroyed at once, telling its sink once and holding nothing', () => {
     const pair = new SessionPair();
     pair.send(pair.client, 'x'.repeat(10_000));
