@@ -8,6 +8,7 @@ import { FIN_BYTES, finCodeOf, finalSequenceOf, isFinAck, writeFin } from '../wi
 import { KICK_MAX_BYTES, kickCodeOf, readKick, writeKick } from '../wire/kick.ts';
 import { FinExchange } from './fin-exchange.ts';
 import { KickExchange } from './kick-exchange.ts';
+import { PeerEnd } from './peer-end.ts';
 import type { SessionConfig } from './session-config.ts';
 
 /** Whoever drives a session. */
@@ -65,17 +66,7 @@ export class Session implements SessionPort {
   /** This direction was ended by the application. */
   private sendEnded = false;
   private fin = new FinExchange(0);
-  /** The peer's final `sn`, once its FIN arrived. */
-  private peerFinalSn = 0;
-  private peerFinished = false;
-  private endDelivered = false;
-  private finAckWanted = false;
-  private finAckSn = 0;
-  private finAckCode = 0;
-  /** A non-zero close code in the peer's FIN: it ends the whole session after its data. */
-  private peerFinCode = 0;
-  /** That FIN came before all data below its final `sn`: the peer gave up. */
-  private isTruncated = false;
+  private readonly peerEnd = new PeerEnd();
 
   private closeCode: CloseCode = CloseCode.normal;
   private closeReason = '';
@@ -319,23 +310,23 @@ export class Session implements SessionPort {
 
   /** Looks for every way in which an open session can end. */
   private checkEnds(now: number): void {
-    const engine = this.engine;
+    const { engine, peerEnd } = this;
     if (!engine.hasGap || engine.expectedSequence !== this.progressSn) {
       this.progressSn = engine.expectedSequence;
       this.progressAt = now;
     }
-    if (this.peerFinished && !this.endDelivered && engine.undeliveredSequence === this.peerFinalSn) {
-      this.endDelivered = true;
-      if (this.peerFinCode === 0) this.sink?.end();
+    if (peerEnd.isKnown && !peerEnd.isDelivered && engine.undeliveredSequence === peerEnd.finalSn) {
+      peerEnd.isDelivered = true;
+      if (peerEnd.closeCode === 0) this.sink?.end();
     }
     const sent = this.sendEnded && engine.isAllAcknowledged;
     if (this.closeWanted) {
       this.enterClosing(now, this.closeCode, this.closeReason, this.flushWanted, this.deliverWanted);
-    } else if (this.peerFinCode !== 0) {
+    } else if (peerEnd.closeCode !== 0) {
       this.kickExchange.answer();
-      const code = closeCodeFrom(this.peerFinCode);
+      const code = closeCodeFrom(peerEnd.closeCode);
       // The other side must not take what is cut off for an end in order.
-      if (code === CloseCode.normal && this.isTruncated)
+      if (code === CloseCode.normal && peerEnd.isTruncated)
         this.enterClosing(now, CloseCode.kicked, 'the peer gave up', false, true);
       else this.enterClosing(now, code, 'the peer closed', false, true);
     } else if (engine.isWedged) {
@@ -346,7 +337,7 @@ export class Session implements SessionPort {
     } else if (sent && this.config.peer === 'stock') {
       // A stock peer knows no end of stream: once everything is across there is nothing more to wait for.
       this.enterClosing(now, CloseCode.normal, 'finished', false, true);
-    } else if (sent && this.fin.isAcknowledged && this.endDelivered) {
+    } else if (sent && this.fin.isAcknowledged && peerEnd.isDelivered) {
       this.setClose(CloseCode.normal, 'finished');
       this.linger(now);
     } else if (!this.draining && this.fin.isSpent(now)) {
@@ -394,9 +385,10 @@ export class Session implements SessionPort {
 
   /** What is answered at once in every state, each in a datagram of its own. */
   private writeReplies(arena: SendArena): boolean {
-    if (this.finAckWanted) {
-      if (!this.writeFinSegment(arena, true, this.finAckSn, this.finAckCode)) return true;
-      this.finAckWanted = false;
+    const { peerEnd } = this;
+    if (peerEnd.isAckDue) {
+      if (!this.writeFinSegment(arena, true, peerEnd.ackSequence, peerEnd.ackFinCode)) return true;
+      peerEnd.ackSent();
     }
     if (this.finReplyWanted) {
       if (!this.writeFinSegment(arena, false, this.engine.endSequence, this.finReplyCode)) return true;
@@ -520,23 +512,14 @@ export class Session implements SessionPort {
       this.fin.acknowledge(code);
       return;
     }
-    // The first FIN counts; its final sn can never lie before what already arrived.
-    if (!this.peerFinished && this.engine.mayEndAt(finalSn)) {
-      this.peerFinished = true;
-      this.peerFinalSn = finalSn;
-    }
-    if (code !== 0) {
-      this.peerFinCode = code;
-      this.isTruncated = this.engine.expectedSequence !== finalSn;
-      // Only such a FIN answers a KICK: one that ends a direction may have crossed it.
-      if (this.kickExchange.isBegun) this.kickExchange.answer();
-    } else if (!this.peerFinished) {
-      return;
-    }
-    if (this.finAckWanted && this.finAckCode !== 0) return;
-    this.finAckWanted = true;
-    this.finAckSn = finalSn;
-    this.finAckCode = code;
+    this.peerEnd.handleFin(
+      finalSn,
+      code,
+      this.engine.mayEndAt(finalSn),
+      this.engine.expectedSequence === finalSn,
+    );
+    // A FIN that only ends a direction may have crossed the KICK: it is no answer.
+    if (code !== 0 && this.kickExchange.isBegun) this.kickExchange.answer();
   }
 
   /** The gateway ended the session: answer at once, give the application what arrived, report the code. */
