@@ -99,7 +99,7 @@ export class ReceiveBuffer {
     this.ring[at + SLOT] = slot;
     this.ring[at + LENGTH] = length;
     this.ring[at + FRAGMENT] = fragment;
-    this.ring[at + ROUND] = 0;
+    this.ring[at + ACK_SERIAL] = 0;
     if (sn !== this.next) {
       this.earlyCount++;
       return Stored.early;
@@ -108,12 +108,12 @@ export class ReceiveBuffer {
     return Stored.inOrder;
   }
 
-  /** A number kept with an early segment, to tell whether it was acknowledged in this round. */
-  setRound(sn: number, round: number): void {
-    this.ring[this.recordOf(sn) + ROUND] = round;
+  /** Where an early segment stands in the list of ACKs; 0 = never listed. */
+  setAckSerial(sn: number, serial: number): void {
+    this.ring[this.recordOf(sn) + ACK_SERIAL] = serial;
   }
-  roundOf(sn: number): number {
-    return this.ring[this.recordOf(sn) + ROUND]!;
+  ackSerialOf(sn: number): number {
+    return this.ring[this.recordOf(sn) + ACK_SERIAL]!;
   }
 
   /** Gives complete messages to the receiver until it says stop. @returns false when it did. */
@@ -198,5 +198,5 @@ const NO_BYTES = new Uint8Array(0);
 const SLOT = 0;
 const LENGTH = 1;
 const FRAGMENT = 2;
-const ROUND = 3;
+const ACK_SERIAL = 3;
 const RECORD_INTS = 4;

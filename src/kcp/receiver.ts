@@ -106,11 +106,10 @@ export class Receiver {
     }
     if (stored === Stored.early) this.segmentsReceived++;
     else this.duplicatesReceived++;
-    // An early segment is acknowledged by itself, once a round.
+    // An early segment is acknowledged by itself, once a drain.
     if (stored === Stored.old || isBefore(sn, this.buffer.next)) return;
-    if (this.buffer.roundOf(sn) === this.acks.round) return;
-    this.buffer.setRound(sn, this.acks.round);
-    this.acks.list(sn, ts);
+    if (this.acks.refresh(this.buffer.ackSerialOf(sn), ts)) return;
+    this.buffer.setAckSerial(sn, this.acks.list(sn, ts));
   }
 
   /** Gives complete messages to the application until it says stop. @returns false when it did. */
@@ -132,9 +131,11 @@ export class Receiver {
     for (; acks.written < acks.count; acks.written++) {
       const sn = acks.sequenceAt(acks.written);
       if (isBefore(sn, expected)) continue;
-      if (!writer.writeControl(Command.ack, acks.timestampAt(acks.written), sn)) return false;
+      const isNewest = sn === acks.newestSequence;
+      const ts = isNewest ? acks.newestTimestamp : acks.timestampAt(acks.written);
+      if (!writer.writeControl(Command.ack, ts, sn)) return false;
       this.acksSent++;
-      if (sn === acks.newestSequence) acks.newestWritten = true;
+      if (isNewest) acks.newestWritten = true;
     }
     if (!acks.newestWritten) {
       if (!writer.writeControl(Command.ack, acks.newestTimestamp, acks.newestSequence)) return false;
