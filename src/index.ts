@@ -22,6 +22,7 @@ export { createUdpCarrier, type UdpCarrierOptions } from './carrier/node/udp.ts'
 export * from './endpoint/index.ts';
 export * from './upstream/index.ts';
 export type { GatewayConfig } from './gateway/config/config.ts';
+export { formatIssues, type ConfigIssue } from './gateway/config/issue.ts';
 export { loadConfig, type ConfigResult, type LoadOptions } from './gateway/config/load.ts';
 export { startGateway, type Gateway, type GatewayStatus, type ListenerStatus } from './gateway/gateway.ts';
 export { createLog, type Log, type LogOptions } from './telemetry/log.ts';

@@ -1,8 +1,10 @@
 import { DATAGRAM_FAULT_NAMES } from '../kcp/index.ts';
 
-/** Why an endpoint dropped a datagram: the names it is counted under. The first ones are the engine's faults. */
+const [, ...FAULTS] = DATAGRAM_FAULT_NAMES;
+
+/** Why an endpoint dropped a datagram: the names it is counted under. The first ones are the engine's faults, from 1 on. */
 export const DROP_REASONS = [
-  ...DATAGRAM_FAULT_NAMES,
+  ...FAULTS,
   'empty',
   'unknown_kind',
   'kind_not_accepted',
@@ -13,7 +15,6 @@ export const DROP_REASONS = [
   'session_limit',
   'source_limit',
   'rate_limit',
-  'no_address_slot',
   'refused',
 ] as const;
 
@@ -27,9 +28,9 @@ export class DropCounters {
     this.counts[DROP_REASONS.indexOf(reason)]!++;
   }
 
-  /** Counts a {@link DatagramFault}. */
+  /** Counts a {@link DatagramFault} other than `none`. */
   countFault(fault: number): void {
-    this.counts[fault]!++;
+    this.counts[fault - 1]!++;
   }
 
   /** Every reason with its count; those never seen are 0. */

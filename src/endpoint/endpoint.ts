@@ -328,19 +328,19 @@ export class Endpoint implements SessionHost {
     }
   }
 
-  /** Ends the session of a sink that threw. It may throw again when it is told; the second call finds no sink. */
+  /** Ends the session of a sink that threw. It may throw again when it is told; the session is gone all the same. */
   private fail({ id, session }: SessionEntry, error: unknown): void {
     this.sinkFailures++;
     this.logger.error('session failed', { session: id, conv: session.conv, err: error });
     try {
       session.destroy(CloseCode.upstreamUnavailable, 'internal error');
-    } catch {
-      session.destroy(CloseCode.upstreamUnavailable, 'internal error');
+    } catch (again) {
+      this.logger.error('its sink failed again', { session: id, err: again });
     }
   }
 
   private markDirty(entry: SessionEntry): void {
-    if (entry.dirty) return;
+    if (entry.dirty || this.closed) return;
     entry.dirty = true;
     this.dirty.push(entry);
     if (!this.inTurn) this.scheduleTurn();

@@ -119,6 +119,11 @@ export class KcpEngine {
     return this.receiver.mayEndAt(finalSn);
   }
 
+  /** The peer's data ends before `finalSn`, which {@link mayEndAt} allowed: nothing from there on is taken. */
+  setPeerEnd(finalSn: number): void {
+    this.receiver.setEnd(finalSn);
+  }
+
   /** The window and `una` that segments of this side carry now. */
   get advertised(): { wnd: number; una: number } {
     return { wnd: this.receiver.freeSegments, una: this.receiver.expected };

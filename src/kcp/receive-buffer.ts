@@ -48,6 +48,9 @@ export class ReceiveBuffer {
   private mask = -1;
   /** Segments held beyond `next`. */
   private earlyCount = 0;
+  /** First `sn` that will never be taken, once the peer named its end. */
+  private end = 0;
+  private hasEnd = false;
 
   constructor(pool: SegmentPool, window: number, initialSequence: number) {
     this.pool = pool;
@@ -85,7 +88,7 @@ export class ReceiveBuffer {
     if (ahead(sn, this.next) < 0) return Stored.old;
     // Unsigned: an sn half the number space away would read as negative.
     const distance = ahead(sn, this.undelivered) >>> 0;
-    if (distance >= this.window) return Stored.beyondWindow;
+    if (distance >= this.window || this.isBeyondEnd(sn)) return Stored.beyondWindow;
     if (distance > this.mask) this.grow(distance);
     const at = this.recordOf(sn);
     if (this.ring[at + LENGTH] !== EMPTY) return Stored.duplicate;
@@ -106,6 +109,19 @@ export class ReceiveBuffer {
     }
     this.advance();
     return Stored.inOrder;
+  }
+
+  /** The peer named its end, at or after `next`: nothing from `sn` on is taken, and what is held from there on is dropped. */
+  setEnd(sn: number): void {
+    this.end = sn;
+    this.hasEnd = true;
+    for (let i = Math.max(0, ahead(sn, this.undelivered)); i <= this.mask; i++) {
+      const at = this.recordOf((this.undelivered + i) | 0);
+      if (this.ring[at + LENGTH] === EMPTY) continue;
+      if (this.ring[at + SLOT]! >= 0) this.pool.release(this.ring[at + SLOT]!);
+      this.ring[at + LENGTH] = EMPTY;
+      this.earlyCount--;
+    }
   }
 
   /** Where an early segment stands in the list of ACKs; 0 = never listed. */
@@ -152,6 +168,10 @@ export class ReceiveBuffer {
     this.undelivered = this.complete = this.next;
     this.earlyCount = 0;
     this.trim();
+  }
+
+  private isBeyondEnd(sn: number): boolean {
+    return this.hasEnd && ahead(sn, this.end) >= 0;
   }
 
   private recordOf(sn: number): number {

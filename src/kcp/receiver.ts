@@ -72,6 +72,11 @@ export class Receiver {
     return !this.config.limitUntilHeard || this.buffer.next !== this.config.initialSequence;
   }
 
+  /** The peer's data ends before `finalSn`, which {@link mayEndAt} allowed. */
+  setEnd(finalSn: number): void {
+    this.buffer.setEnd(finalSn);
+  }
+
   /** From now on new data is neither kept nor acknowledged; what arrived before still is. */
   refuseNewData(): void {
     this.refusing = true;

@@ -33,9 +33,11 @@ export class PeerEnd {
    * Takes a FIN.
    * @param mayEnd whether `finalSn` is a possible end: not before what arrived, not beyond what may still arrive.
    * @param isComplete whether everything below `finalSn` has arrived.
+   * @returns whether it was the first one to say where the direction ends.
    */
-  handleFin(finalSn: number, code: number, mayEnd: boolean, isComplete: boolean): void {
-    if (!this.isKnown && mayEnd) {
+  handleFin(finalSn: number, code: number, mayEnd: boolean, isComplete: boolean): boolean {
+    const isFirst = !this.isKnown && mayEnd;
+    if (isFirst) {
       this.isKnown = true;
       this.finalSn = finalSn;
     }
@@ -43,13 +45,14 @@ export class PeerEnd {
       this.closeCode = code;
       this.isTruncated = !isComplete;
     } else if (!this.isKnown) {
-      return;
+      return false;
     }
     // One answer a turn; that to the goodbye goes first.
-    if (this.ackWanted && this.ackCode !== 0) return;
+    if (this.ackWanted && this.ackCode !== 0) return isFirst;
     this.ackWanted = true;
     this.ackSn = finalSn;
     this.ackCode = code;
+    return isFirst;
   }
 
   ackSent(): void {

@@ -195,13 +195,16 @@ export class Session implements SessionPort {
 
   /** Drops the session at once, with everything in it. */
   destroy(code: CloseCode, reason: string): void {
-    if (this.currentState === 'gone') return;
-    if (this.currentState === 'open' || this.currentState === 'closing') {
-      if (this.currentState === 'open' && !this.closeWanted) this.setClose(code, reason);
-      this.releaseSink();
-    }
-    this.engine.dispose();
+    const state = this.currentState;
+    if (state === 'gone') return;
+    if (state === 'open' && !this.closeWanted) this.setClose(code, reason);
+    // First: what the sink does when it is told finds the session closed.
     this.currentState = 'gone';
+    try {
+      this.releaseSink();
+    } finally {
+      this.engine.dispose();
+    }
   }
 
   /**
@@ -474,10 +477,10 @@ export class Session implements SessionPort {
   }
 
   private linger(now: number): void {
+    this.currentState = 'lingering';
     this.releaseSink();
     this.engine.dispose();
     this.engine.refuseNewData();
-    this.currentState = 'lingering';
     const until = now + this.config.lingerMs;
     this.lingerUntil = this.config.lingerMs < 1000 ? until : onGrid(until);
   }
@@ -512,12 +515,10 @@ export class Session implements SessionPort {
       this.fin.acknowledge(code);
       return;
     }
-    this.peerEnd.handleFin(
-      finalSn,
-      code,
-      this.engine.mayEndAt(finalSn),
-      this.engine.expectedSequence === finalSn,
-    );
+    const { engine } = this;
+    const isComplete = engine.expectedSequence === finalSn;
+    if (this.peerEnd.handleFin(finalSn, code, engine.mayEndAt(finalSn), isComplete))
+      engine.setPeerEnd(finalSn);
     // A FIN that only ends a direction may have crossed the KICK: it is no answer.
     if (code !== 0 && this.kickExchange.isBegun) this.kickExchange.answer();
   }

@@ -139,6 +139,11 @@ export class SessionPair {
     }
   }
 
+  /** Datagrams were handed to a session: gives it a turn. */
+  wake(session: Session): void {
+    this.awake.add(session);
+  }
+
   /** Queues text towards the other side. */
   send(from: Session, text: string): number {
     const bytes = Uint8Array.from(text, (c) => c.charCodeAt(0));

@@ -155,6 +155,45 @@ describe('the end of a session', () => {
     }
   });
 
+  it('takes nothing behind the end the peer named, whether it comes later or at once', () => {
+    const segment = (command: number, sn: number, payload: string): Uint8Array => {
+      const bytes = new Uint8Array(24 + payload.length);
+      const view = new DataView(bytes.buffer);
+      view.setUint32(0, 7, true);
+      bytes[4] = command;
+      view.setUint16(6, 128, true);
+      view.setUint32(12, sn, true);
+      view.setUint32(20, payload.length, true);
+      for (let i = 0; i < payload.length; i++) bytes[24 + i] = payload.charCodeAt(i);
+      return bytes;
+    };
+    const data = segment(Command.push, 0, 'a');
+    const fin = segment(Command.fin, 1, '');
+    const behind = segment(Command.push, 1, 'b');
+    for (const turns of [[[data], [fin], [behind]], [[fin, data, behind]], [[behind, fin, data]]]) {
+      const pair = new SessionPair();
+      for (const turn of turns) {
+        for (const bytes of turn) {
+          pair.gateway.handleDatagram(pair.clock.now(), bytes, new DataView(bytes.buffer), 0, bytes.length);
+        }
+        pair.wake(pair.gateway);
+        pair.run(20);
+      }
+      expect(pair.gatewaySink.text).toBe('a');
+      expect(pair.gatewaySink.events).toEqual(['end']);
+    }
+  });
+
+  it('takes nothing from a sink that is being told of the close', () => {
+    const pair = new SessionPair();
+    let taken = 0;
+    pair.clientSink.close = () => {
+      taken = pair.send(pair.client, 'late');
+    };
+    pair.client.destroy(CloseCode.normal, 'destroyed');
+    expect(taken).toBe(SendError.closed);
+  });
+
   it('gives a FIN up after ten transmissions', () => {
     const pair = new SessionPair();
     pair.client.open();
