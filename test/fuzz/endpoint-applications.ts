@@ -71,7 +71,11 @@ export function watch(
   // The application may call its port before its sink is made.
   const watched: { sink?: WatchedSink } = {};
   const heard: SessionPort = {
-    send: (bytes, offset, length) => port.send(bytes, offset, length),
+    send: (bytes, offset, length) => {
+      const taken = port.send(bytes, offset, length);
+      if (taken >= 0 && (watched.sink?.closes ?? 0) > 0) violate('told of the close and could still send');
+      return taken;
+    },
     end: () => {
       port.end();
     },
