@@ -12,6 +12,7 @@ export class MessageQueue implements Sink {
   private bytes = 0;
   private parts: Uint8Array[] = [];
   private finished = false;
+  private ended = false;
   private paused = false;
   private waiter: ((message: Uint8Array | undefined) => void) | undefined;
 
@@ -19,6 +20,11 @@ export class MessageQueue implements Sink {
   constructor(stream: boolean, resume: () => void) {
     this.stream = stream;
     this.resume = resume;
+  }
+
+  /** The peer finished its direction. */
+  get isEnded(): boolean {
+    return this.ended;
   }
 
   /** The next message; undefined once nothing more will come. One caller at a time. */
@@ -67,12 +73,12 @@ export class MessageQueue implements Sink {
   }
 
   end(): void {
-    this.finished = true;
-    if (this.messages.length === 0) this.answer(undefined);
+    this.ended = true;
+    this.finish();
   }
 
   close(): void {
-    this.end();
+    this.finish();
   }
 
   writable(): void {
@@ -86,6 +92,11 @@ export class MessageQueue implements Sink {
   private put(message: Uint8Array): void {
     this.messages.push(message);
     this.bytes += message.length;
+  }
+
+  private finish(): void {
+    this.finished = true;
+    if (this.messages.length === 0) this.answer(undefined);
   }
 
   private answer(message: Uint8Array | undefined): void {

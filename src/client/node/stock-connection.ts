@@ -23,7 +23,7 @@ export class StockConnection implements AsyncIterable<Uint8Array> {
   readonly opened: Promise<void>;
   /** Resolves when the session ended, with the reason; never rejects. */
   readonly closed: Promise<CloseInfo>;
-  private readonly endpoint: Endpoint;
+  private readonly endpoint: Pick<Endpoint, 'gone' | 'close'>;
   private readonly inbox: MessageQueue;
   private session: Session | undefined;
   private sink: Sink;
@@ -35,7 +35,8 @@ export class StockConnection implements AsyncIterable<Uint8Array> {
   private markOpened!: () => void;
   private markClosed!: (info: CloseInfo) => void;
 
-  constructor(endpoint: Endpoint, stream: boolean) {
+  /** Use `connectStock`. */
+  constructor(endpoint: Pick<Endpoint, 'gone' | 'close'>, stream: boolean) {
     this.endpoint = endpoint;
     this.inbox = new MessageQueue(stream, () => this.session?.resume());
     this.sink = this.inbox;
@@ -76,9 +77,13 @@ export class StockConnection implements AsyncIterable<Uint8Array> {
    * it with a GatewayError `session_closed` whose `details` have the code.
    */
   stream(): Duplex {
-    this.streamSide ??= createSessionStream(this.openSession(), this.inbox);
-    this.sink = this.streamSide.sink;
-    if (this.closeInfo !== undefined) this.sink.close(this.closeInfo.code, this.closeInfo.reason);
+    if (this.streamSide === undefined) {
+      this.streamSide = createSessionStream(this.openSession(), this.inbox);
+      this.sink = this.streamSide.sink;
+      // The end, and even the close, may have come before anybody asked for the stream.
+      if (this.inbox.isEnded) this.sink.end();
+      if (this.closeInfo !== undefined) this.sink.close(this.closeInfo.code, this.closeInfo.reason);
+    }
     return this.streamSide.stream;
   }
 
