@@ -70,7 +70,17 @@ export function goldenTraces(): GoldenTrace[] {
 
 /** A state by column name. */
 export function stateOf(trace: GoldenTrace, values: readonly number[]): GoldenState {
-  return Object.fromEntries(
-    trace.stateColumns.map((column, i) => [column, values[i]]),
-  ) as unknown as GoldenState;
+  const valueOf = (column: keyof GoldenState): number => values[trace.stateColumns.indexOf(column)] ?? NaN;
+  return {
+    sendUnacknowledged: valueOf('sendUnacknowledged'),
+    sendNext: valueOf('sendNext'),
+    receiveNext: valueOf('receiveNext'),
+    remoteWindow: valueOf('remoteWindow'),
+    congestionWindow: valueOf('congestionWindow'),
+    slowStartThreshold: valueOf('slowStartThreshold'),
+    sendBuffer: valueOf('sendBuffer'),
+    sendQueue: valueOf('sendQueue'),
+    receiveBuffer: valueOf('receiveBuffer'),
+    receiveQueue: valueOf('receiveQueue'),
+  };
 }

@@ -27,6 +27,13 @@ class BackEnd {
     return this;
   }
 
+  /** The first connection. @throws Error while there is none. */
+  get firstSocket(): Socket {
+    const [socket] = this.sockets;
+    if (socket === undefined) throw new Error('nobody connected');
+    return socket;
+  }
+
   get address(): { host: string; port: number } {
     return { host: '127.0.0.1', port: (this.#server.address() as AddressInfo).port };
   }
@@ -218,10 +225,7 @@ describe('TcpUpstream data', () => {
 
 describe('TcpUpstream back-pressure', () => {
   test('a server that does not read stops the session, and nothing grows', async () => {
-    let socketOfServer: Socket | undefined;
-    const server = await backEnd((socket) => {
-      socketOfServer = socket.pause();
-    });
+    const server = await backEnd((socket) => socket.pause());
     const upstream = upstreamTo([server.address]);
     const fake = session(upstream);
     const bytes = randomBytes(new SeededRandom(5), 48 * MIB);
@@ -235,7 +239,7 @@ describe('TcpUpstream back-pressure', () => {
     });
     expect(fake.sentBytes).toBeLessThan(bytes.length);
     expect(fake.peakHeld).toBeLessThanOrEqual(3 * 65_536);
-    const received = collect(socketOfServer as unknown as Socket);
+    const received = collect(server.firstSocket);
     await fake.until(() => received.ended());
     expect(sha256(received.bytes())).toBe(sha256(bytes));
     expect(fake.peakHeld).toBeLessThanOrEqual(3 * 65_536);
@@ -243,10 +247,7 @@ describe('TcpUpstream back-pressure', () => {
   });
 
   test('the bytes of a session that waits are left alone by the others', async () => {
-    let slow: Socket | undefined;
-    const slowServer = await backEnd((socket) => {
-      slow = socket.pause();
-    });
+    const slowServer = await backEnd((socket) => socket.pause());
     const fastServer = await backEnd((socket) => socket.pipe(socket));
     // In turn: the first session waits, the others share its gather buffer.
     const upstream = upstreamTo([slowServer.address, fastServer.address]);
@@ -264,7 +265,7 @@ describe('TcpUpstream back-pressure', () => {
     other.feed(Buffer.alloc(MIB), 1400, true);
     await other.until(() => other.ended);
     expect(other.digest()).toBe(sha256(Buffer.alloc(MIB)));
-    const received = collect(slow as unknown as Socket);
+    const received = collect(slowServer.firstSocket);
     await fake.until(() => received.ended());
     expect(received.bytes().equals(bytes)).toBe(true);
   });
@@ -337,9 +338,8 @@ describe('TcpUpstream ends', () => {
   test.each([CloseCode.normal, CloseCode.drain, CloseCode.idleTimeout])(
     'close code %i: what the client sent reaches the server, then the connection ends in order',
     async (code) => {
-      let socketOfServer: Socket | undefined;
       const server = await backEnd((socket) => {
-        socketOfServer = socket.pause();
+        socket.pause();
         // Data that nobody reads any more must not turn the end into a reset.
         socket.write(Buffer.alloc(300_000));
       });
@@ -350,13 +350,13 @@ describe('TcpUpstream ends', () => {
       const bytes = randomBytes(new SeededRandom(8), 500_000);
       fake.feed(bytes, 1400);
       await fake.until(() => fake.isFed || fake.isPaused);
-      await fake.until(() => socketOfServer !== undefined);
+      await fake.until(() => server.sockets.length > 0);
       const given = fake.sentBytes;
       fake.closeSink(code);
       expect(upstream.stats().activeSessions).toBe(0);
-      const received = collect(socketOfServer as unknown as Socket);
+      const received = collect(server.firstSocket);
       await fake.until(() => received.ended());
-      socketOfServer?.end();
+      server.firstSocket.end();
       expect(sha256(received.bytes())).toBe(sha256(bytes.subarray(0, given)));
       await upstream.close();
       expect(upstream.stats().connections).toBe(0);
