@@ -6,6 +6,7 @@
 
 /** Folder -> layer. An import goes to a lower number, never up. */
 const LAYERS = {
+  'native-bindings': 0,
   'src/base': 0,
   'src/wire': 1,
   'src/kcp': 1,
@@ -120,7 +121,7 @@ module.exports = {
       name: 'no-test-code',
       severity: 'error',
       comment: 'The program does not depend on its tests.',
-      from: { path: '^(src|tools)/' },
+      from: { path: '^(src|tools|native-bindings)/' },
       to: { path: '^test/' },
     },
     {

@@ -28,7 +28,7 @@ const NO_DEFAULT_EXPORT = {
 const ENVIRONMENT = 'Only src/gateway and tools read the environment; hand the value in.';
 
 export default defineConfig(
-  { ignores: ['dist/', 'coverage/', 'node_modules/', 'test/peers/', '**/*.cjs'] },
+  { ignores: ['dist/', 'coverage/', 'node_modules/', 'native-bindings/build/', 'test/peers/', '**/*.cjs'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,
   {

@@ -1,0 +1,28 @@
+{
+  "variables": { "sanitize%": "" },
+  "targets": [
+    {
+      "target_name": "kcpgate",
+      "conditions": [
+        ["OS=='linux'", {
+          "sources": [
+            "src/addon.cc",
+            "src/aead-binding.cc",
+            "src/udp-binding.cc",
+          ],
+          "defines": ["NAPI_VERSION=8"],
+          "cflags_cc!": ["-std=gnu++17", "-fno-rtti"],
+          "cflags_cc": ["-std=c++20", "-O3", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wshadow"],
+          "ldflags": ["-static-libgcc", "-static-libstdc++"],
+          "conditions": [
+            ["sanitize!=''", {
+              "cflags_cc": ["-fsanitize=<(sanitize)", "-fno-omit-frame-pointer", "-g", "-O1"],
+              "ldflags!": ["-static-libgcc", "-static-libstdc++"],
+              "ldflags": ["-fsanitize=<(sanitize)"],
+            }],
+          ],
+        }, { "type": "none" }],
+      ],
+    },
+  ],
+}

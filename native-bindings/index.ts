@@ -1,0 +1,10 @@
+export { AEAD_STRIDE, type NativeAead, type NativeKeyTable } from './aead.ts';
+export { loadNativeBindings, type NativeBindings, type NativeLoad } from './load.ts';
+export {
+  NATIVE_COUNTERS,
+  type NativeGroupOptions,
+  type NativeSocket,
+  type NativeSocketOptions,
+  type NativeUdp,
+  type NativeUdpFeatures,
+} from './udp.ts';

@@ -1,0 +1,7 @@
+#include "addon.h"
+
+namespace kcpgate {
+
+bool register_aead(napi_env, napi_value) { return true; }
+
+}  // namespace kcpgate
