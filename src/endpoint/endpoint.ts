@@ -20,6 +20,7 @@ import { datagramKind } from '../wire/datagram-kind.ts';
 import { KICK_MAX_BYTES, writeKick } from '../wire/kick.ts';
 import { conversationOf } from '../wire/segment.ts';
 import { Admission } from './admission.ts';
+import { DrainList } from './drain-list.ts';
 import { DropCounters, type DropReason } from './drop-reason.ts';
 import type { EndpointConfig, SessionAcceptor, SessionOpening, SessionPlan } from './endpoint-config.ts';
 import type { EndpointStats } from './endpoint-stats.ts';
@@ -64,8 +65,8 @@ export class Endpoint implements SessionHost {
   private readonly drops = new DropCounters();
   private readonly closedByCode = new Map<number, number>();
   /** Sessions to drain in this turn, and those that came up meanwhile. */
-  private dirty: SessionEntry[] = [];
-  private spare: SessionEntry[] = [];
+  private dirty = new DrainList();
+  private spare = new DrainList();
   private inTurn = false;
   /** The last batch was not all that had arrived. */
   private moreWaiting = false;
@@ -92,6 +93,12 @@ export class Endpoint implements SessionHost {
   private readonly runTimer = (): void => {
     this.timer = undefined;
     this.timerAt = NEVER;
+    const now = this.clock.now();
+    if (this.wheel.nextDeadline() > now) {
+      // What it was set for has been put off since.
+      this.armTimer(now);
+      return;
+    }
     clearImmediate(this.immediate);
     this.immediate = setImmediate(this.runAfterReading);
   };
@@ -246,7 +253,7 @@ export class Endpoint implements SessionHost {
     this.drainDirty(now);
     this.carrier.flush();
     this.inTurn = false;
-    if (this.dirty.length > 0) this.scheduleTurn();
+    if (this.dirty.count > 0) this.scheduleTurn();
     this.armTimer(now);
   }
 
@@ -285,19 +292,24 @@ export class Endpoint implements SessionHost {
     const conv = conversationOf(view, offset);
     const entry = this.table.find(slot, conv) ?? this.admit(now, batch, offset, length, slot, conv);
     if (entry === undefined) return;
-    const fault = entry.session.handleDatagram(now, batch.bytes, view, offset, length);
-    if (fault !== 0) this.drops.countFault(fault);
     this.markDirty(entry);
+    try {
+      const fault = entry.session.handleDatagram(now, batch.bytes, view, offset, length);
+      if (fault !== 0) this.drops.countFault(fault);
+    } catch (error) {
+      this.fail(entry, error);
+    }
   }
 
   private drainDirty(now: number): void {
     const list = this.dirty;
     this.dirty = this.spare;
-    for (const entry of list) {
+    for (let i = 0; i < list.count; i++) {
+      const entry = list.at(i);
       entry.dirty = false;
       this.drainEntry(now, entry);
     }
-    list.length = 0;
+    list.clear();
     this.spare = list;
   }
 
@@ -313,7 +325,8 @@ export class Endpoint implements SessionHost {
     }
     this.settle(entry);
     const deadline = session.nextDeadline();
-    if (deadline < entry.wakeAt) {
+    // Later counts as well: what was acknowledged in time should not wake anybody when its timeout would have come.
+    if (deadline !== entry.wakeAt) {
       entry.wakeAt = deadline;
       this.wheel.schedule(entry.index, deadline);
     }
@@ -342,7 +355,7 @@ export class Endpoint implements SessionHost {
   private markDirty(entry: SessionEntry): void {
     if (entry.dirty || this.closed) return;
     entry.dirty = true;
-    this.dirty.push(entry);
+    this.dirty.add(entry);
     if (!this.inTurn) this.scheduleTurn();
   }
 

@@ -16,7 +16,7 @@ import {
 } from '../wire/segment.ts';
 import type { KcpConfig } from './config.ts';
 import { DatagramFault } from './datagram-fault.ts';
-import type { SegmentReceiver } from './receive-buffer.ts';
+import type { DirectReceiver, SegmentReceiver } from './receive-buffer.ts';
 import { Receiver } from './receiver.ts';
 import type { SegmentPool } from './segment-pool.ts';
 import { SegmentWriter } from './segment-writer.ts';
@@ -60,13 +60,15 @@ export class KcpEngine {
   /**
    * @param pool payload memory, shared by the engines of one endpoint.
    * @param commands takes the other commands; without it they are counted and skipped.
+   * @param direct takes a message that is next in order while its datagram is read, without a copy in between; what it does
+   *   not take then waits for {@link receive}.
    */
-  constructor(config: KcpConfig, pool: SegmentPool, commands?: CommandHandler) {
+  constructor(config: KcpConfig, pool: SegmentPool, commands?: CommandHandler, direct?: DirectReceiver) {
     this.config = config;
     this.commands = commands;
     this.mtu = config.mtu;
     this.sender = new Sender(config, pool);
-    this.receiver = new Receiver(config, pool);
+    this.receiver = new Receiver(config, pool, direct);
     this.writer = new SegmentWriter(config.conv, pool);
   }
 

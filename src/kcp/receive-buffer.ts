@@ -11,6 +11,12 @@ export interface SegmentReceiver {
   write(bytes: Uint8Array, offset: number, length: number, endOfMessage: boolean): boolean;
 }
 
+/** A {@link SegmentReceiver} that may take a message the moment it arrives, from the memory it arrived in. */
+export interface DirectReceiver extends SegmentReceiver {
+  /** Whether `write` may be called now. */
+  readonly takesNow: boolean;
+}
+
 /** What became of a segment given to {@link ReceiveBuffer.store}. */
 export const Stored = {
   /** Kept: new, and the next in order. */
@@ -107,8 +113,20 @@ export class ReceiveBuffer {
       this.earlyCount++;
       return Stored.early;
     }
-    this.advance();
+    this.advance(true);
     return Stored.inOrder;
+  }
+
+  /**
+   * Lets a segment pass that is next in order, a message of its own and has nothing before it that waits: the caller gives
+   * it to the application at once, so it is not kept.
+   * @returns false when that is not so, or beyond the peer's end: nothing was done.
+   */
+  passThrough(sn: number): boolean {
+    if (sn !== this.next || sn !== this.undelivered || this.isBeyondEnd(sn)) return false;
+    this.next = this.undelivered = this.complete = (sn + 1) | 0;
+    if (this.earlyCount > 0) this.advance(false);
+    return true;
   }
 
   /** The peer named its end, at or after `next`: nothing from `sn` on is taken, and what is held from there on is dropped. */
@@ -178,9 +196,12 @@ export class ReceiveBuffer {
     return (sn & this.mask) * RECORD_INTS;
   }
 
-  /** `next` has arrived: moves it over everything that now is in order. */
-  private advance(): void {
-    let fresh = true;
+  /**
+   * Moves `next` over everything that now is in order.
+   * @param isFresh the segment at `next` arrived just now; it was never early.
+   */
+  private advance(isFresh: boolean): void {
+    let fresh = isFresh;
     // The ring is a window long at most, so a full turn means the record belongs to an `sn` already counted.
     while (ahead(this.next, this.undelivered) <= this.mask) {
       const at = this.recordOf(this.next);

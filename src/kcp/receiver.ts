@@ -1,7 +1,7 @@
 import { Command } from '../wire/command.ts';
 import { AckList } from './ack-list.ts';
 import type { KcpConfig } from './config.ts';
-import { ReceiveBuffer, Stored, type SegmentReceiver } from './receive-buffer.ts';
+import { ReceiveBuffer, Stored, type DirectReceiver, type SegmentReceiver } from './receive-buffer.ts';
 import type { SegmentPool } from './segment-pool.ts';
 import type { SegmentWriter } from './segment-writer.ts';
 import { ahead, isBefore } from './sequence.ts';
@@ -11,6 +11,7 @@ export class Receiver {
   private readonly config: KcpConfig;
   private readonly pool: SegmentPool;
   private readonly buffer: ReceiveBuffer;
+  private readonly direct: DirectReceiver | undefined;
   private readonly acks = new AckList();
   private refusing = false;
   /** The next segment in order is larger than a slot: it can never be taken. */
@@ -26,9 +27,10 @@ export class Receiver {
   oversizeDrops = 0;
   acksSent = 0;
 
-  constructor(config: KcpConfig, pool: SegmentPool) {
+  constructor(config: KcpConfig, pool: SegmentPool, direct: DirectReceiver | undefined) {
     this.config = config;
     this.pool = pool;
+    this.direct = direct;
     this.buffer = new ReceiveBuffer(pool, config.receiveWindow, config.initialSequence);
     this.toldWindow = config.receiveWindow;
   }
@@ -93,6 +95,13 @@ export class Receiver {
     if (length > this.pool.slotBytes) {
       this.oversizeDrops++;
       if (sn === this.buffer.next) this.isStuck = true;
+      return;
+    }
+    if (fragment === 0 && this.direct?.takesNow === true && this.buffer.passThrough(sn)) {
+      this.acks.note(sn, ts);
+      this.segmentsReceived++;
+      this.pool.lend(bytes);
+      this.direct.write(bytes, at, length, true);
       return;
     }
     const stored = this.buffer.store(sn, fragment, bytes, at, length);

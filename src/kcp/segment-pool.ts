@@ -22,12 +22,12 @@ export class SegmentPool {
   private free: Int32Array = new Int32Array(SLOTS_PER_CHUNK);
   private freeCount = 0;
   private used = 0;
-  /** Views over the one foreign buffer datagrams arrive in; see {@link sourceView}. */
+  /** Views over the one foreign buffer datagrams arrive in; see {@link lentView}. */
   private sourceOwner: Uint8Array | undefined;
   /** A part of an application's bytes on its way into slots; see {@link stage}. */
   private staged: Uint8Array = NO_BYTES;
   private readonly stagedViews: Uint8Array[] = new Array<Uint8Array>(STAGED_SEGMENTS).fill(NO_BYTES);
-  private readonly sourceViews: (Uint8Array | undefined)[] = new Array<Uint8Array | undefined>(SOURCE_VIEWS);
+  private sourceViews: (Uint8Array | undefined)[] = NO_VIEWS;
 
   constructor(options: SegmentPoolOptions = {}) {
     this.slotBytes = ((options.slotBytes ?? 1536) + 7) & ~7;
@@ -67,21 +67,25 @@ export class SegmentPool {
     if (--this.used === 0 && this.chunks.length > RESERVE_CHUNKS) this.shrink();
   }
 
-  /** Copies received payload into a slot. The source is a receive slab, one and the same for a long time. */
+  /**
+   * Names the memory received payload lies in: a receive slab, one and the same for a long time. Copies out of it need no
+   * new views, wherever they go.
+   */
+  lend(source: Uint8Array): void {
+    if (source === this.sourceOwner) return;
+    this.sourceOwner = source;
+    this.sourceViews = new Array<Uint8Array | undefined>(SOURCE_VIEWS).fill(undefined);
+  }
+
+  /** Copies received payload into a slot. */
   storeReceived(slot: number, source: Uint8Array, offset: number, length: number): void {
-    this.store(
-      slot,
-      0,
-      length <= SMALL_COPY_BYTES ? source : this.sourceView(source, offset, length),
-      offset,
-      length,
-    );
+    this.lend(source);
+    this.store(slot, 0, this.viewOf(source, offset, length), offset, length);
   }
 
   /** Copies an application's bytes into a slot, from `at` on. */
   storeSent(slot: number, at: number, source: Uint8Array, offset: number, length: number): void {
-    const whole = length <= SMALL_COPY_BYTES || (offset === 0 && length === source.length);
-    this.store(slot, at, whole ? source : source.subarray(offset, offset + length), offset, length);
+    this.store(slot, at, this.viewOf(source, offset, length), offset, length);
   }
 
   /**
@@ -142,15 +146,18 @@ export class SegmentPool {
     for (let i = 0; i < length; i++) chunk[to + i] = source[offset + i]!;
   }
 
+  /** What {@link store} wants: all of it for a small copy, else a view of exactly those bytes. */
+  private viewOf(source: Uint8Array, offset: number, length: number): Uint8Array {
+    if (length <= SMALL_COPY_BYTES || length === source.length) return source;
+    if (source === this.sourceOwner) return this.lentView(source, offset, length);
+    return source.subarray(offset, offset + length);
+  }
+
   /**
    * A view of a receive slab. Full-size datagrams land on the same few offsets again and again, so views are kept in a
    * direct-mapped table; a view costs an allocation, the table makes it none in the steady state.
    */
-  private sourceView(source: Uint8Array, offset: number, length: number): Uint8Array {
-    if (source !== this.sourceOwner) {
-      this.sourceOwner = source;
-      this.sourceViews.fill(undefined);
-    }
+  private lentView(source: Uint8Array, offset: number, length: number): Uint8Array {
     const index = (Math.imul(offset, 0x9e3779b1) >>> SOURCE_VIEW_SHIFT) & (SOURCE_VIEWS - 1);
     const known = this.sourceViews[index];
     if (known?.length === length && known.byteOffset === source.byteOffset + offset) return known;
@@ -195,6 +202,7 @@ const RESERVE_CHUNKS = 16;
 const SMALL_COPY_BYTES = 48;
 /** About 45 KiB at the usual MTU: small enough to stay in the cache between the two copies. */
 const STAGED_SEGMENTS = 32;
-const SOURCE_VIEWS = 1024;
-const SOURCE_VIEW_SHIFT = 22;
+const SOURCE_VIEWS = 2048;
+const SOURCE_VIEW_SHIFT = 21;
+const NO_VIEWS: undefined[] = [];
 const NO_BYTES = new Uint8Array(0);

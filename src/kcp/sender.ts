@@ -170,6 +170,7 @@ export class Sender {
         this.buffer.countFastAck(this.newestAckSn, this.newestAckTs, this.config.fastResend);
       }
     }
+    if (this.buffer.flightCount === 0) this.hasResendBound = false;
     const progress = ahead(this.buffer.una, this.unaBefore);
     if (progress > 0) this.congestion.onProgress(progress, this.peerWindow);
     if (progress > 0 || this.sawAck) {

@@ -2,7 +2,13 @@ import { NEVER } from '../base/clock.ts';
 import { CloseCode } from '../base/close-code.ts';
 import type { SendArena } from '../base/send-arena.ts';
 import { SendError, type SessionPort, type Sink } from '../base/sink.ts';
-import { DatagramFault, KcpEngine, type KcpStats, type SegmentPool } from '../kcp/index.ts';
+import {
+  DatagramFault,
+  KcpEngine,
+  type DirectReceiver,
+  type KcpStats,
+  type SegmentPool,
+} from '../kcp/index.ts';
 import { Command } from '../wire/command.ts';
 import { FIN_BYTES, finCodeOf, finalSequenceOf, isFinAck, writeFin } from '../wire/fin.ts';
 import { KICK_MAX_BYTES, kickCodeOf, readKick, writeKick } from '../wire/kick.ts';
@@ -32,7 +38,7 @@ export type SessionState = 'open' | 'closing' | 'lingering' | 'gone';
  * close on and writes what is to be sent. Then come back at {@link nextDeadline}. The sink talks back through the
  * {@link SessionPort} side, which never acts at once: it notes what is wanted and wakes the host.
  */
-export class Session implements SessionPort {
+export class Session implements SessionPort, DirectReceiver {
   /** A small number the host gives it, to find its own record again. */
   readonly tag: number;
   readonly config: SessionConfig;
@@ -58,6 +64,8 @@ export class Session implements SessionPort {
 
   /** The sink said stop. */
   private deliveryPaused = false;
+  /** The sink was written to and not flushed. */
+  private written = false;
   /** `send` took less than it was given. */
   private sendBlocked = false;
   /** Payload memory was short: try again at this time although nothing else happens. */
@@ -88,7 +96,7 @@ export class Session implements SessionPort {
     this.tag = tag;
     this.host = host;
     this.kickExchange = new KickExchange(config.peer === 'kcpgate');
-    this.engine = new KcpEngine(config.kcp, pool, config.peer === 'kcpgate' ? this : undefined);
+    this.engine = new KcpEngine(config.kcp, pool, config.peer === 'kcpgate' ? this : undefined, this);
     this.openedAt = this.heardAt = this.activeAt = this.progressAt = now;
     this.progressSn = this.engine.expectedSequence;
     this.keepAliveAt = config.keepAliveMs > 0 ? now + config.keepAliveMs : NEVER;
@@ -97,6 +105,7 @@ export class Session implements SessionPort {
   /** Binds the sink; once, before the first drain. */
   bind(sink: Sink): void {
     this.sink = sink;
+    this.openedTold = sink.opened === undefined;
   }
 
   /** Opens a conversation towards a kcpgate peer without data, so that the peer knows it and answers. */
@@ -208,7 +217,8 @@ export class Session implements SessionPort {
   }
 
   /**
-   * Takes one clear datagram of this conversation; bytes are borrowed.
+   * Takes one clear datagram of this conversation; bytes are borrowed. What is next in order goes to the sink at once,
+   * straight from these bytes, so this throws what the sink throws.
    * @returns a {@link DatagramFault}, 0 when there is none.
    */
   handleDatagram(now: number, bytes: Uint8Array, view: DataView, offset: number, length: number): number {
@@ -220,6 +230,25 @@ export class Session implements SessionPort {
     }
     if (this.currentState === 'lingering') this.reminderWanted = true;
     return fault;
+  }
+
+  /** {@link DirectReceiver}: nothing is in the way of data that has just arrived. */
+  get takesNow(): boolean {
+    return (
+      this.sink !== undefined &&
+      this.currentState === 'open' &&
+      this.openedTold &&
+      !this.deliveryPaused &&
+      !this.closeWanted
+    );
+  }
+
+  /** {@link DirectReceiver}: the engine hands over what is next in order. */
+  write(bytes: Uint8Array, offset: number, length: number, endOfMessage: boolean): boolean {
+    const goesOn = this.sink?.write(bytes, offset, length, endOfMessage) ?? false;
+    this.written = true;
+    if (!goesOn) this.deliveryPaused = true;
+    return goesOn;
   }
 
   /** The engine hands over every command it does not know itself. */
@@ -298,10 +327,14 @@ export class Session implements SessionPort {
   }
 
   private deliver(): void {
-    const sink = this.sink;
-    if (sink === undefined || this.deliveryPaused || !this.engine.hasMessage) return;
-    if (!this.engine.receive(sink)) this.deliveryPaused = true;
-    sink.flush();
+    if (this.sink !== undefined && !this.deliveryPaused && this.engine.hasMessage) this.engine.receive(this);
+    this.flushSink();
+  }
+
+  private flushSink(): void {
+    if (!this.written) return;
+    this.written = false;
+    this.sink?.flush();
   }
 
   /** How long a gap may stay open; shorter when nothing in order ever came: then it is no beginning of a session. */
@@ -502,8 +535,12 @@ export class Session implements SessionPort {
   private releaseSink(code: CloseCode = this.closeCode, reason = this.closeReason): void {
     const sink = this.sink;
     if (sink === undefined) return;
-    this.sink = undefined;
-    sink.close(code, reason);
+    try {
+      this.flushSink();
+    } finally {
+      this.sink = undefined;
+      sink.close(code, reason);
+    }
   }
 
   // ---- commands ----

@@ -369,6 +369,34 @@ describe('books', () => {
     expect(bench.endpoint.stats()).toMatchObject({ openSessions: 1 });
   });
 
+  it('stay right when a sink throws at data that just arrived: only its own session ends', () => {
+    const bench = new Bench({
+      acceptor: {
+        accept: ({ conv }) => ({
+          stream: true,
+          bind: (port) => {
+            const sink = new RecordingSink(port);
+            bench.sinks.push(sink);
+            // A sink without `opened` is written to while the datagram is read.
+            Object.assign(sink, { opened: undefined });
+            if (conv === 1)
+              sink.write = () => {
+                throw new Error('bug');
+              };
+            return sink;
+          },
+        }),
+      },
+    });
+    const peer = bench.peer();
+    bench.throwAt(peer, segment(1, Command.push, {}, 'x'), segment(2, Command.push, {}, 'y'));
+    expect(bench.endpoint.stats()).toMatchObject({ openSessions: 1, sinkFailures: 1 });
+    expect(bench.sinks.map(({ text, isClosed }) => [text, isClosed])).toEqual([
+      ['', true],
+      ['y', false],
+    ]);
+  });
+
   it('let every peer know of the close, also more than one arena holds', async () => {
     const bench = new Bench({
       admission: {
