@@ -14,7 +14,7 @@ import {
   type Carrier,
   type ReceiveBatch,
 } from '../carrier/carrier.ts';
-import type { KcpConfig, KcpStats } from '../kcp/index.ts';
+import { configOfConversation, type KcpConfig, type KcpStats } from '../kcp/index.ts';
 import { Session, type PeerKind, type SessionHost, type SessionRole } from '../session/index.ts';
 import { datagramKind } from '../wire/datagram-kind.ts';
 import { KICK_MAX_BYTES, writeKick } from '../wire/kick.ts';
@@ -394,12 +394,8 @@ export class Endpoint implements SessionHost {
     const plan = this.planOf({ id: this.openedCount, conv, remoteAddress, peer });
     if (typeof plan === 'number') return this.refuse(slot, conv, peer, plan, 'refused');
     this.carrier.retain(slot);
-    const entry = this.addSession(slot, source, 'gateway', peer, {
-      ...this.config.kcp,
-      conv,
-      stream: plan.stream,
-      limitUntilHeard: true,
-    });
+    const own = { conv, stream: plan.stream, limitUntilHeard: true };
+    const entry = this.addSession(slot, source, 'gateway', peer, configOfConversation(this.config.kcp, own));
     this.admission.opened(source);
     this.guard(entry, () => {
       entry.session.bind(plan.bind(entry.session));
@@ -431,7 +427,9 @@ export class Endpoint implements SessionHost {
     peer: PeerKind,
     kcp: KcpConfig,
   ): SessionEntry {
-    const config = { ...this.config.session, role, peer, kcp };
+    const { idleTimeoutMs, keepAliveMs, closeTimeoutMs, lingerMs } = this.config.session;
+    // Written out, not spread: all have the same shape.
+    const config = { role, peer, kcp, idleTimeoutMs, keepAliveMs, closeTimeoutMs, lingerMs };
     const id = this.openedCount++;
     this.activeCount++;
     const now = this.clock.now();

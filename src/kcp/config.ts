@@ -59,6 +59,32 @@ export function resolveKcpConfig(options: KcpOptions): KcpConfig {
   };
 }
 
+/** What tells one conversation of an endpoint from the next. */
+export type ConversationConfig = Pick<KcpConfig, 'conv' | 'stream' | 'limitUntilHeard'>;
+
+/**
+ * The configuration of one conversation. Written out, not spread: every configuration then has the same shape, and the
+ * packet path, which reads them all, stays monomorphic.
+ */
+export function configOfConversation(shared: KcpConfig, own: ConversationConfig): KcpConfig {
+  return {
+    conv: own.conv,
+    nodelay: shared.nodelay,
+    intervalMs: shared.intervalMs,
+    fastResend: shared.fastResend,
+    congestion: shared.congestion,
+    mtu: shared.mtu,
+    sendWindow: shared.sendWindow,
+    receiveWindow: shared.receiveWindow,
+    stream: own.stream,
+    deadLink: shared.deadLink,
+    maxQueueBytes: shared.maxQueueBytes,
+    announce: shared.announce,
+    limitUntilHeard: own.limitUntilHeard,
+    initialSequence: shared.initialSequence,
+  };
+}
+
 /** The smallest and largest datagram an engine can be set to. */
 export const MIN_MTU = 50;
 export const MAX_MTU = 9000;

@@ -1,4 +1,12 @@
-export { resolveKcpConfig, MAX_MTU, MAX_WINDOW, MIN_MTU, type KcpConfig, type KcpOptions } from './config.ts';
+export {
+  configOfConversation,
+  resolveKcpConfig,
+  MAX_MTU,
+  MAX_WINDOW,
+  MIN_MTU,
+  type KcpConfig,
+  type KcpOptions,
+} from './config.ts';
 export type { CongestionController } from './congestion-controller.ts';
 export { DATAGRAM_FAULT_NAMES, DatagramFault } from './datagram-fault.ts';
 export { KcpEngine, type CommandHandler } from './engine.ts';
