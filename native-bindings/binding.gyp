@@ -8,6 +8,8 @@
           "sources": [
             "src/addon.cc",
             "src/aead-binding.cc",
+            "src/aead-key-table.cc",
+            "src/aead-library.cc",
             "src/udp-binding.cc",
           ],
           "defines": ["NAPI_VERSION=8"],

@@ -1,4 +1,4 @@
-export { AEAD_STRIDE, type NativeAead, type NativeKeyTable } from './aead.ts';
+export { AEAD_STRIDE } from './aead.ts';
 export { loadNativeBindings, type NativeBindings, type NativeLoad } from './load.ts';
 export {
   NATIVE_COUNTERS,
