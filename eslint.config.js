@@ -17,6 +17,7 @@ const PACKET_PATH = [
   'src/wire/**/*.ts',
   'src/kcp/**/*.ts',
   'src/carrier/**/*.ts',
+  'src/crypto/**/*.ts',
   'src/endpoint/**/*.ts',
 ];
 

@@ -12,6 +12,13 @@ export {
 } from './base/close-code.ts';
 export { GatewayError, type GatewayErrorCode } from './base/errors.ts';
 export { NO_LOG, type Logger, type LogFields } from './base/logger.ts';
+export {
+  CIPHER_STRIDE,
+  CIPHER_TAG_BYTES,
+  CipherResult,
+  describeDatagram,
+  type PacketCipher,
+} from './base/packet-cipher.ts';
 export type { SendArena } from './base/send-arena.ts';
 export { SendError, type SessionPort, type Sink } from './base/sink.ts';
 export * from './kcp/index.ts';
@@ -19,6 +26,11 @@ export * from './wire/index.ts';
 export * from './session/index.ts';
 export type * from './carrier/carrier.ts';
 export { createUdpCarrier, type UdpCarrierOptions } from './carrier/node/udp.ts';
+export {
+  createPacketCipher,
+  nativeCipherSupport,
+  type NativeCipherSupport,
+} from './crypto/create-packet-cipher.ts';
 export * from './endpoint/index.ts';
 export * from './upstream/index.ts';
 export type { GatewayConfig } from './gateway/config/config.ts';
