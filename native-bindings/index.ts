@@ -1,7 +1,8 @@
 export { AEAD_STRIDE } from './aead.ts';
-export { loadNativeBindings, type NativeBindings, type NativeLoad } from './load.ts';
+export { loadNativeBindings, nativeLoadWarning, type NativeBindings, type NativeLoad } from './load.ts';
 export {
   NATIVE_COUNTERS,
+  SEGMENTATION_REFUSED,
   type NativeGroupOptions,
   type NativeSocket,
   type NativeSocketOptions,

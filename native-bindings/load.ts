@@ -42,6 +42,12 @@ export function loadNativeBindings(mode = process.env['KCPGATE_NATIVE']): Native
   }
 }
 
+/** What to warn of, once, when the addon is there but cannot be used; undefined when there is nothing to say. */
+export function nativeLoadWarning(load: NativeLoad): string | undefined {
+  if (load.status !== 'broken') return undefined;
+  return `the native addon cannot be used, so JavaScript does its work: ${load.reason}`;
+}
+
 /** Where the addon may be, best first: this file lies in native-bindings/ itself or in dist/native-bindings/. */
 function candidates(): string[] {
   const platform = `${process.platform}-${process.arch}`;

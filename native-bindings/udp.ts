@@ -57,16 +57,25 @@ export interface NativeSocketOptions {
   readonly maxAddresses: number;
   /** Use UDP_SEGMENT and UDP_GRO where the kernel grants them. */
   readonly segmentation: boolean;
-  /** Receive memory, cut into slots of `slotBytes`; pinned until the socket is closed. */
+  /**
+   * Receive memory, cut into slots of `slotBytes`; pinned until the socket is closed. A slot holds one datagram or, with
+   * `segmentation`, up to 65,535 bytes of them glued together; what does not fit is dropped.
+   */
   readonly slab: Uint8Array;
   readonly slotBytes: number;
   /** Per slot (offset, length, segment size, address slot, ECN), written before each `onBatch`. Pinned as well. */
   readonly meta: Int32Array;
-  /** `count` slots are filled. Their address slots are valid until it returns. */
+  /** `count` slots are filled. Their address slots are valid until it returns. Must not throw. */
   readonly onBatch: (count: number, moreWaiting: boolean) => void;
-  /** Something went wrong with the open socket; `slot` is the peer an ICMP error is about, valid during the call, or -1. */
+  /**
+   * Something went wrong with the open socket, which stays open. `slot` is the peer it is about, valid during the call,
+   * or -1. `syscall` is the call that failed, `icmp` when the network said so, or {@link SEGMENTATION_REFUSED}.
+   */
   readonly onError: (code: string, syscall: string, slot: number) => void;
 }
+
+/** The `syscall` of a report that is no error: the kernel refuses UDP_SEGMENT, so datagrams leave singly from now on. */
+export const SEGMENTATION_REFUSED = 'segmentation';
 
 /** One open socket; every method is safe after `close`. */
 export interface NativeSocket {
@@ -76,6 +85,8 @@ export interface NativeSocket {
   /** What the kernel gave, as usable bytes. */
   readonly receiveBufferBytes: number;
   readonly sendBufferBytes: number;
+  /** Whether UDP_SEGMENT was in use when it was opened. */
+  readonly segmentation: boolean;
   /** Starts receiving. */
   start(): void;
   /** Sends `count` (offset, length, address slot) triples over `bytes`; what the system does not take is copied and queued. */

@@ -12,14 +12,14 @@ export interface CarrierCapabilities {
   readonly reliable: boolean;
   /** What arrives, arrives in the order it was sent. */
   readonly ordered: boolean;
-  /** The most datagrams one batch may hold. */
+  /** The most datagrams one batch may hold; glued ones ({@link META_SEGMENT_SIZE}) count as one. */
   readonly maxBatch: number;
   /** Runs of equal-sized datagrams to one peer leave in one system call (UDP_SEGMENT). */
   readonly segmentation: boolean;
 }
 
 /** Integers per datagram in {@link ReceiveBatch.meta}. */
-export const META_STRIDE = 4;
+export const META_STRIDE = 5;
 /** Index of the datagram's offset in the slab. */
 export const META_OFFSET = 0;
 /** Index of the length in bytes of what stands at the offset. */
@@ -28,6 +28,8 @@ export const META_LENGTH = 1;
 export const META_SEGMENT_SIZE = 2;
 /** Index of the address slot of the sender. */
 export const META_ADDRESS = 3;
+/** Index of the ECN bits the datagram arrived with, 0 to 3 (RFC 3168); 0 also where the carrier cannot tell. */
+export const META_ECN = 4;
 
 /**
  * What arrived in one turn. The slab belongs to the carrier: bytes are valid only during the callback.
@@ -56,6 +58,8 @@ export interface CarrierStats {
   readonly receivedDatagrams: number;
   readonly receivedBytes: number;
   readonly receiveBatches: number;
+  /** System calls that read datagrams; 0 where they cannot be counted. */
+  readonly receiveCalls: number;
   /** Arrived but larger than {@link CarrierCapabilities.maxDatagramBytes}. */
   readonly oversizeDrops: number;
   /** Arrived but there was no room: the inbox or the address table was full. */
@@ -65,6 +69,10 @@ export interface CarrierStats {
   /** Handed to the system. With `sendDrops` this is everything that was committed to the arena and flushed. */
   readonly sentDatagrams: number;
   readonly sentBytes: number;
+  /** System calls that sent datagrams; 0 where they cannot be counted. */
+  readonly sendCalls: number;
+  /** Runs of datagrams that left as one message, see {@link CarrierCapabilities.segmentation}. */
+  readonly segmentedSends: number;
   /** Not handed to the system: its queue was full, the datagram too large or the address slot not in use. */
   readonly sendDrops: number;
   /**

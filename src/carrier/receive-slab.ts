@@ -1,6 +1,7 @@
 import { DESCRIPTOR_LENGTH, DESCRIPTOR_OFFSET, DESCRIPTOR_STRIDE } from './batch-arena.ts';
 import {
   META_ADDRESS,
+  META_ECN,
   META_LENGTH,
   META_OFFSET,
   META_SEGMENT_SIZE,
@@ -73,6 +74,7 @@ export class ReceiveSlab implements ReceiveBatch {
     this.meta[at + META_LENGTH] = length;
     this.meta[at + META_SEGMENT_SIZE] = 0;
     this.meta[at + META_ADDRESS] = address;
+    this.meta[at + META_ECN] = 0;
     this.count++;
     this.#end += length;
   }

@@ -1,14 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { SocketAddress } from '../../src/base/address.ts';
-import {
-  META_ADDRESS,
-  META_LENGTH,
-  META_OFFSET,
-  META_SEGMENT_SIZE,
-  META_STRIDE,
-  type Carrier,
-  type ReceiveBatch,
-} from '../../src/carrier/carrier.ts';
+import { META_ADDRESS, type Carrier, type ReceiveBatch } from '../../src/carrier/carrier.ts';
+import { datagramsOf } from './received.ts';
 
 /** Limits of one end; what is left out is the carrier's default. */
 export interface CarrierLimits {
@@ -54,7 +47,6 @@ export function describeCarrier(name: string, createPair: CreateCarrierPair): vo
       near.flush();
       await until(() => inbox.datagrams.length === 3);
       expect(inbox.datagrams.map(({ bytes }) => textOf(bytes))).toEqual(['one', 'two', '']);
-      expect(inbox.datagrams.map(({ segmentSize }) => segmentSize)).toEqual([0, 0, 0]);
       expect(inbox.datagrams.map(({ from }) => from)).toEqual(Array(3).fill(near.localAddress));
     });
 
@@ -241,20 +233,14 @@ export function describeCarrier(name: string, createPair: CreateCarrierPair): vo
 
 /** Keeps copies of what a carrier delivers. */
 class Inbox {
-  readonly datagrams: { bytes: Uint8Array; segmentSize: number; from: unknown }[] = [];
+  readonly datagrams: { bytes: Uint8Array; from: unknown }[] = [];
   batches = 0;
 
   constructor(carrier: Carrier) {
-    carrier.start(({ bytes, meta, count }) => {
+    carrier.start((batch) => {
       this.batches++;
-      for (let i = 0; i < count; i++) {
-        const at = i * META_STRIDE;
-        const offset = meta[at + META_OFFSET]!;
-        this.datagrams.push({
-          bytes: bytes.slice(offset, offset + meta[at + META_LENGTH]!),
-          segmentSize: meta[at + META_SEGMENT_SIZE]!,
-          from: carrier.addressOf(meta[at + META_ADDRESS]!),
-        });
+      for (const { bytes, slot } of datagramsOf(batch)) {
+        this.datagrams.push({ bytes, from: carrier.addressOf(slot) });
       }
     });
   }

@@ -1,8 +1,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import type { SocketAddress } from '../../base/address.ts';
-import type { GatewayError } from '../../base/errors.ts';
-import { NO_LOG, type Logger } from '../../base/logger.ts';
+import { GatewayError } from '../../base/errors.ts';
 import { fromSystemError, type SystemErrorLike } from '../../base/node-error.ts';
 import {
   META_ADDRESS,
@@ -13,40 +12,24 @@ import {
 } from '../carrier.ts';
 import { ReceiveSlab } from '../receive-slab.ts';
 import { AddressTable } from './address-table.ts';
-import type { DatagramSocket, SocketBufferSizes } from './datagram-socket.ts';
+import { BatchErrors } from './batch-errors.ts';
+import {
+  resolveDatagramSocketConfig,
+  type DatagramSocket,
+  type DatagramSocketConfig,
+  type DatagramSocketOptions,
+  type SocketBufferSizes,
+} from './datagram-socket.ts';
 import { DgramSender } from './dgram-sender.ts';
 import { sizeSocketBuffers } from './socket-buffers.ts';
 
-export interface DgramSocketOptions {
-  /** The address to bind to; port 0 picks a free one. `::` without `ipv6Only` takes IPv4 too. */
-  readonly bind: SocketAddress;
-  /** The only peer: the system drops what others send and reports when nobody listens there. Default: any peer. */
-  readonly remote?: SocketAddress;
-  /** Keeps IPv4 away from an IPv6 socket. Default false. */
-  readonly ipv6Only?: boolean;
-  /** The largest datagram taken, in bytes; larger ones are dropped and counted. 1 to 65,507. Default 2048. */
-  readonly maxDatagramBytes?: number;
-  /** Memory for what arrives in one turn; when it is full the batch goes out early. Default 1 MiB. */
-  readonly slabBytes?: number;
-  /** The most datagrams in one batch, sent or received. Default 1024. */
-  readonly maxBatch?: number;
-  /** Kernel buffer asked for in each direction, in bytes; 0 keeps the system's default. Default 4 MiB. */
-  readonly bufferBytes?: number;
-  /** The most bytes held in the process when the system takes no more; beyond it datagrams drop. Default 4 MiB. */
-  readonly maxQueueBytes?: number;
-  /** The most peers known at once, retained or in the current batch; beyond it datagrams drop. Default 1,048,576. */
-  readonly maxAddresses?: number;
-  /** Default: no log. */
-  readonly logger?: Logger;
-  /** Told what goes wrong with the open socket; it stays open. A throw from it is logged. Default: counted only. */
-  readonly onError?: (error: GatewayError) => void;
-}
-
 /**
  * Opens a {@link DatagramSocket} on `node:dgram`. What arrives before `start` waits in the slab.
- * @throws GatewayError `address_in_use`, `permission_denied`, `bind_failed` or `connect_failed`.
+ * @throws GatewayError `address_in_use`, `permission_denied`, `bind_failed` or `connect_failed`; `config_invalid` for options
+ * that only the native implementation has.
  */
-export async function createDgramSocket(options: DgramSocketOptions): Promise<DatagramSocket> {
+export async function createDgramSocket(options: DatagramSocketOptions): Promise<DatagramSocket> {
+  refuseNativeOptions(options);
   const socket = createSocket({
     type: options.bind.family === 6 ? 'udp6' : 'udp4',
     ipv6Only: options.ipv6Only ?? false,
@@ -64,14 +47,13 @@ export async function createDgramSocket(options: DgramSocketOptions): Promise<Da
 }
 
 class DgramSocket implements DatagramSocket {
+  readonly implementation = 'dgram';
   readonly localAddress: SocketAddress;
   readonly capabilities: CarrierCapabilities;
   readonly bufferSizes: SocketBufferSizes;
 
   readonly #socket: Socket;
-  readonly #ipv6Only: boolean;
-  readonly #logger: Logger;
-  readonly #onError: ((error: GatewayError) => void) | undefined;
+  readonly #config: DatagramSocketConfig;
   readonly #addresses: AddressTable;
   /** Retained for good, so that it keeps its slot. */
   readonly #connectedSlot: number;
@@ -96,34 +78,28 @@ class DgramSocket implements DatagramSocket {
   #receiveBatches = 0;
   #oversizeDrops = 0;
   #receiveDrops = 0;
-  #batchErrors = 0;
   #socketErrors = 0;
+  readonly #batchErrors: BatchErrors;
 
   /** @param socket bound, and connected when there is a remote address. */
-  constructor(socket: Socket, options: DgramSocketOptions) {
-    const maxDatagramBytes = options.maxDatagramBytes ?? 2048;
-    const maxBatch = options.maxBatch ?? 1024;
+  constructor(socket: Socket, options: DatagramSocketOptions) {
+    const config = resolveDatagramSocketConfig(options);
+    const { maxDatagramBytes, maxBatch, maxQueueBytes, logger } = config;
     this.#socket = socket;
-    this.#ipv6Only = options.ipv6Only ?? false;
-    this.#logger = options.logger ?? NO_LOG;
-    this.#onError = options.onError;
+    this.#config = config;
+    this.#batchErrors = new BatchErrors(logger);
     this.#slab = new ReceiveSlab(Math.max(options.slabBytes ?? 1024 * 1024, maxDatagramBytes), maxBatch);
     this.localAddress = localAddressOf(socket);
     this.capabilities = { maxDatagramBytes, reliable: false, ordered: false, maxBatch, segmentation: false };
-    this.bufferSizes = sizeSocketBuffers(
-      socket,
-      options.bufferBytes ?? 4 * 1024 * 1024,
-      process.platform,
-      this.#logger,
-    );
-    this.#addresses = new AddressTable(options.maxAddresses);
-    this.#connectedSlot = options.remote === undefined ? -1 : this.intern(options.remote);
+    this.bufferSizes = sizeSocketBuffers(socket, config.bufferBytes, process.platform, logger);
+    this.#addresses = new AddressTable(config.maxAddresses);
+    this.#connectedSlot = config.remote === undefined ? -1 : this.intern(config.remote);
     this.#sender = new DgramSender({
       socket,
       addresses: this.#addresses,
       connectedSlot: this.#connectedSlot,
       maxDatagramBytes,
-      maxQueueBytes: options.maxQueueBytes ?? 4 * 1024 * 1024,
+      maxQueueBytes,
       onError: (error) => this.#report(error),
     });
     socket.on('message', (datagram, from) => this.#receive(datagram, from));
@@ -143,7 +119,7 @@ class DgramSocket implements DatagramSocket {
 
   intern(address: SocketAddress): number {
     const text = textFor(this.localAddress.family, address);
-    if (text === undefined || (this.#ipv6Only && address.family === 4)) return -1;
+    if (text === undefined || (this.#config.ipv6Only && address.family === 4)) return -1;
     return this.#addresses.intern(text, address.port);
   }
 
@@ -164,11 +140,14 @@ class DgramSocket implements DatagramSocket {
       receivedDatagrams: this.#receivedDatagrams,
       receivedBytes: this.#receivedBytes,
       receiveBatches: this.#receiveBatches,
+      receiveCalls: 0,
       oversizeDrops: this.#oversizeDrops,
       receiveDrops: this.#receiveDrops,
-      batchErrors: this.#batchErrors,
+      batchErrors: this.#batchErrors.count,
       sentDatagrams: this.#sender.sentDatagrams,
       sentBytes: this.#sender.sentBytes,
+      sendCalls: 0,
+      segmentedSends: 0,
       sendDrops: this.#sender.drops,
       socketErrors: this.#socketErrors,
     };
@@ -220,11 +199,7 @@ class DgramSocket implements DatagramSocket {
     try {
       this.#onBatch(slab);
     } catch (error) {
-      this.#batchErrors++;
-      // Powers of two: a callback that always throws must not flood the log.
-      if ((this.#batchErrors & (this.#batchErrors - 1)) === 0) {
-        this.#logger.error('a receive callback threw', { error, batchErrors: this.#batchErrors });
-      }
+      this.#batchErrors.add(error);
     }
     for (let i = 0; i < slab.count; i++) this.#addresses.release(slab.meta[i * META_STRIDE + META_ADDRESS]!);
     slab.clear();
@@ -233,11 +208,21 @@ class DgramSocket implements DatagramSocket {
   #report(error: Error): void {
     this.#socketErrors++;
     try {
-      this.#onError?.(fromSystemError(error));
+      // A connected socket has one peer; otherwise `dgram` does not tell whom an error is about.
+      this.#config.onError?.(fromSystemError(error), this.#connectedSlot);
     } catch (thrown) {
-      this.#logger.error('a socket error callback threw', { error: thrown });
+      this.#config.logger.error('a socket error callback threw', { error: thrown });
     }
   }
+}
+
+function refuseNativeOptions({ descriptor, reusePort }: DatagramSocketOptions): void {
+  if (descriptor === undefined && reusePort !== true) return;
+  const option = descriptor === undefined ? 'several sockets on one port' : 'an inherited socket';
+  throw new GatewayError(
+    'config_invalid',
+    `${option} can only be used with the native addon, which is not loaded`,
+  );
 }
 
 async function bind(socket: Socket, address: SocketAddress): Promise<void> {

@@ -10,8 +10,8 @@ export interface BufferedSocket {
 }
 
 /**
- * Asks for kernel buffers of `requested` bytes each way (0: leaves the system's defaults) and reads back what was given.
- * Too small a buffer loses datagrams in bursts without a trace, so one warning says which setting to raise.
+ * Asks for kernel buffers of `requested` bytes each way (0: leaves the system's defaults) and reads back what was given,
+ * with a warning when it is less.
  */
 export function sizeSocketBuffers(
   socket: BufferedSocket,
@@ -28,15 +28,21 @@ export function sizeSocketBuffers(
   const reportedPerUsable = platform === 'linux' ? 2 : 1;
   const receive = Math.floor(socket.getRecvBufferSize() / reportedPerUsable);
   const send = Math.floor(socket.getSendBufferSize() / reportedPerUsable);
-  if (receive < requested || send < requested) {
-    logger.warn('the system gave smaller socket buffers than asked for', {
-      requestedBytes: requested,
-      receiveBytes: receive,
-      sendBytes: send,
-      ...(platform === 'linux' && { raise: settingsToRaise(receive < requested, send < requested) }),
-    });
-  }
-  return { requested, receive, send };
+  const sizes = { requested, receive, send };
+  warnOfSmallBuffers(sizes, platform, logger);
+  return sizes;
+}
+
+/** Too small a buffer loses datagrams in bursts without a trace, so one warning says which setting to raise. */
+export function warnOfSmallBuffers(sizes: SocketBufferSizes, platform: string, logger: Logger): void {
+  const { requested, receive, send } = sizes;
+  if (receive >= requested && send >= requested) return;
+  logger.warn('the system gave smaller socket buffers than asked for', {
+    requestedBytes: requested,
+    receiveBytes: receive,
+    sendBytes: send,
+    ...(platform === 'linux' && { raise: settingsToRaise(receive < requested, send < requested) }),
+  });
 }
 
 function settingsToRaise(receive: boolean, send: boolean): string {

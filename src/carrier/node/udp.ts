@@ -1,13 +1,16 @@
+import type { NativeLoad } from '../../../native-bindings/index.ts';
 import type { SocketAddress } from '../../base/address.ts';
 import { GatewayError } from '../../base/errors.ts';
 import { NO_LOG } from '../../base/logger.ts';
 import type { SystemErrorLike } from '../../base/node-error.ts';
 import { BatchArena } from '../batch-arena.ts';
 import type { Carrier, CarrierCapabilities, CarrierStats, ReceiveBatch } from '../carrier.ts';
-import type { DatagramSocket } from './datagram-socket.ts';
-import { createDgramSocket, type DgramSocketOptions } from './dgram-socket.ts';
+import { createDatagramSocket } from './create-datagram-socket.ts';
+import type { DatagramSocket, DatagramSocketOptions } from './datagram-socket.ts';
 
-export interface UdpCarrierOptions extends DgramSocketOptions {
+export interface UdpCarrierOptions extends DatagramSocketOptions {
+  /** What does the work. Default: the addon where it is loaded, `node:dgram` otherwise. */
+  readonly native?: NativeLoad;
   /** Memory of the send arena. Default 256 KiB. */
   readonly arenaBytes?: number;
 }
@@ -94,17 +97,15 @@ class UdpCarrier implements Carrier {
 
 async function openDualStack(options: UdpCarrierOptions): Promise<DatagramSocket> {
   try {
-    return await createDgramSocket(options);
+    return await createDatagramSocket(options, options.native);
   } catch (error) {
     const dualStack = options.bind.address === '::' && options.ipv6Only !== true;
     if (!dualStack || !meansNoIpv6(error)) throw error;
     (options.logger ?? NO_LOG).info('this machine has no IPv6: listening on IPv4 only', {
       port: options.bind.port,
     });
-    return createDgramSocket({
-      ...options,
-      bind: { address: '0.0.0.0', family: 4, port: options.bind.port },
-    });
+    const bind: SocketAddress = { address: '0.0.0.0', family: 4, port: options.bind.port };
+    return createDatagramSocket({ ...options, bind }, options.native);
   }
 }
 

@@ -1,16 +1,16 @@
 import { describe, expect, it, vi } from 'vitest';
 import { GatewayError } from '../../../../src/base/errors.ts';
 import { NO_LOG } from '../../../../src/base/logger.ts';
-import * as dgramSocket from '../../../../src/carrier/node/dgram-socket.ts';
+import * as datagramSocket from '../../../../src/carrier/node/create-datagram-socket.ts';
 import { createUdpCarrier, type UdpCarrierOptions } from '../../../../src/carrier/node/udp.ts';
 
-vi.mock('../../../../src/carrier/node/dgram-socket.ts', { spy: true });
+vi.mock('../../../../src/carrier/node/create-datagram-socket.ts', { spy: true });
 
 /** Makes the machine one without IPv6: binding `::` fails as it does there. */
 function takeIpv6Away(errno: string): void {
   const cause = Object.assign(new Error(`bind ${errno} ::`), { code: errno });
   const failure = new GatewayError('bind_failed', cause.message, { cause });
-  vi.mocked(dgramSocket.createDgramSocket).mockRejectedValueOnce(failure);
+  vi.mocked(datagramSocket.createDatagramSocket).mockRejectedValueOnce(failure);
 }
 
 const DUAL_STACK: UdpCarrierOptions = { bind: { address: '::', family: 6, port: 0 } };

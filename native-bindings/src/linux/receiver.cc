@@ -1,0 +1,155 @@
+#include "receiver.h"
+
+#include <linux/udp.h>
+#include <netinet/in.h>
+#include <poll.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace kcpgate {
+
+namespace {
+
+constexpr uint8_t ECN_MASK = 3;
+
+// What stands beside one message.
+struct Details {
+  int segment_size = 0;
+  int ecn = 0;
+  IpAddress local;
+};
+
+template <typename Value>
+Value value_of(const cmsghdr* control) {
+  Value value;
+  memcpy(&value, CMSG_DATA(control), sizeof value);
+  return value;
+}
+
+Details read_details(msghdr& message) {
+  Details details;
+  for (cmsghdr* control = CMSG_FIRSTHDR(&message); control != nullptr; control = CMSG_NXTHDR(&message, control)) {
+    const int level = control->cmsg_level;
+    const int type = control->cmsg_type;
+    if (level == IPPROTO_UDP && type == UDP_GRO) details.segment_size = value_of<int>(control);
+    else if (level == IPPROTO_IP && type == IP_TOS) details.ecn = value_of<uint8_t>(control) & ECN_MASK;
+    else if (level == IPPROTO_IPV6 && type == IPV6_TCLASS) details.ecn = value_of<int>(control) & ECN_MASK;
+    else if (level == IPPROTO_IP && type == IP_PKTINFO)
+      details.local = IpAddress::from_v4(value_of<in_pktinfo>(control).ipi_spec_dst);
+    else if (level == IPPROTO_IPV6 && type == IPV6_PKTINFO)
+      details.local = IpAddress::from_v6(value_of<in6_pktinfo>(control).ipi6_addr);
+  }
+  return details;
+}
+
+bool more_to_read(int descriptor) {
+  pollfd ready{descriptor, POLLIN, 0};
+  return poll(&ready, 1, 0) == 1 && (ready.revents & POLLIN) != 0;
+}
+
+}  // namespace
+
+// Room for segment size, traffic class and local address.
+struct Receiver::Message {
+  alignas(cmsghdr) uint8_t control[CMSG_SPACE(sizeof(int)) * 2 + CMSG_SPACE(sizeof(in6_pktinfo))];
+};
+
+Receiver::Receiver(const DatagramSocketOptions& options, AddressTable& addresses, DatagramCounters& counters)
+    : addresses_(addresses),
+      counters_(counters),
+      max_datagram_bytes_(options.max_datagram_bytes),
+      slot_bytes_(options.slot_bytes),
+      slot_count_(options.slot_count),
+      meta_(options.meta),
+      stale_(options.slot_count),
+      headers_(slot_count_),
+      vectors_(slot_count_),
+      senders_(slot_count_),
+      messages_(slot_count_) {
+  for (int i = 0; i < slot_count_; i++) {
+    vectors_[i] = {options.slab + static_cast<size_t>(i) * slot_bytes_, static_cast<size_t>(slot_bytes_)};
+    msghdr& header = headers_[i].msg_hdr;
+    header.msg_iov = &vectors_[i];
+    header.msg_iovlen = 1;
+    header.msg_name = &senders_[i];
+    header.msg_control = messages_[i].control;
+  }
+  held_.reserve(slot_count_);
+}
+
+Receiver::~Receiver() = default;
+
+ReceivedBatch Receiver::receive(int descriptor, int only_slot) {
+  prepare(stale_);
+  const int received = recvmmsg(descriptor, headers_.data(), slot_count_, MSG_DONTWAIT, nullptr);
+  counters_.receive_calls++;
+  // An error waits for nobody: what the network said comes by the error queue, and anything else shows up again.
+  if (received <= 0) return {};
+  stale_ = received;
+  count_ = 0;
+  for (int i = 0; i < received; i++) take(i, only_slot);
+  if (count_ > 0) counters_.receive_batches++;
+  return {count_, received == slot_count_ && more_to_read(descriptor)};
+}
+
+void Receiver::release_batch() {
+  for (const int slot : held_) addresses_.release(slot);
+  held_.clear();
+}
+
+void Receiver::prepare(int count) {
+  for (int i = 0; i < count; i++) {
+    headers_[i].msg_hdr.msg_namelen = sizeof(sockaddr_storage);
+    headers_[i].msg_hdr.msg_controllen = sizeof messages_[i].control;
+    headers_[i].msg_hdr.msg_flags = 0;
+  }
+  stale_ = 0;
+}
+
+void Receiver::take(int index, int only_slot) {
+  msghdr& header = headers_[index].msg_hdr;
+  const int length = static_cast<int>(headers_[index].msg_len);
+  if ((header.msg_flags & MSG_TRUNC) != 0) {
+    counters_.oversize_drops++;
+    return;
+  }
+  const Details details = read_details(header);
+  int offset = index * slot_bytes_;
+  int usable = length;
+  int segment_size = details.segment_size < length ? details.segment_size : 0;
+  if (segment_size > max_datagram_bytes_) {
+    // Only the last of them, the rest of the division, can be small enough.
+    counters_.oversize_drops += length / segment_size;
+    usable = length % segment_size;
+    if (usable == 0) return;
+    offset += length - usable;
+    segment_size = 0;
+  } else if (segment_size == 0 && length > max_datagram_bytes_) {
+    counters_.oversize_drops++;
+    return;
+  }
+  const int datagrams = segment_size == 0 ? 1 : (usable + segment_size - 1) / segment_size;
+  const int slot = addresses_.intern(peer_from(senders_[index]), details.local);
+  if (slot >= 0 && (only_slot < 0 || slot == only_slot)) {
+    held_.push_back(slot);
+    counters_.received_datagrams += datagrams;
+    counters_.received_bytes += usable;
+    append(offset, usable, segment_size, slot, details.ecn);
+    return;
+  }
+  // No slot left, or it was in the kernel's queue before the socket was connected.
+  addresses_.release(slot);
+  counters_.receive_drops += datagrams;
+}
+
+void Receiver::append(int offset, int length, int segment_size, int address_slot, int ecn) {
+  int32_t* const meta = meta_ + static_cast<size_t>(count_++) * META_STRIDE;
+  meta[0] = offset;
+  meta[1] = length;
+  meta[2] = segment_size;
+  meta[3] = address_slot;
+  meta[4] = ecn;
+}
+
+}  // namespace kcpgate
