@@ -1,5 +1,5 @@
 {
-  "variables": { "sanitize%": "" },
+  "variables": { "sanitize%": "", "portable%": 0 },
   "targets": [
     {
       "target_name": "kcpgate",
@@ -27,11 +27,10 @@
           "defines": ["NAPI_VERSION=8"],
           "cflags_cc!": ["-std=gnu++17", "-fno-rtti"],
           "cflags_cc": ["-std=c++20", "-O3", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wshadow"],
-          "ldflags": ["-static-libgcc", "-static-libstdc++"],
           "conditions": [
+            ["portable==1", { "sources": ["src/portable.cc"] }],
             ["sanitize!=''", {
               "cflags_cc": ["-fsanitize=<(sanitize)", "-fno-omit-frame-pointer", "-g", "-O1"],
-              "ldflags!": ["-static-libgcc", "-static-libstdc++"],
               "ldflags": ["-fsanitize=<(sanitize)"],
             }],
           ],

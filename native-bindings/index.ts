@@ -1,5 +1,12 @@
 export { AEAD_STRIDE } from './aead.ts';
-export { loadNativeBindings, nativeLoadWarning, type NativeBindings, type NativeLoad } from './load.ts';
+export {
+  loadNativeBindings,
+  nativeFolder,
+  nativeLoadWarning,
+  type NativeBindings,
+  type NativeLoad,
+} from './load.ts';
+export { platformName } from './platform.ts';
 export {
   NATIVE_COUNTERS,
   SEGMENTATION_REFUSED,

@@ -1,6 +1,6 @@
 #include "aead-library.h"
 
-#include <dlfcn.h>
+#include <uv.h>
 
 #include <cstring>
 
@@ -12,11 +12,24 @@ namespace {
 constexpr int GET_TAG = 0x10;
 constexpr int SET_TAG = 0x11;
 
-template <typename Function>
-bool look_up(const char* name, Function* function) {
-  *function = reinterpret_cast<Function>(dlsym(RTLD_DEFAULT, name));
-  return *function != nullptr;
-}
+// The functions of the running program and its libraries. Through libuv, which Node exports: the dlsym of a new libc would
+// keep a prebuilt addon from older ones.
+class RunningProgram {
+ public:
+  RunningProgram() : is_open_(uv_dlopen(nullptr, &library_) == 0) {}
+  ~RunningProgram() { uv_dlclose(&library_); }
+  RunningProgram(const RunningProgram&) = delete;
+  RunningProgram& operator=(const RunningProgram&) = delete;
+
+  template <typename Function>
+  bool find(const char* name, Function* function) {
+    return is_open_ && uv_dlsym(&library_, name, reinterpret_cast<void**>(function)) == 0;
+  }
+
+ private:
+  uv_lib_t library_;
+  bool is_open_;
+};
 
 }  // namespace
 
@@ -83,11 +96,12 @@ bool AeadLibrary::transform(Context* context, const Packet& packet, int encrypt)
 }
 
 bool AeadLibrary::resolve(const char** reason) {
-  if (look_up("EVP_CIPHER_fetch", &fetch_) && look_up("EVP_CIPHER_free", &free_cipher_) &&
-      look_up("EVP_CIPHER_CTX_new", &new_context_) && look_up("EVP_CIPHER_CTX_free", &free_context_) &&
-      look_up("EVP_CipherInit_ex", &init_) && look_up("EVP_CipherUpdate", &update_) &&
-      look_up("EVP_CipherFinal_ex", &finish_) && look_up("EVP_CIPHER_CTX_ctrl", &control_) &&
-      look_up("ERR_clear_error", &clear_errors_)) {
+  RunningProgram program;
+  if (program.find("EVP_CIPHER_fetch", &fetch_) && program.find("EVP_CIPHER_free", &free_cipher_) &&
+      program.find("EVP_CIPHER_CTX_new", &new_context_) && program.find("EVP_CIPHER_CTX_free", &free_context_) &&
+      program.find("EVP_CipherInit_ex", &init_) && program.find("EVP_CipherUpdate", &update_) &&
+      program.find("EVP_CipherFinal_ex", &finish_) && program.find("EVP_CIPHER_CTX_ctrl", &control_) &&
+      program.find("ERR_clear_error", &clear_errors_)) {
     return true;
   }
   *reason = "this Node exports no OpenSSL 3";
