@@ -1,23 +1,47 @@
 import { describe, expect, test } from 'vitest';
-import { runKcpgate } from '../support/kcpgate-command.ts';
+import { runKcpgate, startKcpgate } from '../support/kcpgate-command.ts';
 import { peer } from '../support/peers.ts';
+import { DEFAULT_LOAD } from '../../tools/kcpgate/bench/load-options.ts';
+
+interface Result {
+  readonly contender: string;
+  readonly runs: readonly Readonly<Record<string, number>>[];
+  readonly median: Readonly<Record<string, number>>;
+  readonly min: Readonly<Record<string, number>>;
+  readonly max: Readonly<Record<string, number>>;
+  readonly ratios: Readonly<Record<string, number>>;
+  readonly native?: { readonly status: string };
+}
 
 interface Report {
+  readonly machine: Readonly<Record<string, unknown>>;
   readonly runs: number;
   readonly load: Readonly<Record<string, unknown>>;
   readonly scenarios: readonly {
     readonly scenario: string;
-    readonly results: readonly {
-      readonly pairing: string;
-      readonly runs: readonly Readonly<Record<string, number>>[];
-      readonly median: Readonly<Record<string, number>>;
-    }[];
-    readonly ratios: Readonly<Record<string, number>>;
+    readonly reference: string;
+    readonly results: readonly Result[];
     readonly allocationSites?: readonly { readonly place: string; readonly bytesPerPacket: number }[];
   }[];
 }
 
-const TINY = ['--mib', '1', '--echoes', '50', '--sessions', '20', '--seconds', '0.5', '--segments', '20000'];
+const POOL_LOAD = { ...DEFAULT_LOAD, streams: 4, mib: 4, timeoutMs: 20_000 };
+const TINY = [
+  '--mib',
+  '1',
+  '--echoes',
+  '50',
+  '--sessions',
+  '20',
+  '--seconds',
+  '0.5',
+  '--segments',
+  '20000',
+  '--runs',
+  '1',
+  '--packets',
+  '5000',
+];
 
 async function bench(...options: string[]): Promise<Report> {
   const { code, output, errorOutput } = await runKcpgate(['bench', ...options, '--json']);
@@ -28,31 +52,71 @@ async function bench(...options: string[]): Promise<Report> {
 
 describe('kcpgate bench', () => {
   test('measures with processes of its own and reports medians', { timeout: 120_000 }, async () => {
-    const report = await bench('stream', 'pingpong', 'fleet', '--runs', '2', ...TINY);
+    const report = await bench('stream', 'pingpong', 'fleet', ...TINY, '--runs', '2');
     expect(report.runs).toBe(2);
     expect(report.load).toMatchObject({ mib: 1, fleetSessions: 20, mtu: 1400, preset: 'fast3' });
     expect(report.scenarios.map(({ scenario }) => scenario)).toEqual(['stream', 'pingpong', 'fleet']);
-    for (const { results, ratios } of report.scenarios) {
+    for (const { results } of report.scenarios) {
+      expect(results.map(({ contender }) => contender)).toEqual(['kcpgate']);
+      const [{ runs, median, min, max, ratios }] = results as [Result];
       expect(ratios).toEqual({});
-      expect(results.map(({ pairing }) => pairing)).toEqual(['kcpgate']);
-      const [{ runs, median }] = results as [(typeof results)[number]];
       expect(runs).toHaveLength(2);
       for (const [name, value] of Object.entries(median)) {
         expect((runs[0]![name]! + runs[1]![name]!) / 2).toBeCloseTo(value);
+        expect(min[name]).toBeLessThanOrEqual(max[name]!);
       }
     }
-    expect(Object.keys(report.scenarios[0]!.results[0]!.median)).toEqual([
-      'mibPerSecond',
-      'serverCpuSecondsPer100Mib',
-      'clientCpuSecondsPer100Mib',
-      'retransmits',
-    ]);
-    expect(Object.keys(report.scenarios[1]!.results[0]!.median)).toEqual([
-      'latencyP50Ms',
-      'latencyP99Ms',
-      'serverCpuMicrosecondsPerEcho',
-      'clientCpuMicrosecondsPerEcho',
-    ]);
+    expect(Object.keys(report.scenarios[0]!.results[0]!.median)).toEqual(
+      expect.arrayContaining([
+        'mibPerSecond',
+        'serverUserCpuSecondsPer100Mib',
+        'serverSystemCpuSecondsPer100Mib',
+        'clientCpuSecondsPer100Mib',
+        'retransmits',
+      ]),
+    );
+    expect(Object.keys(report.scenarios[1]!.results[0]!.median)).toEqual(
+      expect.arrayContaining([
+        'latencyP99Ms',
+        'serverCpuMicrosecondsPerEcho',
+        'clientCpuMicrosecondsPerEcho',
+      ]),
+    );
+  });
+
+  test('the two ways to ask for the CPU time of a server agree', { timeout: 60_000 }, async () => {
+    const report = await bench('stream', '--runs', '1', '--mib', '8');
+    const { serverCpuSecondsByProc: outside, serverCpuSecondsByRusage: inside } =
+      report.scenarios[0]!.results[0]!.runs[0]!;
+    expect(outside).toBeGreaterThan(0.1);
+    // Ending is in the one and not in the other; /proc counts in steps of 10 ms.
+    expect(Math.abs(outside! - inside!)).toBeLessThan(0.1);
+  });
+
+  test('runs with the addon and without it, taking turns', { timeout: 60_000 }, async () => {
+    const report = await bench('stream', 'aead', '--native', 'on,off', ...TINY);
+    for (const { results } of report.scenarios) {
+      expect(results.map(({ contender }) => contender)).toEqual(['kcpgate', 'kcpgate (JavaScript)']);
+    }
+    const [on, off] = report.scenarios[0]!.results as [Result, Result];
+    expect(off.native?.status).toBe('off');
+    expect(on.native?.status).not.toBe('off');
+  });
+
+  test('several streams at once, and the worker-pool model', { timeout: 60_000 }, async () => {
+    const server = ['--server', '--load', JSON.stringify({ ...POOL_LOAD, poolThreads: 2 }), '--json'];
+    const running = await startKcpgate(['bench', ...server]);
+    try {
+      const { port } = JSON.parse(await running.line((line) => line.includes('listening'))) as {
+        port: number;
+      };
+      const load = ['--load', JSON.stringify(POOL_LOAD), '--json'];
+      const client = await runKcpgate(['bench', 'stream', '--client', `127.0.0.1:${port}`, ...load]);
+      const result = JSON.parse(client.output.trim().split('\n').at(-1)!) as Record<string, unknown>;
+      expect(result).toMatchObject({ complete: true, bytes: 6 * 1024 * 1024, corruptBytes: 0 });
+    } finally {
+      expect((await running.stop()).code).toBe(0);
+    }
   });
 
   test('names who allocates on the way of a packet', { timeout: 60_000 }, async () => {
@@ -74,16 +138,18 @@ describe('kcpgate bench', () => {
       '1',
       '--segments',
       '20000',
+      '--targets',
     ]);
     expect([code, errorOutput]).toEqual([0, '']);
-    expect(output).toMatch(/^scenario +figure +kcpgate +target$/m);
-    expect(output).toMatch(/^engine +ns per segment +\d+ +(met|MISSED) \(<= 1000\)$/m);
+    expect(output).toMatch(/^scenario +figure +contender +median$/m);
+    expect(output).toMatch(/^engine +ns per segment +kcpgate +\d+$/m);
+    expect(output).toMatch(/^engine: ns per segment +<= 1000 +[\d.]+ +(met|MISSED)$/m);
   });
 
   test('refuses what it does not know', async () => {
     const { code, errorOutput } = await runKcpgate(['bench', 'speed']);
     expect(code).toBe(2);
-    expect(errorOutput).toContain('stream, pingpong, fleet, idle, engine, alloc');
+    expect(errorOutput).toContain('stream, pingpong, fleet, idle, engine, aead, alloc, workers, models');
   });
 
   test('fails when a run does not finish', async () => {
@@ -105,9 +171,16 @@ describe('kcpgate bench', () => {
 peer('kcp-go').describe('kcpgate bench --peer kcp-go', () => {
   test('runs both and gives the ratios', { timeout: 120_000 }, async () => {
     const report = await bench('stream', '--peer', 'kcp-go', '--runs', '1', '--mib', '2');
-    const { results, ratios } = report.scenarios[0]!;
-    expect(results.map(({ pairing }) => pairing)).toEqual(['kcpgate', 'kcp-go', 'kcp-go -> kcpgate']);
-    const [ours, theirs] = results as [(typeof results)[number], (typeof results)[number]];
-    expect(ratios.mibPerSecond).toBeCloseTo(ours.median.mibPerSecond! / theirs.median.mibPerSecond!);
+    const [{ results, reference }] = report.scenarios as [Report['scenarios'][number]];
+    expect(results.map(({ contender }) => contender)).toEqual(['kcpgate', 'kcp-go', 'kcp-go -> kcpgate']);
+    expect([reference, typeof report.machine.kcpGo]).toEqual(['kcp-go', 'string']);
+    const [ours, theirs] = results as [Result, Result];
+    expect(ours.ratios.mibPerSecond).toBeCloseTo(ours.median.mibPerSecond! / theirs.median.mibPerSecond!);
+    expect(theirs.ratios).toEqual({});
+    // Both programs are asked in the same way, and both ways agree.
+    for (const { runs } of results) {
+      const { serverCpuSecondsByProc: outside, serverCpuSecondsByRusage: inside } = runs[0]!;
+      expect(Math.abs(outside! - inside!)).toBeLessThan(0.1);
+    }
   });
 });

@@ -9,12 +9,14 @@ export interface EchoServerOptions {
   readonly mtu: number;
   /** Send and receive window, in segments. */
   readonly window: number;
+  /** Default 1. */
+  readonly workers?: number;
 }
 
 /** An echo server to measure or to show: a whole gateway, its limits on sessions out of the way. */
 export async function startEchoServer(
   bind: string,
-  { preset, mtu, window }: EchoServerOptions,
+  { preset, mtu, window, workers = 1 }: EchoServerOptions,
 ): Promise<Gateway> {
   const listener = {
     name: 'echo',
@@ -31,7 +33,7 @@ export async function startEchoServer(
     new_sessions_per_source_per_second: MAX_SESSIONS,
   };
   const text = JSON.stringify({
-    common: { drain_timeout: '0s' },
+    common: { drain_timeout: '0s', ...(workers > 1 && { workers }) },
     listeners: [listener],
     upstreams: { echo: { type: 'echo' } },
     routes: [{ name: 'all', target: 'echo' }],

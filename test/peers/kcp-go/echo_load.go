@@ -36,9 +36,11 @@ func runPingPongClient(arguments []string) error {
 		count: *count, warmUp: *warmUp, warm: warm, size: *size, every: *every, deadline: time.Now().Add(*timeout),
 	}
 	samples := load.run(session)
+	used := ownCPU().since(warm.cpuBefore)
 	printJSON(map[string]any{
 		"event": "result", "complete": len(samples) == *count, "echoes": len(samples),
-		"latencyMs": latencyMs(samples), "cpuSeconds": cpuSeconds() - warm.cpuBefore, "counters": counters(),
+		"latencyMs": latencyMs(samples), "cpu": used, "cpuSeconds": used.seconds(),
+		"counters": counters(),
 	})
 	return nil
 }
@@ -86,9 +88,10 @@ func runFleetClient(arguments []string) error {
 		}(every * time.Duration(i) / time.Duration(*sessions))
 	}
 	group.Wait()
+	used, seconds := ownCPU().since(load.warm.cpuBefore), time.Since(started).Seconds()
 	printJSON(map[string]any{
 		"event": "result", "complete": len(all) == load.count**sessions, "sessions": *sessions, "echoes": len(all),
-		"seconds": time.Since(started).Seconds(), "latencyMs": latencyMs(all), "cpuSeconds": cpuSeconds() - load.warm.cpuBefore,
+		"seconds": seconds, "latencyMs": latencyMs(all), "cpu": used, "cpuSeconds": used.seconds(),
 		"counters": counters(),
 	})
 	return nil
@@ -105,12 +108,12 @@ type echoLoad struct {
 // warmth counts the echoes of the warm-up, of all sessions, and says when they are over.
 type warmth struct {
 	left      int64
-	cpuBefore float64
+	cpuBefore cpuTime
 }
 
 func (w *warmth) take() {
 	if atomic.AddInt64(&w.left, -1) == 0 {
-		w.cpuBefore = cpuSeconds()
+		w.cpuBefore = ownCPU()
 		printJSON(map[string]any{"event": "warm"})
 	}
 }

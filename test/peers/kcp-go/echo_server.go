@@ -46,11 +46,13 @@ func runEchoServer(arguments []string) error {
 	case <-stop:
 	case <-time.After(*lifetime):
 	}
+	used := ownCPU()
 	printJSON(map[string]any{
 		"event":      "stopped",
 		"sessions":   atomic.LoadUint64(&sessions),
 		"bytes":      atomic.LoadUint64(&echoedBytes),
-		"cpuSeconds": cpuSeconds(),
+		"cpu":        used,
+		"cpuSeconds": used.seconds(),
 		"counters":   counters(),
 	})
 	return nil

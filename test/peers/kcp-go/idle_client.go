@@ -42,11 +42,11 @@ func runIdleClient(arguments []string) error {
 	}
 	printJSON(map[string]any{"event": "open", "sessions": len(sessions)})
 
-	cpuBefore := cpuSeconds()
+	cpuBefore := ownCPU()
 	time.Sleep(*duration)
 	printJSON(map[string]any{
 		"event": "result", "sessions": len(sessions), "idleSeconds": duration.Seconds(),
-		"idleCpuSeconds": cpuSeconds() - cpuBefore, "counters": counters(),
+		"idleCpuSeconds": ownCPU().since(cpuBefore).seconds(), "counters": counters(),
 	})
 	for _, session := range sessions {
 		_ = session.Close()

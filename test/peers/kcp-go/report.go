@@ -27,14 +27,29 @@ func exitWithStandardInput() {
 	os.Exit(3)
 }
 
-// cpuSeconds is the user and system time of this process so far.
-func cpuSeconds() float64 {
+// cpuTime is what this process used, in seconds.
+type cpuTime struct {
+	User   float64 `json:"userSeconds"`
+	System float64 `json:"systemSeconds"`
+}
+
+// ownCPU is what the operating system counted for this process so far, all threads together.
+func ownCPU() cpuTime {
 	var usage syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
-		return 0
+		return cpuTime{}
 	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano()).Seconds()
+	return cpuTime{
+		User:   time.Duration(usage.Utime.Nano()).Seconds(),
+		System: time.Duration(usage.Stime.Nano()).Seconds(),
+	}
 }
+
+func (used cpuTime) since(before cpuTime) cpuTime {
+	return cpuTime{User: used.User - before.User, System: used.System - before.System}
+}
+
+func (used cpuTime) seconds() float64 { return used.User + used.System }
 
 // counters reports what the library counted in this process.
 func counters() map[string]uint64 {

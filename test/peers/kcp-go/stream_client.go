@@ -20,6 +20,7 @@ func runStreamClient(arguments []string) error {
 	warmUp := flags.Int64("warm-up", 0, "bytes sent before those, which are checked and not measured")
 	chunkBytes := flags.Int("chunk", 64<<10, "bytes of one write")
 	seed := flags.Uint64("seed", 1, "seed of the stream")
+	repeat := flags.Int("repeat", 0, "bytes after which the stream repeats itself, 0 is never: cheaper to make and to compare")
 	withHash := flags.Bool("sha256", true, "hash what comes back too")
 	timeout := flags.Duration("timeout", time.Minute, "gives up after this long")
 	if err := flags.Parse(arguments); err != nil {
@@ -35,16 +36,16 @@ func runStreamClient(arguments []string) error {
 	}
 
 	whole := *warmUp + *total
-	started, cpuBefore := time.Now(), 0.0
+	started, cpuBefore := time.Now(), cpuTime{}
 	writeError := make(chan error, 1)
 	go func() {
-		source := newPattern(*seed)
-		chunk := make([]byte, *chunkBytes)
-		for sent := int64(0); sent < whole; sent += int64(len(chunk)) {
+		source := newSource(*seed, *repeat, *chunkBytes)
+		for sent := int64(0); sent < whole; {
+			chunk := source.next(*chunkBytes)
 			if rest := whole - sent; rest < int64(len(chunk)) {
 				chunk = chunk[:rest]
 			}
-			source.fill(chunk)
+			sent += int64(len(chunk))
 			if _, err := session.Write(chunk); err != nil {
 				writeError <- err
 				return
@@ -53,9 +54,8 @@ func runStreamClient(arguments []string) error {
 		writeError <- nil
 	}()
 
-	expected := newPattern(*seed)
 	received := make([]byte, 64<<10)
-	wanted := make([]byte, len(received))
+	expected := newSource(*seed, *repeat, len(received))
 	var digest hash.Hash
 	if *withHash {
 		digest = sha256.New()
@@ -68,9 +68,12 @@ func runStreamClient(arguments []string) error {
 			readError = err
 			break
 		}
-		expected.fill(wanted[:n])
-		if !bytes.Equal(received[:n], wanted[:n]) {
-			corrupt += countDifferences(received[:n], wanted[:n])
+		for done := 0; done < n; {
+			wanted := expected.next(n - done)
+			if piece := received[done : done+len(wanted)]; !bytes.Equal(piece, wanted) {
+				corrupt += countDifferences(piece, wanted)
+			}
+			done += len(wanted)
 		}
 		if digest != nil {
 			digest.Write(received[:n])
@@ -79,10 +82,10 @@ func runStreamClient(arguments []string) error {
 		got += int64(n)
 		if before < *warmUp && got >= *warmUp {
 			printJSON(map[string]any{"event": "warm"})
-			started, cpuBefore = time.Now(), cpuSeconds()
+			started, cpuBefore = time.Now(), ownCPU()
 		}
 	}
-	seconds := time.Since(started).Seconds()
+	seconds, used := time.Since(started).Seconds(), ownCPU().since(cpuBefore)
 	if readError == nil {
 		readError = <-writeError
 	}
@@ -95,7 +98,8 @@ func runStreamClient(arguments []string) error {
 		"corruptBytes": corrupt,
 		"seconds":      seconds,
 		"mibPerSecond": float64(got-*warmUp) / (1 << 20) / seconds,
-		"cpuSeconds":   cpuSeconds() - cpuBefore,
+		"cpu":          used,
+		"cpuSeconds":   used.seconds(),
 		"srttMs":       session.GetSRTT(),
 		"counters":     counters(),
 	}

@@ -7,7 +7,7 @@ import { EchoUpstream } from '../../../src/upstream/index.ts';
 import { HeapSampler, type AllocationSite } from './heap-sampler.ts';
 import type { LoadOptions } from './load-options.ts';
 import { Pattern } from '../pattern.ts';
-import { StreamSink } from './stream-client.ts';
+import { StreamProgress, StreamSink } from './stream-client.ts';
 
 /** Who allocates on the way of a packet. */
 export interface AllocResult {
@@ -66,8 +66,8 @@ function openPair(load: LoadOptions): StreamingPair {
   client.start();
   let sink: StreamSink | undefined;
   client.connect(serverSide.localAddress, { ...config.kcp, conv: 1, stream: true }, 'stock', (port) => {
-    const plan = { warmUpBytes: 0, total: Infinity, withHash: false };
-    sink = new StreamSink(port, new Pattern(load.seed), plan, ignore, ignore);
+    const progress = new StreamProgress(0, Infinity, ignore, ignore);
+    sink = new StreamSink(port, new Pattern(load.seed), Infinity, progress);
     sink.writable();
     return sink;
   });

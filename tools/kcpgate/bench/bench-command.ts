@@ -1,24 +1,48 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { formatSocketAddress, type SocketAddress } from '../../../src/base/address.ts';
+import type { SocketAddress } from '../../../src/base/address.ts';
 import { KCP_PRESETS, type KcpPresetName } from '../../../src/kcp/index.ts';
 import { listenOption, wholeNumberOption } from '../option-value.ts';
 import { runClientSide, runServerSide, type Report } from './bench-side.ts';
 import { DEFAULT_LOAD, type LoadOptions } from './load-options.ts';
 import { ProgressLine } from '../progress-line.ts';
-import { DEFAULT_SCENARIOS, SCENARIOS, type ScenarioName } from './report.ts';
+import { DEFAULT_SCENARIOS, SCENARIOS, type BenchReport, type ScenarioName } from './report.ts';
 import { runBench } from './run-bench.ts';
-import { formatReport } from './table.ts';
+import type { LoadKind } from './stack.ts';
+import { formatMarkdown, formatMarkdownTargets } from './markdown.ts';
+import { formatReport, formatTargets } from './table.ts';
+import { judgeTargets } from './targets.ts';
 
 /** Adds `bench` to the program. */
 export function addBenchCommand(program: Command): void {
   program
     .command('bench')
     .description('measure this build: throughput, latency, CPU and memory, side by side with a peer')
-    .argument('[scenario...]', `of ${SCENARIOS.join(', ')} (default: all but alloc)`, collectScenario)
+    .argument(
+      '[scenario...]',
+      `of ${SCENARIOS.join(', ')} (default: ${DEFAULT_SCENARIOS.join(', ')})`,
+      collectScenario,
+    )
     .addOption(new Option('--peer <name>', 'run the same with another implementation').choices(['kcp-go']))
+    .option(
+      '--native <on,off>',
+      'ours with the native addon, without it, or both in turns (default: on)',
+      nativeOption,
+      [true],
+    )
     .option('--runs <n>', 'runs of each; medians are reported', wholeNumberOption(1, 100), 3)
-    .option('--json', 'print the report as JSON', false)
-    .option('--mib <n>', 'stream: MiB sent and echoed', positiveNumber, DEFAULT_LOAD.mib)
+    .addOption(
+      new Option('--json', 'print the report as JSON, every run in it').default(false).conflicts('markdown'),
+    )
+    .option('--markdown', 'print it as Markdown', false)
+    .option('--targets', 'print the targets of the project, too, and whether they were met', false)
+    .option('--profile <folder>', 'leave profiles of the servers there; slows them down a little')
+    .option('--mib <n>', 'stream, models: MiB sent and echoed', positiveNumber, DEFAULT_LOAD.mib)
+    .option(
+      '--streams <n>',
+      'stream: streams at once (our client only)',
+      wholeNumberOption(1, 1000),
+      DEFAULT_LOAD.streams,
+    )
     .option(
       '--warm-up <share>',
       'stream, pingpong, fleet: unmeasured before the rest',
@@ -33,7 +57,7 @@ export function addBenchCommand(program: Command): void {
       wholeNumberOption(8, 65_000),
       DEFAULT_LOAD.sizeBytes,
     )
-    .option('--sessions <n>', 'fleet, idle: sessions (default: 500, 10000)', wholeNumberOption(1, 1_000_000))
+    .option('--sessions <n>', 'fleet, idle: sessions (default: 500, 50000)', wholeNumberOption(1, 1_000_000))
     .option(
       '--rate <n>',
       'fleet: echoes a second of each session',
@@ -47,7 +71,12 @@ export function addBenchCommand(program: Command): void {
       wholeNumberOption(1000, 1_000_000_000),
       DEFAULT_LOAD.segments,
     )
-    .option('--packets <n>', 'alloc: datagrams', wholeNumberOption(1000, 100_000_000), DEFAULT_LOAD.packets)
+    .option(
+      '--packets <n>',
+      'alloc, aead: datagrams',
+      wholeNumberOption(1000, 100_000_000),
+      DEFAULT_LOAD.packets,
+    )
     .addOption(
       new Option('--preset <name>', 'KCP timing')
         .choices(Object.keys(KCP_PRESETS))
@@ -72,6 +101,7 @@ export function addBenchCommand(program: Command): void {
       positiveNumber,
       DEFAULT_LOAD.timeoutMs / 1000,
     )
+    .option('--workers <n>', 'our server: `common.workers`', wholeNumberOption(1, 64), DEFAULT_LOAD.workers)
     .option('--server', 'only the server side, for two machines; ends with Ctrl-C')
     .option('--bind <host:port>', 'with --server: where to listen', listenOption, listenOption('127.0.0.1:0'))
     .option('--client <host:port>', 'only the client side of one scenario, towards a --server', listenOption)
@@ -91,6 +121,8 @@ const HELP = `
 Examples:
   kcpgate bench                              every scenario, this build alone
   kcpgate bench stream --peer kcp-go         beside kcp-go, runs taking turns
+  kcpgate bench --peer kcp-go --native on,off --targets   everything there is a target for
+  kcpgate bench fleet --runs 1 --profile out              where the time of the server goes
   kcpgate bench stream --server --bind 0.0.0.0:4000     on one machine,
   kcpgate bench stream --client 192.0.2.1:4000          on the other
   kcpgate bench alloc --runs 1               which functions allocate on the packet path
@@ -100,8 +132,13 @@ Exit code 1 when a run fails or a byte comes back wrong.`;
 interface BenchFlags {
   readonly peer?: 'kcp-go';
   readonly runs: number;
+  readonly native: readonly boolean[];
   readonly json: boolean;
+  readonly markdown: boolean;
+  readonly targets: boolean;
+  readonly profile?: string;
   readonly mib: number;
+  readonly streams: number;
   readonly warmUp: number;
   readonly sha256: boolean;
   readonly echoes: number;
@@ -114,6 +151,7 @@ interface BenchFlags {
   readonly preset: KcpPresetName;
   readonly mtu: number;
   readonly window: number;
+  readonly workers: number;
   readonly seed: number;
   readonly timeout: number;
   readonly server?: true;
@@ -135,11 +173,23 @@ async function run(named: readonly ScenarioName[], flags: BenchFlags): Promise<v
       scenarios: named.length === 0 ? DEFAULT_SCENARIOS : named,
       runs: flags.runs,
       peer: flags.peer,
+      native: flags.native,
       load,
+      profileFolder: flags.profile,
     },
     (done, total, label) => progress.show(done / total, label),
   ).finally(() => progress.clear());
-  process.stdout.write(flags.json ? `${JSON.stringify(report, undefined, 2)}\n` : formatReport(report));
+  process.stdout.write(printed(report, flags));
+}
+
+function printed(report: BenchReport, { json, markdown, targets }: BenchFlags): string {
+  if (json) {
+    const verdicts = targets ? { targets: judgeTargets(report) } : {};
+    return `${JSON.stringify({ ...report, ...verdicts }, undefined, 2)}\n`;
+  }
+  const tables = markdown ? [formatMarkdown(report)] : [formatReport(report)];
+  if (targets) tables.push(markdown ? formatMarkdownTargets(report) : formatTargets(report));
+  return tables.join('\n');
 }
 
 /** One side alone: a child of a whole bench, or a person at one of two machines. */
@@ -152,11 +202,9 @@ async function runSide(named: readonly ScenarioName[], flags: BenchFlags, load: 
   if (flags.child === true) process.stdin.resume().once('end', end).unref();
   const report: Report = flags.child === true || flags.json ? printEvent : printText;
   if (flags.client === undefined) {
-    await runServerSide(formatSocketAddress(flags.bind), load, report, stop.signal);
+    await runServerSide(flags.bind, load, report, stop.signal);
   } else {
-    const scenario = named[0] ?? 'stream';
-    if (scenario === 'engine' || scenario === 'alloc') throw new Error(`${scenario} has no client side`);
-    await runClientSide(scenario, flags.client, load, report, stop.signal);
+    await runClientSide(loadKindOf(named[0] ?? 'stream'), flags.client, load, report, stop.signal);
   }
   process.off('SIGTERM', end);
   process.off('SIGINT', end);
@@ -176,6 +224,7 @@ function loadOf(flags: BenchFlags): LoadOptions {
     mtu: flags.mtu,
     window: flags.window,
     mib: flags.mib,
+    streams: flags.streams,
     warmUp: flags.warmUp,
     sha256: flags.sha256,
     echoes: flags.echoes,
@@ -187,15 +236,31 @@ function loadOf(flags: BenchFlags): LoadOptions {
     idleSeconds: flags.seconds ?? DEFAULT_LOAD.idleSeconds,
     segments: flags.segments,
     packets: flags.packets,
+    workers: flags.workers,
+    poolThreads: 0,
     seed: flags.seed,
     timeoutMs: flags.timeout * 1000,
   };
+}
+
+function loadKindOf(scenario: ScenarioName): LoadKind {
+  const kind = LOAD_KINDS.find((name) => name === scenario);
+  if (kind === undefined) throw new Error(`${scenario} has no client side`);
+  return kind;
 }
 
 function collectScenario(text: string, before: ScenarioName[] | undefined): ScenarioName[] {
   const scenario = SCENARIOS.find((name) => name === text);
   if (scenario === undefined) throw new InvalidArgumentError(`It is one of ${SCENARIOS.join(', ')}.`);
   return [...(before ?? []), scenario];
+}
+
+function nativeOption(text: string): boolean[] {
+  const values = new Set(text.split(','));
+  if (![...values].every((value) => value === 'on' || value === 'off')) {
+    throw new InvalidArgumentError('It is on, off, or on,off.');
+  }
+  return [...values].map((value) => value === 'on');
 }
 
 function atLeastZero(text: string): number {
@@ -209,3 +274,5 @@ function positiveNumber(text: string): number {
   if (Number.isFinite(value) && value > 0) return value;
   throw new InvalidArgumentError('It is a number greater than 0.');
 }
+
+const LOAD_KINDS: readonly LoadKind[] = ['stream', 'pingpong', 'fleet', 'idle'];

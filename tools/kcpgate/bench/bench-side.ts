@@ -4,62 +4,65 @@ import { startEchoServer } from '../echo-server.ts';
 import { runFleetClient, runPingPongClient } from './echo-clients.ts';
 import { openIdleSessions } from './idle-client.ts';
 import type { LoadOptions } from './load-options.ts';
-import { ownCpuSeconds } from './process-usage.ts';
-import type { PairScenario } from './stack.ts';
+import { ownNativeStatus } from './native-status.ts';
+import { startPoolServer } from './pool/pool-server.ts';
+import { cpuSeconds, ownCpu } from './process-usage.ts';
+import type { LoadKind } from './stack.ts';
 import { runStreamClient } from './stream-client.ts';
 
 /** Reports one thing that happened, as an object with an `event`. */
 export type Report = (event: { readonly event: string } & Readonly<Record<string, unknown>>) => void;
 
+/** A server to be measured. */
+interface EchoServer {
+  readonly address: SocketAddress | undefined;
+  /** What it has done so far, for the report. */
+  account(): Promise<Readonly<Record<string, unknown>>>;
+  stop(): Promise<void>;
+}
+
 /** Runs the echo server until the signal. Reports `listening`, and in the end `stopped` with what it cost. */
 export async function runServerSide(
-  bind: string,
+  bind: SocketAddress,
   load: LoadOptions,
   report: Report,
   stop: AbortSignal,
 ): Promise<void> {
-  const gateway = await startEchoServer(bind, load);
-  const address = gateway.status().listeners[0]?.address;
+  const server =
+    load.poolThreads > 0 ? await startPoolServer(bind, load) : await startGatewayServer(bind, load);
+  const { address } = server;
   report({
     event: 'listening',
     address: address?.address,
     port: address?.port,
     text: address === undefined ? '' : formatSocketAddress(address),
-    cpuSeconds: ownCpuSeconds(),
+    native: ownNativeStatus(),
   });
   if (!stop.aborted) await once(stop, 'abort');
-  const cpuSeconds = ownCpuSeconds();
-  const { listeners, upstreams } = gateway.status();
-  report({
-    event: 'stopped',
-    sessions: upstreams.echo?.sessions,
-    bytes: upstreams.echo?.bytesToSessions,
-    cpuSeconds,
-    carrier: listeners[0]?.stats.carrier,
-  });
-  await gateway.stop();
+  const cpu = ownCpu();
+  report({ event: 'stopped', cpu, cpuSeconds: cpuSeconds(cpu), ...(await server.account()) });
+  await server.stop();
 }
 
-/** Runs the client of a scenario. Reports `warm` when the measurement begins and `result`; `idle` reports `open` and stays until the signal. */
+/** Runs the client of a load. Reports `warm` when the measurement begins and `result`; `idle` reports `open` and stays until the signal. */
 export async function runClientSide(
-  scenario: PairScenario,
+  kind: LoadKind,
   remote: SocketAddress,
   load: LoadOptions,
   report: Report,
   stop: AbortSignal,
 ): Promise<void> {
   const onWarm = (): void => report({ event: 'warm' });
-  switch (scenario) {
-    case 'stream': {
-      const result = await runStreamClient(remote, load, onWarm);
-      report({ event: 'result', ...result });
+  const native = ownNativeStatus();
+  switch (kind) {
+    case 'stream':
+      report({ event: 'result', ...(await runStreamClient(remote, load, onWarm)), native });
       return;
-    }
     case 'pingpong':
-      report({ event: 'result', ...(await runPingPongClient(remote, load, onWarm)) });
+      report({ event: 'result', ...(await runPingPongClient(remote, load, onWarm)), native });
       return;
     case 'fleet':
-      report({ event: 'result', ...(await runFleetClient(remote, load, onWarm)) });
+      report({ event: 'result', ...(await runFleetClient(remote, load, onWarm)), native });
       return;
     case 'idle': {
       const idle = await openIdleSessions(remote, load);
@@ -68,4 +71,17 @@ export async function runClientSide(
       await idle.close();
     }
   }
+}
+
+async function startGatewayServer(bind: SocketAddress, load: LoadOptions): Promise<EchoServer> {
+  const gateway = await startEchoServer(formatSocketAddress(bind), load);
+  return {
+    address: gateway.status().listeners[0]?.address,
+    account: () => {
+      const { listeners, upstreams } = gateway.status();
+      const { sessions, bytesToSessions } = upstreams.echo ?? {};
+      return Promise.resolve({ sessions, bytes: bytesToSessions, carrier: listeners[0]?.stats.carrier });
+    },
+    stop: () => gateway.stop(),
+  };
 }

@@ -18,13 +18,19 @@ export class ChildProgram {
   private errorText = '';
   private wakeUp: () => void = () => undefined;
 
-  /** @param name what messages call it. @throws Error when the program cannot be started. */
+  /**
+   * @param name what messages call it.
+   * @param environment what it finds in its environment beside what this process has.
+   * @throws Error when the program cannot be started.
+   */
   static async start(
     name: string,
     command: string,
     commandArguments: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
   ): Promise<ChildProgram> {
-    const child = spawn(command, commandArguments, { stdio: ['pipe', 'pipe', 'pipe'] });
+    const env = { ...process.env, ...environment };
+    const child = spawn(command, commandArguments, { stdio: ['pipe', 'pipe', 'pipe'], env });
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve);
       child.once('error', reject);
@@ -67,11 +73,16 @@ export class ChildProgram {
       if (found !== undefined) return found;
       const failure = this.events.find((candidate) => candidate.event === 'error');
       if (failure !== undefined) throw new Error(`${this.name}: ${String(failure.message)}`);
-      if (this.hasExited) throw new Error(`${this.name} ended early: ${this.errorText.trim()}`);
+      this.assertRunning();
       const left = deadline - performance.now();
       if (left <= 0) throw new Error(`${this.name}: no "${event}" within ${timeoutMs} ms`);
       await this.change(left);
     }
+  }
+
+  /** @throws Error with what the program said last, when it has ended. */
+  assertRunning(): void {
+    if (this.hasExited) throw new Error(`${this.name} ended early: ${this.errorText.trim()}`);
   }
 
   /** Asks it to end, kills it when it does not, and waits until it is gone. What it printed last can still be read. */

@@ -3,7 +3,7 @@ import { ClientEndpoints, type ClientCounters } from './client-endpoint.ts';
 import { EchoSession, type EchoSamples } from './echo-session.ts';
 import type { LoadOptions } from './load-options.ts';
 import { summarizeLatency, type LatencySummary } from './percentile.ts';
-import { ownCpuSeconds } from './process-usage.ts';
+import { ownCpu, type CpuTime } from './process-usage.ts';
 
 /** What a number of echoes came to. */
 export interface EchoResult {
@@ -12,7 +12,8 @@ export interface EchoResult {
   readonly echoes: number;
   readonly seconds: number;
   readonly latencyMs: LatencySummary;
-  readonly cpuSeconds: number;
+  /** Of this process, without the warm-up. */
+  readonly cpu: CpuTime;
   readonly counters: ClientCounters;
 }
 
@@ -105,7 +106,7 @@ async function measure(
   });
   clearTimeout(timer);
   const seconds = (performance.now() - startedAt) / 1000;
-  const cpuSeconds = ownCpuSeconds(cpuBefore);
+  const cpu = ownCpu(cpuBefore);
   const counters = clients.counters();
   await clients.close();
   return {
@@ -113,7 +114,7 @@ async function measure(
     echoes: samples.count,
     seconds,
     latencyMs: summarizeLatency(samples.latencyMs.subarray(0, samples.count)),
-    cpuSeconds,
+    cpu,
     counters,
   };
 }

@@ -12,8 +12,10 @@ export interface LoadOptions {
   readonly mtu: number;
   /** Send and receive window on both sides, in segments. */
   readonly window: number;
-  /** `stream`: MiB sent and echoed. */
+  /** `stream`: MiB sent and echoed, all streams together. */
   readonly mib: number;
+  /** `stream`: how many at once, each on a socket of its own; only our client can do more than one. */
+  readonly streams: number;
   /** `stream`: hash what comes back, too. */
   readonly sha256: boolean;
   /** `pingpong`: echoes, one after the other. */
@@ -32,8 +34,12 @@ export interface LoadOptions {
   readonly idleSeconds: number;
   /** `engine`: segments carried and acknowledged. */
   readonly segments: number;
-  /** `alloc`: datagrams received by the two sides together. */
+  /** `alloc`: datagrams received by the two sides together; `aead`: datagrams sealed and opened for each figure. */
   readonly packets: number;
+  /** Our server: `common.workers` of its configuration. */
+  readonly workers: number;
+  /** Our server: not a gateway but the worker-pool model with so many threads; 0 is a gateway. */
+  readonly poolThreads: number;
   readonly seed: number;
   /** A run that takes longer has failed. */
   readonly timeoutMs: number;
@@ -44,17 +50,20 @@ export const DEFAULT_LOAD: LoadOptions = {
   preset: 'fast3',
   mtu: 1400,
   window: 1024,
-  mib: 100,
+  mib: 300,
+  streams: 1,
   sha256: false,
   echoes: 5000,
   sizeBytes: 64,
   fleetSessions: 500,
   echoesPerSecond: 20,
   fleetSeconds: 5,
-  idleSessions: 10_000,
+  idleSessions: 50_000,
   idleSeconds: 10,
   segments: 2_000_000,
   packets: 200_000,
+  workers: 1,
+  poolThreads: 0,
   seed: 1,
   timeoutMs: 120_000,
 };

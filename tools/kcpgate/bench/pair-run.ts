@@ -1,56 +1,93 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ChildProgram, type ProgramEvent } from './child-program.ts';
+import { Cores } from './cores.ts';
 import type { LoadOptions } from './load-options.ts';
 import type { Measures } from './measure.ts';
-import { processUsage } from './process-usage.ts';
-import type { PairScenario, Stack } from './stack.ts';
+import type { NativeStatus } from './native-status.ts';
+import { cpuBetween, cpuSeconds, processUsage, type CpuTime, type ProcessUsage } from './process-usage.ts';
+import type { ServerProfile } from './server-profile.ts';
+import type { LoadKind, ProgramStart, Stack } from './stack.ts';
+
+/** One run of two programs. */
+export interface PairPlan {
+  readonly kind: LoadKind;
+  readonly client: Stack;
+  readonly server: Stack;
+  readonly load: LoadOptions;
+  /** Keep the two sides on cores of their own, where there are enough. */
+  readonly apart: boolean;
+  readonly profile: ServerProfile | undefined;
+}
+
+export interface PairOutcome {
+  readonly measures: Measures;
+  /** Of our server. */
+  readonly native: NativeStatus | undefined;
+}
 
 /**
- * Runs one scenario once: a server process of one stack, a client process of another.
+ * Starts a server and a client and measures them.
+ *
+ * The CPU time of the server is read from outside when the warm-up and when the load ends; that of the client is what the
+ * system tells it at those moments. Both are the same for every program.
  * @throws Error when a process fails, bytes came back wrong, or not everything came back.
  */
-export async function runPair(
-  scenario: PairScenario,
-  clientStack: Stack,
-  serverStack: Stack,
-  load: LoadOptions,
-): Promise<Measures> {
-  const server = await ChildProgram.start('server', serverStack.command, serverStack.serverArguments(load));
+export async function runPair(plan: PairPlan): Promise<PairOutcome> {
+  const { kind, client, load, profile } = plan;
+  const cores = plan.apart ? new Cores() : undefined;
+  const server = await startProgram('server', plan.server.server(load, profile?.nodeOptions), cores?.server);
   try {
-    const { address, port, cpuSeconds: cpuAtStart = 0 } = await server.next('listening', START_TIMEOUT_MS);
+    const { address, port, native } = await server.next('listening', START_TIMEOUT_MS);
     const target = `${String(address)}:${String(port)}`;
     const start = (): Promise<ChildProgram> =>
-      ChildProgram.start('client', clientStack.command, clientStack.clientArguments(scenario, target, load));
-    if (scenario === 'idle') {
-      return await measureIdle(server, await start(), clientStack.idleSessions(load), load);
-    }
-    const { result, cpuWhenWarm } = await runClient(await start(), server, load);
-    checkResult(result);
-    await server.stop();
-    const { cpuSeconds } = await server.next('stopped', START_TIMEOUT_MS);
-    return measuresOf(scenario, result, Number(cpuSeconds) - (cpuWhenWarm ?? Number(cpuAtStart)));
+      startProgram('client', client.client(kind, target, load), cores?.client);
+    const measures =
+      kind === 'idle'
+        ? await measureIdle(server, await start(), client.idleSessions(load), load, profile)
+        : await measureLoad(kind, server, await start(), load, profile);
+    return { measures, native: native as NativeStatus | undefined };
   } finally {
     await server.stop();
   }
 }
 
-/** @returns the result, and what the server had used after the warm-up if there is one. */
-async function runClient(
-  client: ChildProgram,
+function startProgram(name: string, start: ProgramStart, cores: string | undefined): Promise<ChildProgram> {
+  const { command, environment } = start;
+  if (cores === undefined) return ChildProgram.start(name, command, start.arguments, environment);
+  return ChildProgram.start(name, 'taskset', ['-c', cores, command, ...start.arguments], environment);
+}
+
+async function measureLoad(
+  kind: Exclude<LoadKind, 'idle'>,
   server: ChildProgram,
+  client: ChildProgram,
   load: LoadOptions,
-): Promise<{ result: ProgramEvent; cpuWhenWarm: number | undefined }> {
+  profile: ServerProfile | undefined,
+): Promise<Measures> {
+  let before = usageOf(server).cpu;
+  let result: ProgramEvent;
   try {
-    let cpuWhenWarm: number | undefined;
     if (load.warmUp > 0) {
       // A client that does not get so far says why in its result.
       await client.next('warm', load.timeoutMs + START_TIMEOUT_MS).catch(() => undefined);
-      cpuWhenWarm = processUsage(server.pid)?.cpuSeconds ?? NaN;
+      before = usageOf(server).cpu;
     }
-    return { result: await client.next('result', load.timeoutMs + START_TIMEOUT_MS), cpuWhenWarm };
+    await profile?.begin(server.pid);
+    result = await client.next('result', load.timeoutMs + START_TIMEOUT_MS);
   } finally {
     await client.stop();
   }
+  const after = usageOf(server).cpu;
+  await profile?.end();
+  checkResult(result);
+  const seenFromOutside = cpuSeconds(usageOf(server).cpu);
+  await server.stop();
+  const stopped = await server.next('stopped', START_TIMEOUT_MS);
+  return {
+    ...measuresOf(kind, result, cpuBetween(before, after)),
+    serverCpuSecondsByRusage: Number(stopped.cpuSeconds),
+    serverCpuSecondsByProc: seenFromOutside,
+  };
 }
 
 function checkResult(result: ProgramEvent): void {
@@ -62,27 +99,32 @@ function checkResult(result: ProgramEvent): void {
   }
 }
 
-function measuresOf(
-  scenario: Exclude<PairScenario, 'idle'>,
-  result: ProgramEvent,
-  serverCpuSeconds: number,
-): Measures {
-  if (scenario === 'stream') {
+function measuresOf(kind: Exclude<LoadKind, 'idle'>, result: ProgramEvent, server: CpuTime): Measures {
+  const client = result.cpu as CpuTime;
+  if (kind === 'stream') {
     const hundreds = (Number(result.bytes) - Number(result.warmUpBytes)) / (100 * 1024 * 1024);
     return {
       mibPerSecond: Number(result.mibPerSecond),
-      serverCpuSecondsPer100Mib: serverCpuSeconds / hundreds,
-      clientCpuSecondsPer100Mib: Number(result.cpuSeconds) / hundreds,
+      serverCpuSecondsPer100Mib: cpuSeconds(server) / hundreds,
+      serverUserCpuSecondsPer100Mib: server.userSeconds / hundreds,
+      serverSystemCpuSecondsPer100Mib: server.systemSeconds / hundreds,
+      clientCpuSecondsPer100Mib: cpuSeconds(client) / hundreds,
+      clientUserCpuSecondsPer100Mib: client.userSeconds / hundreds,
+      clientSystemCpuSecondsPer100Mib: client.systemSeconds / hundreds,
       retransmits: Number((result.counters as Record<string, unknown>).retransmits),
     };
   }
   const latency = result.latencyMs as Record<string, number>;
-  const echoes = Number(result.echoes);
+  const perEcho = (seconds: number): number => (seconds * 1e6) / Number(result.echoes);
   return {
     latencyP50Ms: latency.p50 ?? NaN,
     latencyP99Ms: latency.p99 ?? NaN,
-    serverCpuMicrosecondsPerEcho: (serverCpuSeconds * 1e6) / echoes,
-    clientCpuMicrosecondsPerEcho: (Number(result.cpuSeconds) * 1e6) / echoes,
+    serverCpuMicrosecondsPerEcho: perEcho(cpuSeconds(server)),
+    serverUserCpuMicrosecondsPerEcho: perEcho(server.userSeconds),
+    serverSystemCpuMicrosecondsPerEcho: perEcho(server.systemSeconds),
+    clientCpuMicrosecondsPerEcho: perEcho(cpuSeconds(client)),
+    clientUserCpuMicrosecondsPerEcho: perEcho(client.userSeconds),
+    clientSystemCpuMicrosecondsPerEcho: perEcho(client.systemSeconds),
   };
 }
 
@@ -91,15 +133,18 @@ async function measureIdle(
   client: ChildProgram,
   sessions: number,
   load: LoadOptions,
+  profile: ServerProfile | undefined,
 ): Promise<Measures> {
   try {
     const before = usageOf(server);
     await client.next('open', load.timeoutMs + START_TIMEOUT_MS);
     await delay(SETTLE_MS);
     const open = usageOf(server);
+    await profile?.begin(server.pid);
     await delay(load.idleSeconds * 1000);
     const after = usageOf(server);
-    const cpuPercent = ((after.cpuSeconds - open.cpuSeconds) / load.idleSeconds) * 100;
+    await profile?.end();
+    const cpuPercent = (cpuSeconds(cpuBetween(open.cpu, after.cpu)) / load.idleSeconds) * 100;
     return {
       sessions,
       kibPerSession: (after.residentBytes - before.residentBytes) / 1024 / sessions,
@@ -111,9 +156,10 @@ async function measureIdle(
   }
 }
 
-function usageOf(program: ChildProgram): { cpuSeconds: number; residentBytes: number } {
+function usageOf(program: ChildProgram): ProcessUsage {
+  program.assertRunning();
   const usage = processUsage(program.pid);
-  if (usage === undefined) throw new Error('idle needs /proc, to see what the server process uses');
+  if (usage === undefined) throw new Error('a server is measured by /proc, which is not here');
   return usage;
 }
 

@@ -1,9 +1,15 @@
 import { readFileSync } from 'node:fs';
 
+/** CPU time in seconds, as the operating system counts it, all threads together. */
+export interface CpuTime {
+  readonly userSeconds: number;
+  readonly systemSeconds: number;
+}
+
 /** What another process used so far. */
 export interface ProcessUsage {
-  /** User and system time in seconds, in steps of 10 ms. */
-  readonly cpuSeconds: number;
+  /** In steps of 10 ms. */
+  readonly cpu: CpuTime;
   /** Resident memory in bytes. */
   readonly residentBytes: number;
 }
@@ -17,7 +23,10 @@ export function processUsage(pid: number): ProcessUsage | undefined {
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const resident = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`${folder}/status`, 'latin1'))?.[1];
     return {
-      cpuSeconds: (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND,
+      cpu: {
+        userSeconds: Number(fields[11]) / CLOCK_TICKS_PER_SECOND,
+        systemSeconds: Number(fields[12]) / CLOCK_TICKS_PER_SECOND,
+      },
       residentBytes: Number(resident ?? 0) * 1024,
     };
   } catch {
@@ -25,10 +34,21 @@ export function processUsage(pid: number): ProcessUsage | undefined {
   }
 }
 
-/** User and system time this process used, in seconds; since `since` (a `process.cpuUsage()`) or since it began. */
-export function ownCpuSeconds(since?: NodeJS.CpuUsage): number {
+/** What this process used; since `since` (a `process.cpuUsage()`) or since it began. */
+export function ownCpu(since?: NodeJS.CpuUsage): CpuTime {
   const { user, system } = process.cpuUsage(since);
-  return (user + system) / 1e6;
+  return { userSeconds: user / 1e6, systemSeconds: system / 1e6 };
+}
+
+export function cpuSeconds({ userSeconds, systemSeconds }: CpuTime): number {
+  return userSeconds + systemSeconds;
+}
+
+export function cpuBetween(before: CpuTime, after: CpuTime): CpuTime {
+  return {
+    userSeconds: after.userSeconds - before.userSeconds,
+    systemSeconds: after.systemSeconds - before.systemSeconds,
+  };
 }
 
 /** Fixed at 100 on every Linux that Node runs on. */

@@ -1,39 +1,59 @@
 import type { AllocResult } from './alloc-scenario.ts';
+import type { PairScenario } from './contenders.ts';
 import type { LoadOptions } from './load-options.ts';
+import type { MachineFacts } from './machine.ts';
 import type { Measures } from './measure.ts';
+import type { NativeStatus } from './native-status.ts';
+import type { Spread } from './summary.ts';
 
-export const SCENARIOS = ['stream', 'pingpong', 'fleet', 'idle', 'engine', 'alloc'] as const;
+export const SCENARIOS = [
+  'stream',
+  'pingpong',
+  'fleet',
+  'idle',
+  'engine',
+  'aead',
+  'alloc',
+  'workers',
+  'models',
+] as const satisfies readonly (PairScenario | 'engine' | 'aead' | 'alloc')[];
 export type ScenarioName = (typeof SCENARIOS)[number];
 
 /** What is run when no scenario is named. */
-export const DEFAULT_SCENARIOS: readonly ScenarioName[] = ['stream', 'pingpong', 'fleet', 'idle', 'engine'];
+export const DEFAULT_SCENARIOS: readonly ScenarioName[] = [
+  'stream',
+  'pingpong',
+  'fleet',
+  'idle',
+  'engine',
+  'aead',
+];
 
-/** Which programs a result is of: both sides one implementation, or a client of the peer at our server. */
-export type Pairing = 'kcpgate' | 'kcp-go' | 'kcp-go -> kcpgate';
-
-/** One pairing's runs of one scenario. */
-export interface PairingResult {
-  readonly pairing: Pairing;
+/** One contender's runs of one scenario. */
+export interface ContenderResult extends Spread {
+  /** Which programs: `kcpgate`, `kcpgate (JavaScript)`, `kcp-go`, `kcp-go -> kcpgate` (client -> server), or a variant. */
+  readonly contender: string;
   readonly runs: readonly Measures[];
-  /** Of each figure over the runs. */
-  readonly median: Measures;
+  /** Its medians divided by those of the scenario's reference; empty for the reference and without one. */
+  readonly ratios: Measures;
+  /** What became of the addon in our server; not there when the server is not ours. */
+  readonly native?: NativeStatus;
+  /** The addon was to be used and was not: these are figures of JavaScript. */
+  readonly isWithoutNative?: true;
 }
 
 export interface ScenarioReport {
   readonly scenario: ScenarioName;
-  readonly results: readonly PairingResult[];
-  /** Median of `kcpgate` divided by median of `kcp-go`, for every figure that both have; empty without a peer. */
-  readonly ratios: Measures;
+  /** The contender that ratios are to; it may not have taken part. */
+  readonly reference: string;
+  readonly results: readonly ContenderResult[];
   /** Only of `alloc`: who allocates, in the last run. */
   readonly allocationSites?: AllocResult['sites'];
 }
 
 /** What `kcpgate bench --json` prints. */
 export interface BenchReport {
-  readonly node: string;
-  readonly platform: string;
-  readonly cpu: string;
-  readonly cpus: number;
+  readonly machine: MachineFacts;
   readonly runs: number;
   readonly load: LoadOptions;
   readonly scenarios: readonly ScenarioReport[];

@@ -1,165 +1,213 @@
-import { cpus } from 'node:os';
+import { aeadMeasures } from './aead-measures.ts';
+import { runAead } from './aead-scenario.ts';
 import { runAllocScenario, type AllocResult } from './alloc-scenario.ts';
+import {
+  contendersOf,
+  loadsOf,
+  nameOfOurs,
+  ownLoadOf,
+  referenceOf,
+  type Contender,
+  type Stacks,
+} from './contenders.ts';
 import { runEngineScenario } from './engine-scenario.ts';
 import { buildKcpGoPeer } from './kcp-go-peer.ts';
 import type { LoadOptions } from './load-options.ts';
+import { machineFacts } from './machine.ts';
 import type { Measures } from './measure.ts';
+import { ownNativeStatus, type NativeStatus } from './native-status.ts';
 import { runPair } from './pair-run.ts';
-import { median } from './percentile.ts';
-import type { BenchReport, Pairing, PairingResult, ScenarioName, ScenarioReport } from './report.ts';
-import { kcpGateStack, kcpGoStack, type PairScenario, type Stack } from './stack.ts';
+import type { BenchReport, ContenderResult, ScenarioName, ScenarioReport } from './report.ts';
+import { profileServer } from './server-profile.ts';
+import { kcpGateStack, kcpGoStack } from './stack.ts';
+import { ratiosTo, spreadOf } from './summary.ts';
 
 export interface BenchPlan {
   readonly scenarios: readonly ScenarioName[];
-  /** Runs of each scenario and pairing; `idle` takes long, varies little, and is run once. */
+  /** Runs of each scenario and contender; `idle` takes long, varies little, and is run once. */
   readonly runs: number;
   /** The implementation to compare with, in the same run. */
   readonly peer: 'kcp-go' | undefined;
+  /** Our programs: with the addon, without it, or both; at least one. */
+  readonly native: readonly boolean[];
   readonly load: LoadOptions;
+  /** Where profiles of the servers go. */
+  readonly profileFolder: string | undefined;
 }
 
 /** Told before each run. */
 export type OnProgress = (done: number, total: number, label: string) => void;
 
 /**
- * Runs the plan: for each scenario the pairings take turns (A B A B ...), so that what else the machine does falls on all
- * of them.
+ * Runs the plan: for each scenario the contenders take turns (A B C A B C ...), so that what else the machine does falls
+ * on all of them.
  * @throws Error when the peer cannot be built or a run fails.
  */
 export async function runBench(plan: BenchPlan, onProgress: OnProgress): Promise<BenchReport> {
   const peer = plan.peer === undefined ? undefined : await buildKcpGoPeer();
   try {
-    const contenders = contendersOf(peer?.executable);
-    const total = plan.scenarios.reduce(
-      (sum, name) => sum + runsOf(name, plan) * contendersIn(name, contenders).length,
-      0,
-    );
+    const stacks = {
+      ours: plan.native.map((native) => kcpGateStack(native)),
+      kcpGo: peer === undefined ? undefined : kcpGoStack(peer.executable),
+    };
+    const races = plan.scenarios.map((name) => raceOf(name, plan, stacks));
+    const total = races.reduce((sum, { runs, entrants }) => sum + runs * entrants.length, 0);
     let done = 0;
     const scenarios: ScenarioReport[] = [];
-    for (const scenario of plan.scenarios) {
-      const taking = contendersIn(scenario, contenders);
-      const outcomes = taking.map((contender) => ({ contender, runs: [] as Outcome[] }));
-      const runs = runsOf(scenario, plan);
-      for (let run = 1; run <= runs; run++) {
-        for (const { contender, runs: finished } of outcomes) {
-          onProgress(done++, total, `${scenario}: ${contender.pairing}, run ${run} of ${runs}`);
-          finished.push(await runOnce(scenario, contender, plan.load));
+    for (const race of races) {
+      for (let run = 1; run <= race.runs; run++) {
+        for (const entrant of race.entrants) {
+          onProgress(done++, total, `${race.scenario}: ${entrant.name}, run ${run} of ${race.runs}`);
+          entrant.outcomes.push(await attempt(race.scenario, entrant, run));
         }
       }
-      scenarios.push(reportOf(scenario, outcomes));
+      scenarios.push(reportOf(race));
     }
     onProgress(total, total, '');
-    const processors = cpus();
-    return {
-      node: process.version,
-      platform: `${process.platform} ${process.arch}`,
-      cpu: processors[0]?.model ?? 'unknown',
-      cpus: processors.length,
-      runs: plan.runs,
-      load: plan.load,
-      scenarios,
-    };
+    return { machine: machineFacts(peer !== undefined), runs: plan.runs, load: plan.load, scenarios };
   } finally {
     peer?.remove();
   }
 }
 
-function runsOf(scenario: ScenarioName, { runs }: BenchPlan): number {
-  return scenario === 'idle' ? 1 : runs;
+/** One scenario, all who take part, and what came of it so far. */
+interface Race {
+  readonly scenario: ScenarioName;
+  readonly reference: string;
+  readonly runs: number;
+  readonly entrants: readonly Entrant[];
 }
 
-interface Contender {
-  readonly pairing: Pairing;
-  readonly client: Stack;
-  readonly server: Stack;
+interface Entrant {
+  readonly name: string;
+  /** Whether the addon is to be used; undefined where that is no question. */
+  readonly native: boolean | undefined;
+  readonly outcomes: Outcome[];
+  run(run: number): Promise<Outcome>;
 }
 
 interface Outcome {
   readonly measures: Measures;
+  readonly native?: NativeStatus | undefined;
   readonly sites?: AllocResult['sites'];
 }
 
-function contendersOf(kcpGoExecutable: string | undefined): Contender[] {
-  const ours = kcpGateStack();
-  const alone: Contender[] = [{ pairing: 'kcpgate', client: ours, server: ours }];
-  if (kcpGoExecutable === undefined) return alone;
-  const theirs = kcpGoStack(kcpGoExecutable);
-  return [
-    ...alone,
-    { pairing: 'kcp-go', client: theirs, server: theirs },
-    { pairing: 'kcp-go -> kcpgate', client: theirs, server: ours },
-  ];
-}
-
-/** kcp-go shows nothing of its engine alone, and its idle client holds too few sessions to say much about our server. */
-function contendersIn(scenario: ScenarioName, contenders: readonly Contender[]): readonly Contender[] {
-  if (scenario === 'engine' || scenario === 'alloc') return contenders.slice(0, 1);
-  return scenario === 'idle' ? contenders.slice(0, 2) : contenders;
-}
-
-async function runOnce(scenario: ScenarioName, contender: Contender, load: LoadOptions): Promise<Outcome> {
-  switch (scenario) {
-    case 'engine': {
-      const { nsPerSegment, bytesPerSegment, complete } = runEngineScenario(load);
-      if (!complete) throw new Error('engine: segments are missing');
-      return { measures: { nsPerSegment, bytesPerSegment } };
-    }
-    case 'alloc': {
-      const { bytesPerPacket, sites, complete } = await runAllocScenario(load);
-      if (!complete) throw new Error('alloc: the stream came back wrong');
-      return { measures: { bytesPerPacket }, sites };
-    }
-    default:
-      return { measures: await runNamedPair(scenario, contender, load) };
-  }
-}
-
-async function runNamedPair(
-  scenario: PairScenario,
-  { pairing, client, server }: Contender,
-  load: LoadOptions,
-): Promise<Measures> {
-  try {
-    return await runPair(scenario, client, server, load);
-  } catch (error) {
-    throw new Error(`${scenario}, ${pairing}: ${error instanceof Error ? error.message : String(error)}`, {
-      cause: error,
-    });
-  }
-}
-
-function reportOf(
-  scenario: ScenarioName,
-  outcomes: readonly { readonly contender: Contender; readonly runs: readonly Outcome[] }[],
-): ScenarioReport {
-  const results = outcomes.map(({ contender: { pairing }, runs }) =>
-    resultOf(
-      pairing,
-      runs.map(({ measures }) => measures),
-    ),
-  );
-  const sites = outcomes[0]?.runs.at(-1)?.sites;
-  return {
+function raceOf(scenario: ScenarioName, plan: BenchPlan, stacks: Stacks): Race {
+  const alone = (run: () => Outcome | Promise<Outcome>): Race => ({
     scenario,
-    results,
-    ratios: ratiosOf(results),
-    ...(sites !== undefined && { allocationSites: sites }),
-  };
-}
-
-function resultOf(pairing: Pairing, runs: readonly Measures[]): PairingResult {
-  const names = Object.keys(runs[0] ?? {});
-  const middle = names.map((name) => [name, median(runs.map((run) => run[name] ?? NaN))] as const);
-  return { pairing, runs, median: Object.fromEntries(middle) };
-}
-
-function ratiosOf(results: readonly PairingResult[]): Measures {
-  const ours = results.find(({ pairing }) => pairing === 'kcpgate')?.median ?? {};
-  const theirs = results.find(({ pairing }) => pairing === 'kcp-go')?.median ?? {};
-  const ratios: Record<string, number> = {};
-  for (const [name, value] of Object.entries(ours)) {
-    const other = theirs[name];
-    if (other !== undefined && other > 0) ratios[name] = value / other;
+    reference: '',
+    runs: plan.runs,
+    entrants: [{ name: 'kcpgate', native: undefined, outcomes: [], run: () => Promise.resolve(run()) }],
+  });
+  switch (scenario) {
+    case 'engine':
+      return alone(() => runEngine(plan.load));
+    case 'alloc':
+      return alone(() => runAlloc(plan.load));
+    case 'aead':
+      return {
+        scenario,
+        reference: 'kcpgate (JavaScript)',
+        runs: plan.runs,
+        entrants: plan.native.map((native) => ({
+          name: nameOfOurs(native),
+          native,
+          outcomes: [],
+          run: () => Promise.resolve(aeadOutcome(native, plan.load)),
+        })),
+      };
+    default:
+      return {
+        scenario,
+        reference: referenceOf(scenario),
+        runs: scenario === 'idle' ? 1 : plan.runs,
+        entrants: contendersOf(scenario, stacks).map((contender) => ({
+          name: contender.name,
+          native: contender.server.native,
+          outcomes: [],
+          run: (run) => runLoads(scenario, contender, plan, run),
+        })),
+      };
   }
-  return ratios;
+}
+
+async function attempt(scenario: ScenarioName, entrant: Entrant, run: number): Promise<Outcome> {
+  try {
+    return await entrant.run(run);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`${scenario}, ${entrant.name}: ${reason}`, { cause: error });
+  }
+}
+
+async function runLoads(
+  scenario: Parameters<typeof loadsOf>[0],
+  { name, client, server, load: ownLoad }: Contender,
+  plan: BenchPlan,
+  run: number,
+): Promise<Outcome> {
+  const load = { ...plan.load, ...ownLoadOf(scenario), ...ownLoad };
+  const kinds = loadsOf(scenario);
+  let measures: Measures = {};
+  let native: NativeStatus | undefined;
+  for (const kind of kinds) {
+    const fileName = [scenario, ...(kinds.length > 1 ? [kind] : []), slugOf(name), run].join('.');
+    const profile =
+      plan.profileFolder === undefined ? undefined : profileServer(plan.profileFolder, fileName);
+    const outcome = await runPair({ kind, client, server, load, apart: scenario !== kind, profile });
+    measures = { ...measures, ...outcome.measures };
+    ({ native } = outcome);
+  }
+  return { measures, native };
+}
+
+function runEngine(load: LoadOptions): Outcome {
+  const { nsPerSegment, bytesPerSegment, complete } = runEngineScenario(load);
+  if (!complete) throw new Error('segments are missing');
+  return { measures: { nsPerSegment, bytesPerSegment } };
+}
+
+function aeadOutcome(native: boolean, { packets }: LoadOptions): Outcome {
+  const measures = aeadMeasures(runAead(packets), native ? 'native' : 'node');
+  return { measures, native: ownNativeStatus() };
+}
+
+async function runAlloc(load: LoadOptions): Promise<Outcome> {
+  const { bytesPerPacket, sites, complete } = await runAllocScenario(load);
+  if (!complete) throw new Error('the stream came back wrong');
+  return { measures: { bytesPerPacket }, sites };
+}
+
+function reportOf({ scenario, reference, entrants }: Race): ScenarioReport {
+  const summaries = entrants.map((entrant) => ({
+    entrant,
+    ...spreadOf(entrant.outcomes.map(({ measures }) => measures)),
+  }));
+  const referenceMedian = summaries.find(({ entrant }) => entrant.name === reference)?.median;
+  const results = summaries.map(
+    ({ entrant: { name, native: wanted, outcomes }, ...spread }): ContenderResult => {
+      const native = outcomes.at(-1)?.native;
+      const isReference = referenceMedian === undefined || name === reference;
+      return {
+        contender: name,
+        runs: outcomes.map(({ measures }) => measures),
+        ...spread,
+        ratios: isReference ? {} : ratiosTo(referenceMedian, spread.median),
+        ...(native !== undefined && { native }),
+        ...(wanted === true &&
+          native !== undefined &&
+          native.status !== 'loaded' && { isWithoutNative: true }),
+      };
+    },
+  );
+  const sites = entrants[0]?.outcomes.at(-1)?.sites;
+  return { scenario, reference, results, ...(sites !== undefined && { allocationSites: sites }) };
+}
+
+/** A name for files: `kcp-go -> kcpgate (JavaScript)` is `kcp-go-kcpgate-javascript`. */
+function slugOf(name: string): string {
+  return name
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '');
 }

@@ -1,54 +1,66 @@
 import type { LoadOptions } from './load-options.ts';
 
-/** A scenario with a server and a client in processes of their own. */
-export type PairScenario = 'stream' | 'pingpong' | 'fleet' | 'idle';
+/** What a client does to a server; each side is a process of its own. */
+export type LoadKind = 'stream' | 'pingpong' | 'fleet' | 'idle';
+
+/** A command to start. */
+export interface ProgramStart {
+  readonly command: string;
+  readonly arguments: readonly string[];
+  /** Beside what this process has. */
+  readonly environment: Readonly<Record<string, string>>;
+}
 
 /** An implementation of KCP as two programs that print the same JSON lines. */
 export interface Stack {
   readonly name: 'kcpgate' | 'kcp-go';
-  readonly command: string;
-  /** Command line of an echo server on a free loopback port; it prints `listening` and, in the end, `stopped`. */
-  serverArguments(load: LoadOptions): string[];
-  /** Command line of a client; it prints `result`, `idle` before that `open`. */
-  clientArguments(scenario: PairScenario, target: string, load: LoadOptions): string[];
+  /** Whether our native addon is to be in use; undefined: not our program. */
+  readonly native: boolean | undefined;
+  /** An echo server on a free loopback port; it prints `listening` and, in the end, `stopped`. */
+  server(load: LoadOptions, nodeOptions?: readonly string[]): ProgramStart;
+  /** A client; it prints `result`, `idle` before that `open`. */
+  client(kind: LoadKind, target: string, load: LoadOptions): ProgramStart;
   /** How many idle sessions it is asked to hold. */
   idleSessions(load: LoadOptions): number;
 }
 
 /** This program: started again with `--server` or `--client`. */
-export function kcpGateStack(): Stack {
-  const again = (...rest: string[]): string[] => [
-    ...process.execArgv,
-    process.argv[1] ?? '',
-    'bench',
-    '--child',
-    ...rest,
-  ];
+export function kcpGateStack(native: boolean): Stack {
+  const again = (nodeOptions: readonly string[], ...rest: string[]): ProgramStart => ({
+    command: process.execPath,
+    arguments: [...process.execArgv, ...nodeOptions, process.argv[1] ?? '', 'bench', '--child', ...rest],
+    environment: { KCPGATE_NATIVE: native ? 'on' : 'off' },
+  });
   return {
     name: 'kcpgate',
-    command: process.execPath,
-    serverArguments: (load) => again('stream', '--server', '--load', JSON.stringify(load)),
-    clientArguments: (scenario, target, load) =>
-      again(scenario, '--client', target, '--load', JSON.stringify(load)),
+    native,
+    server: (load, nodeOptions = []) => again(nodeOptions, '--server', '--load', JSON.stringify(load)),
+    client: (kind, target, load) => again([], kind, '--client', target, '--load', JSON.stringify(load)),
     idleSessions: (load) => load.idleSessions,
   };
 }
 
 /** The kcp-go program of this repository. */
 export function kcpGoStack(executable: string): Stack {
+  const start = (...rest: string[]): ProgramStart => ({
+    command: executable,
+    arguments: rest,
+    environment: {},
+  });
   return {
     name: 'kcp-go',
-    command: executable,
-    serverArguments: (load) => ['echo-server', '-stream=true', ...kcpFlags(load)],
-    clientArguments: (scenario, target, load) => [
-      `${scenario}-client`,
-      `-addr=${target}`,
-      `-timeout=${load.timeoutMs}ms`,
-      ...kcpFlags(load),
-      ...scenarioFlags(scenario, load),
-    ],
+    native: undefined,
+    server: (load) => start('echo-server', '-stream=true', ...kcpFlags(load)),
+    client: (kind, target, load) =>
+      start(
+        `${kind}-client`,
+        `-addr=${target}`,
+        `-timeout=${load.timeoutMs}ms`,
+        ...kcpFlags(load),
+        ...loadFlags(kind, load),
+      ),
     // It takes about 120 KiB a session and a socket for each.
-    idleSessions: (load) => Math.min(load.idleSessions, 1000),
+    idleSessions: (load) => Math.min(load.idleSessions, KCP_GO_IDLE_SESSIONS),
   };
 }
 
@@ -65,14 +77,16 @@ function kcpFlags({ preset, mtu, window }: LoadOptions): string[] {
   ];
 }
 
-function scenarioFlags(scenario: PairScenario, load: LoadOptions): string[] {
-  switch (scenario) {
+function loadFlags(kind: LoadKind, load: LoadOptions): string[] {
+  switch (kind) {
     case 'stream':
       return [
         '-stream=true',
         `-bytes=${Math.round(load.mib * 1024 * 1024)}`,
         `-warm-up=${Math.round(load.warmUp * load.mib * 1024 * 1024)}`,
         `-seed=${load.seed}`,
+        // As our client: a block made before, so that making and comparing the stream costs both the same.
+        `-repeat=${REPEATED_BLOCK_BYTES}`,
         `-sha256=${load.sha256}`,
       ];
     case 'pingpong':
@@ -92,9 +106,15 @@ function scenarioFlags(scenario: PairScenario, load: LoadOptions): string[] {
         '-sockbuf=212992',
       ];
     case 'idle':
-      return [`-sessions=${Math.min(load.idleSessions, 1000)}`, `-duration=${load.timeoutMs}ms`];
+      return [
+        `-sessions=${Math.min(load.idleSessions, KCP_GO_IDLE_SESSIONS)}`,
+        `-duration=${load.timeoutMs}ms`,
+      ];
   }
 }
+
+const KCP_GO_IDLE_SESSIONS = 1000;
+const REPEATED_BLOCK_BYTES = 1_048_587;
 
 /** The arguments of `SetNoDelay` for each preset. */
 const KCP_GO_PRESETS = {

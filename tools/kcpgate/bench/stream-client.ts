@@ -5,9 +5,9 @@ import type { SessionPort, Sink } from '../../../src/base/sink.ts';
 import { ClientEndpoints, type ClientCounters } from './client-endpoint.ts';
 import type { LoadOptions } from './load-options.ts';
 import { Pattern } from '../pattern.ts';
-import { ownCpuSeconds } from './process-usage.ts';
+import { ownCpu, type CpuTime } from './process-usage.ts';
 
-/** What one stream to an echo server and back came to. */
+/** What streams to an echo server and back came to. */
 export interface StreamResult {
   /** Everything came back. */
   readonly complete: boolean;
@@ -17,8 +17,9 @@ export interface StreamResult {
   readonly corruptBytes: number;
   readonly seconds: number;
   readonly mibPerSecond: number;
-  readonly cpuSeconds: number;
-  /** Of what came back; only when asked for. */
+  /** Of this process, without the warm-up. */
+  readonly cpu: CpuTime;
+  /** Of what came back on the first stream; only when asked for. */
   readonly sha256?: string;
   readonly counters: ClientCounters;
   /** Why it is not complete. */
@@ -26,7 +27,7 @@ export interface StreamResult {
 }
 
 /**
- * Sends a seeded stream to an echo server, takes the echo at the same time and compares every byte of it.
+ * Sends seeded streams to an echo server, takes the echo at the same time and compares every byte of it.
  * @param onWarm called when the warm-up is over and the measurement begins.
  */
 export async function runStreamClient(
@@ -34,10 +35,12 @@ export async function runStreamClient(
   load: LoadOptions,
   onWarm: () => void,
 ): Promise<StreamResult> {
+  const { streams } = load;
   const clients = new ClientEndpoints(remote, load);
-  const endpoint = await clients.open();
-  const warmUpBytes = Math.round(load.warmUp * load.mib * MIB);
-  const total = warmUpBytes + Math.round(load.mib * MIB);
+  const endpoints = await Promise.all(Array.from({ length: streams }, () => clients.open()));
+  const warmUpBytes = Math.round((load.warmUp * load.mib * MIB) / streams) * streams;
+  const bytesOfStream = (warmUpBytes + Math.round((load.mib * MIB) / streams) * streams) / streams;
+  const total = bytesOfStream * streams;
   const pattern = new Pattern(load.seed);
   let cpuBefore = process.cpuUsage();
   let startedAt = performance.now();
@@ -47,74 +50,98 @@ export async function runStreamClient(
     startedAt = performance.now();
   };
   let timer: NodeJS.Timeout | undefined;
-  let sink: StreamSink | undefined;
-  await new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, load.timeoutMs);
-    endpoint.connect(remote, clients.kcp(true), 'stock', (port) => {
-      sink = new StreamSink(
-        port,
-        pattern,
-        { warmUpBytes, total, withHash: load.sha256 },
-        beginMeasuring,
-        resolve,
-      );
-      sink.writable();
-      return sink;
-    });
+  const sinks: StreamSink[] = [];
+  const progress = await new Promise<StreamProgress>((resolve) => {
+    const shared = new StreamProgress(warmUpBytes, total, beginMeasuring, () => resolve(shared));
+    timer = setTimeout(resolve, load.timeoutMs, shared);
+    for (const endpoint of endpoints) {
+      endpoint.connect(remote, clients.kcp(true), 'stock', (port) => {
+        const hash = load.sha256 && sinks.length === 0 ? createHash('sha256') : undefined;
+        const sink = new StreamSink(port, pattern, bytesOfStream, shared, hash);
+        sinks.push(sink);
+        sink.writable();
+        return sink;
+      });
+    }
   });
   clearTimeout(timer);
   const seconds = (performance.now() - startedAt) / 1000;
-  const cpuSeconds = ownCpuSeconds(cpuBefore);
+  const cpu = ownCpu(cpuBefore);
   const counters = clients.counters();
-  const bytes = sink?.receivedBytes ?? 0;
-  const digest = sink?.hash?.digest('hex');
-  const error = bytes < total ? (sink?.closeReason ?? 'timeout') : undefined;
+  const bytes = progress.receivedBytes;
+  const digest = sinks[0]?.hash?.digest('hex');
+  const error = bytes < total ? (progress.failure ?? 'timeout') : undefined;
   await clients.close();
   return {
     complete: bytes === total,
     bytes,
     warmUpBytes,
-    corruptBytes: sink?.corruptBytes ?? 0,
+    corruptBytes: sinks.reduce((sum, { corruptBytes }) => sum + corruptBytes, 0),
     seconds,
     mibPerSecond: (bytes - warmUpBytes) / MIB / seconds,
-    cpuSeconds,
+    cpu,
     counters,
     ...(digest !== undefined && { sha256: digest }),
     ...(error !== undefined && { error }),
   };
 }
 
-/** What a {@link StreamSink} sends and expects back, in bytes. */
-interface StreamPlan {
-  readonly warmUpBytes: number;
-  /** Warm-up included. */
-  readonly total: number;
-  readonly withHash: boolean;
-}
-
-/** Sends the pattern as fast as it is taken and compares what comes back. */
-export class StreamSink implements Sink {
+/** How far some streams have come together. */
+export class StreamProgress {
   receivedBytes = 0;
-  corruptBytes = 0;
-  closeReason: string | undefined;
-  readonly hash: Hash | undefined;
-  private readonly port: SessionPort;
-  private readonly pattern: Pattern;
+  /** Why a stream ended early. */
+  failure: string | undefined;
   private readonly total: number;
   private readonly onWarm: () => void;
   private readonly onDone: () => void;
   /** When this much has come back, the next thing happens: warm, then done. */
   private milestone: number;
-  private sentBytes = 0;
 
-  constructor(port: SessionPort, pattern: Pattern, plan: StreamPlan, onWarm: () => void, onDone: () => void) {
-    this.port = port;
-    this.pattern = pattern;
-    this.total = plan.total;
-    this.milestone = plan.warmUpBytes > 0 ? plan.warmUpBytes : plan.total;
+  /** @param total bytes, the warm-up included. */
+  constructor(warmUpBytes: number, total: number, onWarm: () => void, onDone: () => void) {
+    this.total = total;
+    this.milestone = warmUpBytes > 0 ? warmUpBytes : total;
     this.onWarm = onWarm;
     this.onDone = onDone;
-    this.hash = plan.withHash ? createHash('sha256') : undefined;
+  }
+
+  add(length: number): void {
+    this.receivedBytes += length;
+    if (this.receivedBytes >= this.milestone) this.passMilestone();
+  }
+
+  fail(reason: string): void {
+    this.failure ??= reason;
+    this.onDone();
+  }
+
+  private passMilestone(): void {
+    if (this.receivedBytes >= this.total) {
+      this.onDone();
+      return;
+    }
+    this.milestone = this.total;
+    this.onWarm();
+  }
+}
+
+/** Sends the pattern as fast as it is taken and compares what comes back. */
+export class StreamSink implements Sink {
+  corruptBytes = 0;
+  readonly hash: Hash | undefined;
+  private readonly port: SessionPort;
+  private readonly pattern: Pattern;
+  private readonly total: number;
+  private readonly progress: StreamProgress;
+  private sentBytes = 0;
+  private receivedBytes = 0;
+
+  constructor(port: SessionPort, pattern: Pattern, total: number, progress: StreamProgress, hash?: Hash) {
+    this.port = port;
+    this.pattern = pattern;
+    this.total = total;
+    this.progress = progress;
+    this.hash = hash;
   }
 
   writable(): void {
@@ -131,7 +158,7 @@ export class StreamSink implements Sink {
     this.corruptBytes += this.pattern.countDifferences(this.receivedBytes, bytes, offset, length);
     this.hash?.update(bytes.subarray(offset, offset + length));
     this.receivedBytes += length;
-    if (this.receivedBytes >= this.milestone) this.passMilestone();
+    this.progress.add(length);
     return true;
   }
 
@@ -140,7 +167,7 @@ export class StreamSink implements Sink {
   }
 
   end(): void {
-    this.onDone();
+    this.progress.fail('the server ended the stream');
   }
 
   drain(): void {
@@ -148,17 +175,7 @@ export class StreamSink implements Sink {
   }
 
   close(code: CloseCode, reason: string): void {
-    this.closeReason = `closed with ${code}: ${reason}`;
-    this.onDone();
-  }
-
-  private passMilestone(): void {
-    if (this.receivedBytes >= this.total) {
-      this.onDone();
-      return;
-    }
-    this.milestone = this.total;
-    this.onWarm();
+    this.progress.fail(`closed with ${code}: ${reason}`);
   }
 }
 

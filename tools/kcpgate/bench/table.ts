@@ -1,13 +1,12 @@
-import { MEASURES, type MeasureInfo } from './measure.ts';
-import type { BenchReport, PairingResult, ScenarioReport } from './report.ts';
+import { medianText, ratioText, shownFigures, spreadText } from './cells.ts';
+import type { BenchReport, ScenarioReport } from './report.ts';
+import { judgeTargets } from './targets.ts';
 
-/** The report as a table for people, one row a figure. */
+/** The report as a table for people, one row a figure and contender. */
 export function formatReport(report: BenchReport): string {
-  const { node, platform, cpu, cpus, runs } = report;
-  const head = `node ${node}, ${platform}, ${cpus} x ${cpu}; median of ${runs} run${runs === 1 ? '' : 's'}`;
   const rows = [HEADER, ...report.scenarios.flatMap(scenarioRows)];
+  const lines = [...headLines(report), '', ...alignRows(rows, NUMERIC_COLUMNS)];
   const sites = report.scenarios.flatMap(({ allocationSites }) => allocationSites ?? []);
-  const lines = [head, '', ...alignRows(rows)];
   if (sites.length > 0) {
     lines.push('', 'bytes a datagram, by the function that allocates');
     for (const { place, bytesPerPacket } of sites) {
@@ -17,53 +16,67 @@ export function formatReport(report: BenchReport): string {
   return `${lines.join('\n')}\n`;
 }
 
-const HEADER = ['scenario', 'figure', 'kcpgate', 'kcp-go', 'ratio', 'kcp-go -> kcpgate', 'target'] as const;
-
-function scenarioRows({ scenario, results, ratios }: ScenarioReport): string[][] {
-  const of = (pairing: PairingResult['pairing']): PairingResult | undefined =>
-    results.find((result) => result.pairing === pairing);
-  const ours = of('kcpgate');
-  if (ours === undefined) return [];
-  const names = Object.keys(MEASURES).filter((name) => name in ours.median);
-  return names.map((name, row) => {
-    const info = MEASURES[name] ?? { label: name, digits: 2 };
-    const show = (result: PairingResult | undefined): string =>
-      result?.median[name] === undefined ? '' : result.median[name].toFixed(info.digits);
-    const ratio = ratios[name];
-    const shownRatio = ratio === undefined || info.better === undefined ? '' : ratio.toFixed(2);
-    return [
-      row === 0 ? scenario : '',
-      info.label,
-      show(ours),
-      show(of('kcp-go')),
-      shownRatio,
-      show(of('kcp-go -> kcpgate')),
-      verdict(info, ours.median[name] ?? NaN, ratio),
-    ];
-  });
+/** Every target with what was measured. */
+export function formatTargets(report: BenchReport): string {
+  const rows = judgeTargets(report).map(({ label, bound, value, isMet }) => [
+    label,
+    bound,
+    value === undefined ? '' : value.toFixed(2),
+    verdictText(isMet),
+  ]);
+  return `${alignRows([['target', '', 'measured', ''], ...rows], new Set([1, 2])).join('\n')}\n`;
 }
 
-function verdict(info: MeasureInfo, value: number, ratio: number | undefined): string {
-  if (info.max !== undefined) return `${value <= info.max ? 'met' : 'MISSED'} (<= ${info.max})`;
-  if (info.minRatio === undefined || ratio === undefined) return '';
-  return `${ratio >= info.minRatio ? 'met' : 'MISSED'} (ratio >= ${info.minRatio})`;
+export function verdictText(isMet: boolean | undefined): string {
+  if (isMet === undefined) return 'not measured';
+  return isMet ? 'met' : 'MISSED';
 }
 
-function alignRows(rows: readonly (readonly string[])[]): string[] {
-  const widths = HEADER.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const used = widths.map((_, column) => rows.slice(1).some((row) => (row[column] ?? '') !== ''));
-  return rows.map((row) =>
-    row
-      .map((cell, column) =>
-        isText(column) ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
-      )
-      .filter((_, column) => used[column])
-      .join('  ')
-      .trimEnd(),
+/** Where and how it was measured, and loudly what was not as it was meant to be. */
+export function headLines({ machine, runs, scenarios }: BenchReport): string[] {
+  const { node, platform, kernel, cpu, cores, kcpGo } = machine;
+  const peer = kcpGo === null ? '' : `, kcp-go ${kcpGo}`;
+  const head = `node ${node}, ${platform} ${kernel}, ${cores} x ${cpu}${peer}; median of ${runs} run${runs === 1 ? '' : 's'}`;
+  const missing = scenarios
+    .flatMap(({ results }) => results)
+    .filter(({ isWithoutNative }) => isWithoutNative)
+    .map(
+      ({ contender, native }) => `!!! NATIVE ADDON NOT LOADED in "${contender}": ${native?.reason ?? ''} !!!`,
+    );
+  return [head, ...new Set(missing)];
+}
+
+const HEADER = ['scenario', 'figure', 'contender', 'median', 'min..max', 'ratio'] as const;
+const NUMERIC_COLUMNS: ReadonlySet<number> = new Set([3, 4, 5]);
+
+function scenarioRows(scenario: ScenarioReport): string[][] {
+  return shownFigures(scenario).flatMap((figure, figureIndex) =>
+    scenario.results
+      .filter(({ median }) => figure.name in median)
+      .map((result, index) => [
+        figureIndex + index === 0 ? scenario.scenario : '',
+        index === 0 ? figure.info.label : '',
+        result.contender,
+        medianText(result, figure),
+        spreadText(result, figure),
+        ratioText(result, figure),
+      ]),
   );
 }
 
-/** Figures stand to the right, words to the left. */
-function isText(column: number): boolean {
-  return column < 2 || column === HEADER.length - 1;
+/** Figures stand to the right, words to the left; columns without content are left out. */
+function alignRows(rows: readonly (readonly string[])[], numeric: ReadonlySet<number>): string[] {
+  const columns = rows[0]?.map((_, column) => column) ?? [];
+  const widths = columns.map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const used = columns.filter((column) => rows.slice(1).some((row) => (row[column] ?? '') !== ''));
+  return rows.map((row) =>
+    used
+      .map((column) => {
+        const cell = row[column] ?? '';
+        const width = widths[column] ?? 0;
+        return numeric.has(column) ? cell.padStart(width) : cell.padEnd(width);
+      })
+      .join('  ')
+      .trimEnd(),
+  );
 }

@@ -1,0 +1,87 @@
+import type { LoadOptions } from './load-options.ts';
+import type { LoadKind, Stack } from './stack.ts';
+
+/** Two programs that take part in a scenario, under one name. */
+export interface Contender {
+  readonly name: string;
+  readonly client: Stack;
+  readonly server: Stack;
+  /** What it is told otherwise than the others. */
+  readonly load?: Partial<LoadOptions>;
+}
+
+/** Scenarios with a server and a client. */
+export type PairScenario = 'stream' | 'pingpong' | 'fleet' | 'idle' | 'workers' | 'models';
+
+/** The programs there are: ours as often as `--native` has values, and the peer's. */
+export interface Stacks {
+  /** At least one. */
+  readonly ours: readonly Stack[];
+  readonly kcpGo: Stack | undefined;
+}
+
+/** Who takes part, in the order of turns. */
+export function contendersOf(scenario: PairScenario, stacks: Stacks): Contender[] {
+  switch (scenario) {
+    case 'idle':
+      // A client of kcp-go holds too few sessions to say much about our server.
+      return pairings(stacks).filter(({ client, server }) => client.name === server.name);
+    case 'workers':
+      return onFirst(stacks, [
+        { name: '1 worker', load: { workers: 1 } },
+        { name: '2 workers', load: { workers: 2 } },
+      ]);
+    case 'models':
+      return onFirst(stacks, [
+        { name: 'single loop', load: { workers: 1 } },
+        { name: 'prefork by reuseport', load: { workers: 2 } },
+        { name: 'I/O loop and 1 pool thread', load: { poolThreads: 1 } },
+        { name: 'I/O loop and 2 pool threads', load: { poolThreads: 2 } },
+      ]);
+    default:
+      return pairings(stacks);
+  }
+}
+
+/** What the ratios of a scenario are to. */
+export function referenceOf(scenario: PairScenario): string {
+  if (scenario === 'workers') return '1 worker';
+  return scenario === 'models' ? 'single loop' : 'kcp-go';
+}
+
+/** What clients do in a scenario; of several, one after the other, with a server of its own each. */
+export function loadsOf(scenario: PairScenario): readonly LoadKind[] {
+  if (scenario === 'workers') return ['fleet'];
+  return scenario === 'models' ? ['stream', 'fleet'] : [scenario];
+}
+
+/** Every scenario is told this first. */
+export function ownLoadOf(scenario: PairScenario): Partial<LoadOptions> {
+  return scenario === 'models' ? { streams: 4 } : {};
+}
+
+/** What our program is called, with the addon or without it. */
+export function nameOfOurs(native: boolean): string {
+  return native ? 'kcpgate' : 'kcpgate (JavaScript)';
+}
+
+/** Each implementation with itself, and clients of the peer at our server. */
+function pairings({ ours, kcpGo }: Stacks): Contender[] {
+  const alone = ours.map((stack) => ({ name: ourName(stack), client: stack, server: stack }));
+  if (kcpGo === undefined) return alone;
+  return [
+    ...alone,
+    { name: 'kcp-go', client: kcpGo, server: kcpGo },
+    ...ours.map((stack) => ({ name: `kcp-go -> ${ourName(stack)}`, client: kcpGo, server: stack })),
+  ];
+}
+
+function onFirst({ ours }: Stacks, contenders: readonly Omit<Contender, 'client' | 'server'>[]): Contender[] {
+  const [stack] = ours;
+  if (stack === undefined) return [];
+  return contenders.map((contender) => ({ ...contender, client: stack, server: stack }));
+}
+
+function ourName({ native }: Stack): string {
+  return nameOfOurs(native === true);
+}
