@@ -118,6 +118,9 @@ export class RingCarrier implements Carrier {
       sentBytes: this.arena.sentBytes,
       sendDrops: 0,
       socketErrors: 0,
+      receiveCalls: this.receiveBatches,
+      sendCalls: 0,
+      segmentedSends: 0,
     };
   }
 
