@@ -4,7 +4,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 
-#include <cerrno>
+#include <algorithm>
 #include <cstring>
 
 namespace kcpgate {
@@ -12,6 +12,9 @@ namespace kcpgate {
 namespace {
 
 constexpr uint8_t ECN_MASK = 3;
+// About as much is read in one batch: it stays in the cache until it is worked through, and a peer that waits for answers
+// gets the first of them early. Glued messages reach this with 8, single datagrams of the usual size are fewer bytes.
+constexpr int64_t BATCH_BYTES = 512 * 1024;
 
 // What stands beside one message.
 struct Details {
@@ -50,9 +53,9 @@ bool more_to_read(int descriptor) {
 
 }  // namespace
 
-// Room for segment size, traffic class and local address.
-struct Receiver::Message {
-  alignas(cmsghdr) uint8_t control[CMSG_SPACE(sizeof(int)) * 2 + CMSG_SPACE(sizeof(in6_pktinfo))];
+// Segment size, traffic class and local address.
+struct Receiver::Control {
+  alignas(cmsghdr) uint8_t bytes[CMSG_SPACE(sizeof(int)) * 2 + CMSG_SPACE(sizeof(in6_pktinfo))];
 };
 
 Receiver::Receiver(const DatagramSocketOptions& options, AddressTable& addresses, DatagramCounters& counters)
@@ -62,18 +65,19 @@ Receiver::Receiver(const DatagramSocketOptions& options, AddressTable& addresses
       slot_bytes_(options.slot_bytes),
       slot_count_(options.slot_count),
       meta_(options.meta),
+      limit_(options.slot_count),
       stale_(options.slot_count),
       headers_(slot_count_),
       vectors_(slot_count_),
       senders_(slot_count_),
-      messages_(slot_count_) {
+      controls_(slot_count_) {
   for (int i = 0; i < slot_count_; i++) {
     vectors_[i] = {options.slab + static_cast<size_t>(i) * slot_bytes_, static_cast<size_t>(slot_bytes_)};
     msghdr& header = headers_[i].msg_hdr;
     header.msg_iov = &vectors_[i];
     header.msg_iovlen = 1;
     header.msg_name = &senders_[i];
-    header.msg_control = messages_[i].control;
+    header.msg_control = controls_[i].bytes;
   }
   held_.reserve(slot_count_);
 }
@@ -82,15 +86,23 @@ Receiver::~Receiver() = default;
 
 ReceivedBatch Receiver::receive(int descriptor, int only_slot) {
   prepare(stale_);
-  const int received = recvmmsg(descriptor, headers_.data(), slot_count_, MSG_DONTWAIT, nullptr);
+  const int received = recvmmsg(descriptor, headers_.data(), limit_, MSG_DONTWAIT, nullptr);
   counters_.receive_calls++;
   // An error waits for nobody: what the network said comes by the error queue, and anything else shows up again.
   if (received <= 0) return {};
   stale_ = received;
   count_ = 0;
-  for (int i = 0; i < received; i++) take(i, only_slot);
+  int64_t bytes = 0;
+  for (int i = 0; i < received; i++) {
+    bytes += headers_[i].msg_len;
+    take(i, only_slot);
+  }
   if (count_ > 0) counters_.receive_batches++;
-  return {count_, received == slot_count_ && more_to_read(descriptor)};
+  const bool more = received == limit_ && more_to_read(descriptor);
+  // The next messages are likely of the same kind.
+  const int64_t wanted = BATCH_BYTES * received / std::max<int64_t>(bytes, 1);
+  limit_ = static_cast<int>(std::clamp<int64_t>(wanted, 1, slot_count_));
+  return {count_, more};
 }
 
 void Receiver::release_batch() {
@@ -101,7 +113,7 @@ void Receiver::release_batch() {
 void Receiver::prepare(int count) {
   for (int i = 0; i < count; i++) {
     headers_[i].msg_hdr.msg_namelen = sizeof(sockaddr_storage);
-    headers_[i].msg_hdr.msg_controllen = sizeof messages_[i].control;
+    headers_[i].msg_hdr.msg_controllen = sizeof controls_[i].bytes;
     headers_[i].msg_hdr.msg_flags = 0;
   }
   stale_ = 0;

@@ -21,7 +21,8 @@ class Receiver {
   void release_batch();
 
  private:
-  struct Message;
+  // Room for what comes beside one message.
+  struct Control;
 
   void prepare(int count);
   // Describes the datagrams of one filled slot of the slab, and drops what is not wanted.
@@ -34,13 +35,15 @@ class Receiver {
   const int slot_bytes_;
   const int slot_count_;
   int32_t* const meta_;
+  // Messages to ask for.
+  int limit_;
   // How many were used since `prepare` last made them fresh.
   int stale_ = 0;
   int count_ = 0;
   std::vector<mmsghdr> headers_;
   std::vector<iovec> vectors_;
   std::vector<sockaddr_storage> senders_;
-  std::vector<Message> messages_;
+  std::vector<Control> controls_;
   // What the batch holds a reference to: the numbers in the meta array are anybody's.
   std::vector<int> held_;
 };
