@@ -36,5 +36,6 @@ export * from './upstream/index.ts';
 export type { GatewayConfig } from './gateway/config/config.ts';
 export { formatIssues, type ConfigIssue } from './gateway/config/issue.ts';
 export { loadConfig, type ConfigResult, type LoadOptions } from './gateway/config/load.ts';
-export { startGateway, type Gateway, type GatewayStatus, type ListenerStatus } from './gateway/gateway.ts';
+export { startGateway, type Gateway, type GatewayComponents } from './gateway/gateway.ts';
+export type * from './gateway/gateway-status.ts';
 export { createLog, type Log, type LogOptions } from './telemetry/log.ts';

@@ -1,72 +1,45 @@
-import { formatSocketAddress, type SocketAddress } from '../base/address.ts';
-import { GatewayError } from '../base/errors.ts';
+import { loadNativeBindings, type NativeLoad } from '../../native-bindings/index.ts';
+import { formatSocketAddress } from '../base/address.ts';
 import type { Logger } from '../base/logger.ts';
-import type { EndpointStats } from '../endpoint/index.ts';
-import { EchoUpstream, TcpUpstream, type Upstream, type UpstreamStats } from '../upstream/index.ts';
-import {
-  routeMatches,
-  type GatewayConfig,
-  type ListenerConfig,
-  type UpstreamConfig,
-} from './config/config.ts';
-import { Listener } from './listener.ts';
+import type { GatewayConfig } from './config/config.ts';
+import type { DataPlane } from './data-plane.ts';
+import type { GatewayStatus, NativeStatus } from './gateway-status.ts';
+import { LocalDataPlane } from './local-data-plane.ts';
+import { planWorkers } from './workers/plan-workers.ts';
+import { WorkerPool } from './workers/worker-pool.ts';
+import { startWorkerThread, type StartWorkerThread } from './workers/worker-thread.ts';
 
 /** What a gateway works with. */
 export interface GatewayComponents {
   readonly logger: Logger;
-}
-
-/** Where a listener really listens, and where its sessions go. */
-export interface ListenerStatus {
-  readonly name: string;
-  readonly type: ListenerConfig['type'];
-  readonly address: SocketAddress;
-  readonly upstream: string;
-  readonly stats: EndpointStats;
-}
-
-export interface GatewayStatus {
-  readonly nodeId: string;
-  readonly listeners: readonly ListenerStatus[];
-  readonly upstreams: Readonly<Record<string, UpstreamStats>>;
+  /** The native addon. Default: what {@link loadNativeBindings} finds. */
+  readonly native?: NativeLoad;
+  /** Makes the threads of workers. Default: worker threads of this process. */
+  readonly startThread?: StartWorkerThread;
 }
 
 /**
- * A running gateway: listeners, each bound by its route to an upstream. Made by {@link startGateway}, ended by
- * {@link Gateway.stop}.
+ * A running gateway: listeners, each bound by its route to an upstream, in this thread or in several workers. Made by
+ * {@link startGateway}, ended by {@link Gateway.stop}.
  */
 export class Gateway {
   private readonly config: GatewayConfig;
   private readonly logger: Logger;
-  private readonly upstreams: ReadonlyMap<string, Upstream>;
-  private readonly listeners: readonly Listener[];
+  private readonly native: NativeStatus;
+  private readonly plane: DataPlane;
   private stopping: Promise<void> | undefined;
 
   /** Use {@link startGateway}. */
-  constructor(
-    config: GatewayConfig,
-    logger: Logger,
-    upstreams: ReadonlyMap<string, Upstream>,
-    listeners: readonly Listener[],
-  ) {
+  constructor(config: GatewayConfig, logger: Logger, native: NativeStatus, plane: DataPlane) {
     this.config = config;
     this.logger = logger;
-    this.upstreams = upstreams;
-    this.listeners = listeners;
+    this.native = native;
+    this.plane = plane;
   }
 
-  status(): GatewayStatus {
-    return {
-      nodeId: this.config.common.nodeId,
-      listeners: this.listeners.map((listener) => ({
-        name: listener.config.name,
-        type: listener.config.type,
-        address: listener.localAddress,
-        upstream: listener.upstream.name,
-        stats: listener.stats(),
-      })),
-      upstreams: Object.fromEntries([...this.upstreams].map(([name, upstream]) => [name, upstream.stats()])),
-    };
+  /** How it stands; after {@link stop}, how it stood in the end. A worker that does not answer holds this up for a second. */
+  async status(): Promise<GatewayStatus> {
+    return { nodeId: this.config.common.nodeId, native: this.native, ...(await this.plane.status()) };
   }
 
   /**
@@ -81,10 +54,9 @@ export class Gateway {
   private async drainAndClose(): Promise<void> {
     const { drainTimeoutMs } = this.config.common;
     this.logger.info('draining', { timeoutMs: drainTimeoutMs });
-    const cutOff = await Promise.all(this.listeners.map((listener) => listener.drain(drainTimeoutMs)));
-    const sessions = cutOff.reduce((sum, count) => sum + count, 0);
+    const sessions = await this.plane.drain(drainTimeoutMs);
     if (sessions > 0) this.logger.warn('sessions cut off at the drain timeout', { sessions });
-    await closeAll(this.listeners, this.upstreams.values());
+    await this.plane.close();
     this.logger.info('stopped');
   }
 }
@@ -93,59 +65,33 @@ export class Gateway {
  * Opens every listener of the configuration.
  * @throws GatewayError `address_in_use`, `permission_denied`, `bind_failed`; whatever was opened before is closed again.
  */
-export async function startGateway(config: GatewayConfig, { logger }: GatewayComponents): Promise<Gateway> {
-  const upstreams = new Map<string, Upstream>();
-  for (const upstream of config.upstreams) upstreams.set(upstream.name, createUpstream(upstream, logger));
-  const listeners: Listener[] = [];
-  try {
-    for (const listener of config.listeners) {
-      const log = logger.child({ component: 'endpoint', listener: listener.name });
-      listeners.push(await Listener.open(listener, upstreamFor(config, listener, upstreams), log));
-    }
-  } catch (error) {
-    await closeAll(listeners, upstreams.values());
-    throw error;
+export async function startGateway(config: GatewayConfig, components: GatewayComponents): Promise<Gateway> {
+  const { logger, native = loadNativeBindings(), startThread = startWorkerThread } = components;
+  if (native.status === 'broken') {
+    logger.warn('the native addon cannot be used; JavaScript does its work', { reason: native.reason });
   }
-  for (const listener of listeners) {
-    listener.start();
-    logger.info('listening', {
-      listener: listener.config.name,
-      address: formatSocketAddress(listener.localAddress),
-      upstream: listener.upstream.name,
-    });
+  const plan = planWorkers(config, native);
+  if ('reason' in plan) {
+    const { wanted, reason, advice } = plan;
+    logger.warn('one thread serves instead of several workers', { workers: wanted, reason, advice });
   }
-  return new Gateway(config, logger, upstreams, listeners);
+  const plane =
+    'bindings' in plan
+      ? await WorkerPool.open(config, plan.workers, { logger, native: plan.bindings, startThread })
+      : await LocalDataPlane.open(config, { logger, native });
+  const gateway = new Gateway(config, logger, nativeStatus(native), plane);
+  await logStart(gateway, logger);
+  return gateway;
 }
 
-function createUpstream(config: UpstreamConfig, logger: Logger): Upstream {
-  switch (config.type) {
-    case 'echo':
-      return new EchoUpstream({ name: config.name });
-    case 'tcp':
-      return new TcpUpstream(config, {
-        logger: logger.child({ component: 'upstream', upstream: config.name }),
-      });
+async function logStart(gateway: Gateway, logger: Logger): Promise<void> {
+  const { listeners, native, workers } = await gateway.status();
+  for (const { name, address, upstream } of listeners) {
+    logger.info('listening', { listener: name, address: formatSocketAddress(address), upstream });
   }
+  logger.info('serving', { workers: Math.max(1, workers.length), native: native.status });
 }
 
-/** The upstream of the first route that matches; the configuration was checked to have one. */
-function upstreamFor(
-  config: GatewayConfig,
-  listener: ListenerConfig,
-  upstreams: ReadonlyMap<string, Upstream>,
-): Upstream {
-  const route = config.routes.find(({ match }) => routeMatches(match, listener));
-  const upstream = route === undefined ? undefined : upstreams.get(route.target);
-  if (upstream === undefined)
-    throw new GatewayError('config_invalid', `no route for listener ${listener.name}`);
-  return upstream;
+function nativeStatus(native: NativeLoad): NativeStatus {
+  return native.status === 'loaded' ? { status: 'loaded' } : { status: native.status, reason: native.reason };
 }
-
-/** Sessions first, so that upstreams see them end; then upstreams, which may still be handing over last data. */
-async function closeAll(listeners: Iterable<Listener>, upstreams: Iterable<Upstream>): Promise<void> {
-  await Promise.all([...listeners].map((listener) => listener.close()));
-  await Promise.all([...upstreams].map((upstream) => upstream.close(LAST_WORDS_MS)));
-}
-
-/** What the system still holds for back ends may take so long; a back end that never ends its side is not waited for. */
-const LAST_WORDS_MS = 1_000;

@@ -1,3 +1,4 @@
+import type { NativeLoad } from '../../native-bindings/index.ts';
 import type { SocketAddress } from '../base/address.ts';
 import type { Logger } from '../base/logger.ts';
 import { createUdpCarrier } from '../carrier/node/udp.ts';
@@ -11,6 +12,15 @@ import {
 import { resolveKcpConfig, SegmentPool } from '../kcp/index.ts';
 import type { Upstream } from '../upstream/index.ts';
 import type { ListenerConfig } from './config/config.ts';
+
+/** What a listener works with. */
+export interface ListenerComponents {
+  readonly upstream: Upstream;
+  readonly logger: Logger;
+  readonly native: NativeLoad;
+  /** A bound UDP descriptor to serve on, instead of binding one; it stays open when the listener is closed. */
+  readonly descriptor?: number;
+}
 
 /** One open listener: an endpoint whose sessions go to one upstream. */
 export class Listener {
@@ -28,12 +38,15 @@ export class Listener {
    * Binds the socket; nothing is received until {@link start}.
    * @throws GatewayError `address_in_use`, `permission_denied`, `bind_failed`.
    */
-  static async open(config: ListenerConfig, upstream: Upstream, logger: Logger): Promise<Listener> {
+  static async open(config: ListenerConfig, components: ListenerComponents): Promise<Listener> {
+    const { upstream, logger, native, descriptor } = components;
     const carrier = await createUdpCarrier({
       bind: config.bind,
       bufferBytes: config.socketBufferBytes,
       maxDatagramBytes: Math.max(2048, config.mtu),
       logger,
+      native,
+      ...(descriptor === undefined ? {} : { descriptor }),
     });
     const acceptor: SessionAcceptor = {
       accept: ({ id, conv, remoteAddress }) => ({

@@ -22,7 +22,7 @@ async function gateway(yaml: string): Promise<{ gateway: Gateway; port: number }
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.errors));
   const running = await startGateway(loaded.config, { logger: NO_LOG });
   closers.push(() => running.stop());
-  return { gateway: running, port: running.status().listeners[0]!.address.port };
+  return { gateway: running, port: (await running.status()).listeners[0]!.address.port };
 }
 
 /** Everything a stream gives until its end; unlike an iterator it leaves the other direction open. */
@@ -195,8 +195,9 @@ describe('the stream', () => {
       }
     }
     // What the kernel holds is not ours; what we hold is bounded by windows and queues.
-    expect(running.status().upstreams.app!.heldBytes).toBeLessThan(1024 * 1024);
-    expect(running.status().listeners[0]!.stats.poolUsedBytes).toBeLessThan(4 * 1024 * 1024);
+    const status = await running.status();
+    expect(status.upstreams.app!.heldBytes).toBeLessThan(1024 * 1024);
+    expect(status.listeners[0]!.stats.poolUsedBytes).toBeLessThan(4 * 1024 * 1024);
     expect(written).toBeLessThan(200 * chunk.length);
     for (const socket of sockets) socket.destroy();
   });
@@ -269,12 +270,12 @@ describe('stopping the gateway', () => {
     stream.on('error', () => undefined);
     stream.on('data', (chunk: Buffer) => (received += chunk.length));
     while (received < 1_000_000) await once(stream, 'data');
-    const upstream = running.status().upstreams.app!;
+    const upstream = (await running.status()).upstreams.app!;
     await running.stop();
     const { code } = await connection.closed;
     expect(code).toBe(CloseCode.drain);
     expect(upstream.bytesToSessions).toBeGreaterThan(0);
-    expect(received).toBe(running.status().upstreams.app!.bytesToSessions);
+    expect(received).toBe((await running.status()).upstreams.app!.bytesToSessions);
     expect(received).toBeLessThan(sent);
   });
 });

@@ -23,7 +23,7 @@ peer('kcp-go').describe('a kcp-go client and a gateway of ours', () => {
     const result = await runStreamClient(server, { bytes: 64 * MIB, seed: 3 }, { stream });
     expect(result).toMatchObject({ complete: true, bytes: 64 * MIB, corruptBytes: 0 });
     expect(result.counters.inputErrors).toBe(0);
-    expect(server.stats()).toMatchObject({ openSessions: 1, openedSessions: 1, sinkFailures: 0 });
+    expect(await server.stats()).toMatchObject({ openSessions: 1, openedSessions: 1, sinkFailures: 0 });
   });
 
   test.each(modes)(
@@ -64,6 +64,6 @@ peer('kcp-go').describe('a kcp-go client and a gateway of ours', () => {
     const load = { sessions: 50, echoesPerSecond: 20, sizeBytes: 64, durationMs: 1000 };
     const result = await runFleetClient(server, load);
     expect(result).toMatchObject({ complete: true, echoes: 1000 });
-    expect(server.stats()).toMatchObject({ openedSessions: 50, sinkFailures: 0 });
+    expect(await server.stats()).toMatchObject({ openedSessions: 50, sinkFailures: 0 });
   });
 });

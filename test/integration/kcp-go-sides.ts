@@ -7,13 +7,14 @@ import { SeededRandom } from '../../src/base/seeded-random.ts';
 import { connectStock, type StockConnection, type StockOptions } from '../../src/client/node/index.ts';
 import type { EndpointStats } from '../../src/endpoint/index.ts';
 import { loadConfig } from '../../src/gateway/config/load.ts';
+import type { ListenerStatus } from '../../src/gateway/gateway-status.ts';
 import { startGateway } from '../../src/gateway/gateway.ts';
 import type { KcpStats } from '../../src/kcp/index.ts';
 import type { Target } from '../support/kcp-go.ts';
 
 /** A gateway of ours that echoes. */
 export interface OurEchoServer extends Target {
-  stats(): EndpointStats;
+  stats(): Promise<EndpointStats>;
   close(): Promise<void>;
 }
 
@@ -48,16 +49,16 @@ export async function startOurEchoServer(mode: 'message' | 'stream'): Promise<Ou
   });
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.errors));
   const gateway = await startGateway(loaded.config, { logger: NO_LOG });
-  const listener = (): ReturnType<typeof gateway.status>['listeners'][number] => {
-    const [first] = gateway.status().listeners;
+  const listener = async (): Promise<ListenerStatus> => {
+    const [first] = (await gateway.status()).listeners;
     if (first === undefined) throw new Error('the gateway has no listener');
     return first;
   };
-  const { address, port } = listener().address;
+  const { address, port } = (await listener()).address;
   return {
     address,
     port,
-    stats: () => listener().stats,
+    stats: async () => (await listener()).stats,
     async close() {
       await gateway.stop();
       await backEnd?.close();

@@ -57,7 +57,7 @@ async function start(tcpPort) {
   });
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.errors));
   const gateway = await startGateway(loaded.config, { logger: NO_LOG });
-  return { gateway, port: gateway.status().listeners[0].address.port };
+  return { gateway, port: (await gateway.status()).listeners[0].address.port };
 }
 
 async function transfer(port, peer) {

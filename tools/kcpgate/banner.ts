@@ -1,7 +1,7 @@
 import type { WriteStream } from 'node:tty';
 import { formatSocketAddress, type SocketAddress } from '../../src/base/address.ts';
 import type { GatewayConfig } from '../../src/gateway/config/config.ts';
-import type { GatewayStatus } from '../../src/gateway/gateway.ts';
+import type { GatewayStatus } from '../../src/gateway/gateway-status.ts';
 import type { ConfigOptions } from './config-options.ts';
 import { packageVersion } from './version.ts';
 
@@ -27,10 +27,18 @@ export function bannerText(status: GatewayStatus, config: GatewayConfig, options
   return [
     `\nkcpgate ${packageVersion()} with ${source}`,
     ...lines,
+    `  ${servedBy(status)}`,
     '',
     ...(first === undefined ? [] : nextSteps(first.address, options)),
     'Ctrl-C stops it in order.\n\n',
   ].join('\n');
+}
+
+/** How many threads serve, and on which sockets. */
+function servedBy({ workers, native }: GatewayStatus): string {
+  const threads = workers.length === 0 ? 'one thread' : `${String(workers.length)} workers`;
+  const sockets = native.status === 'loaded' ? 'native sockets' : `JavaScript sockets (${native.reason})`;
+  return `${threads}, ${sockets}`;
 }
 
 function nextSteps(address: SocketAddress, options: ConfigOptions): string[] {

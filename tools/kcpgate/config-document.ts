@@ -19,6 +19,7 @@ export function configDocument(config: GatewayConfig): Record<string, unknown> {
       log_file: common.logFile,
       log_format: common.logFormat,
       drain_timeout: formatDuration(common.drainTimeoutMs),
+      workers: common.workers,
     },
     listeners: config.listeners.map(listenerDocument),
     upstreams: Object.fromEntries(

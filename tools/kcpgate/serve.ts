@@ -18,11 +18,12 @@ export async function serve(options: ConfigOptions): Promise<void> {
   try {
     for (const warning of warnings) logger.warn('configuration', { issue: formatIssues([warning]) });
     const gateway = await startGateway(config, { logger });
-    bannerStream(config, options)?.write(bannerText(gateway.status(), config, options));
+    bannerStream(config, options)?.write(bannerText(await gateway.status(), config, options));
     const signal = await signalled;
     logger.info('stopping', { signal });
     await gateway.stop();
-    for (const [upstream, stats] of Object.entries(gateway.status().upstreams)) {
+    const { upstreams } = await gateway.status();
+    for (const [upstream, stats] of Object.entries(upstreams)) {
       logger.info('served', { upstream, ...stats });
     }
   } finally {

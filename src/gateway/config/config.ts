@@ -33,6 +33,8 @@ export interface CommonConfig {
   readonly logFormat: LogFormat;
   /** How long a shutdown waits for queued data, in milliseconds. */
   readonly drainTimeoutMs: number;
+  /** Threads that serve sessions; `auto`: as many as there are processors to run on. 1: the main thread does. */
+  readonly workers: number | 'auto';
 }
 
 export interface ListenerConfig {

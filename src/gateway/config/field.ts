@@ -33,6 +33,14 @@ export function integer(min: number, max: number, text: string) {
   return field(z.int().min(min).max(max), { kind: 'integer', type: 'integer', range, expects, text });
 }
 
+/** A whole number in a range, or a word that stands for one. */
+export function integerOr<const T extends string>(min: number, max: number, word: T, text: string) {
+  const range = `${String(min)} to ${String(max)}, ${word}`;
+  const expects = `a whole number from ${String(min)} to ${String(max)}, or ${word}`;
+  const schema = z.union([z.int().min(min).max(max), z.literal(word)]);
+  return field(schema, { kind: 'integer', type: `integer or ${word}`, range, expects, text });
+}
+
 export function boolean(text: string) {
   const expects = 'true or false';
   return field(z.boolean(), { kind: 'boolean', type: 'boolean', range: expects, expects, text });

@@ -8,7 +8,7 @@ const SECTIONS: readonly string[] = ['login', 'scheduler', 'peers', 'hub'];
 /** Keys by the place they belong to; `*` stands for any index or name. */
 const KEYS: Readonly<Record<string, readonly string[]>> = {
   '': SECTIONS,
-  common: ['gateway_id', 'region', 'admin_addr', 'workers'],
+  common: ['gateway_id', 'region', 'admin_addr'],
   'listeners.*': ['proxy_protocol', 'trusted_proxies', 'websocket_path', 'login_path'],
   'upstreams.*': ['balancing', 'proxy_protocol', 'health_check'],
   'upstreams.*.servers.*': ['weight'],

@@ -21,6 +21,7 @@ export function resolveConfig(document: ConfigDocument): GatewayConfig {
       logFile: common.log_file,
       logFormat: common.log_format,
       drainTimeoutMs: common.drain_timeout,
+      workers: common.workers,
     },
     listeners: document.listeners.map(resolveListener),
     upstreams: [...upstreams, ...serversNamedByRoutes(routes)],

@@ -8,6 +8,7 @@ import {
   duration,
   entryName,
   integer,
+  integerOr,
   name,
   optionalPath,
   routeTarget,
@@ -59,6 +60,12 @@ const common = z.strictObject({
     HOUR,
     'How long a shutdown waits for queued data before sessions are closed.',
   ).prefault('10s'),
+  workers: integerOr(
+    1,
+    64,
+    'auto',
+    'Threads that serve sessions, each on its own socket per listener; `auto`: one per processor. More than one needs the native addon on Linux.',
+  ).prefault(1),
 });
 
 const kcpUdpListener = z.strictObject({

@@ -54,7 +54,7 @@ export async function runDemo(
   let relay: UdpRelay | undefined;
   let connection: StockConnection | undefined;
   try {
-    const port = gateway.status().listeners[0]?.address.port ?? 0;
+    const port = (await gateway.status()).listeners[0]?.address.port ?? 0;
     const link = linkOf(options);
     relay = await startUdpRelay({
       target: { address: '127.0.0.1', port },

@@ -27,6 +27,7 @@ describe('environment variables', () => {
       KCPGATE_COMMON_LOG_FILE: '/var/log/x',
       KCPGATE_COMMON_LOG_LEVELS: 'endpoint=debug, upstream=warn',
       KCPGATE_COMMON_DRAIN_TIMEOUT: '1m',
+      KCPGATE_COMMON_WORKERS: '4',
       KCPGATE_LISTENERS_LINE_UDP_BIND: '[::]:5000',
       KCPGATE_LISTENERS_LINE_UDP_MTU: '1200',
       KCPGATE_LISTENERS_LINE_UDP_ALLOW_STOCK: 'true',
@@ -48,6 +49,7 @@ describe('environment variables', () => {
           logFile: '/var/log/x',
           logLevels: { endpoint: 'debug', upstream: 'warn' },
           drainTimeoutMs: 60_000,
+          workers: 4,
         },
         listeners: [
           { bind: { address: '::', port: 5000 }, mtu: 1200, allowStock: true, maxQueueBytes: 1024 ** 2 },

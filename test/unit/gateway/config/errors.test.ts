@@ -85,7 +85,12 @@ describe('shape', () => {
     ['login: { auth: none }', '1:1: login: "login" is not supported in this version'],
     ['peers: []', '1:1: peers: "peers" is not supported in this version'],
     ['scheduler: {}', '1:1: scheduler: "scheduler" is not supported in this version'],
-    ['common: { workers: 2 }', '1:11: common.workers: "workers" is not supported in this version'],
+    ['common: { workers: 65 }', '1:20: common.workers: must be a whole number from 1 to 64, or auto, is 65'],
+    [
+      'common: { workers: all }',
+      '1:20: common.workers: must be a whole number from 1 to 64, or auto, is "all"',
+    ],
+    ['common: { region: eu }', '1:11: common.region: "region" is not supported in this version'],
     [
       listener('name: a, type: kcp-tcp'),
       '2:20: listeners[0].type: type "kcp-tcp" is not supported in this version; it can be kcp-udp',

@@ -28,6 +28,7 @@ describe('loadConfig', () => {
           logFile: null,
           logFormat: 'json',
           drainTimeoutMs: 10_000,
+          workers: 1,
         },
         listeners: [
           {
@@ -66,7 +67,7 @@ describe('loadConfig', () => {
   it('reads every key', () => {
     const { config, warnings } = load({
       text: `
-common: { node_id: n, log_level: trace, log_levels: { endpoint: error }, log_file: /tmp/x, log_format: text, drain_timeout: 0s }
+common: { node_id: n, log_level: trace, log_levels: { endpoint: error }, log_file: /tmp/x, log_format: text, drain_timeout: 0s, workers: auto }
 listeners:
   - { name: a, type: kcp-udp, bind: '[::1]:0', allow_stock: true, preset: default, mtu: 576, send_window: 1, receive_window: 65535,
       idle_timeout: 1500ms, dead_link: 5, max_sessions: 1, max_sessions_per_source: 2, new_sessions_per_second: 3,
@@ -85,6 +86,7 @@ routes: [{ name: r, match: { listener: a }, target: app }]
         logFile: '/tmp/x',
         logFormat: 'text',
         drainTimeoutMs: 0,
+        workers: 'auto',
       },
       listeners: [
         {

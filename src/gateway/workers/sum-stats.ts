@@ -1,0 +1,48 @@
+import type { ListenerStatus, ServingStatus } from '../gateway-status.ts';
+import type { UpstreamStats } from '../../upstream/index.ts';
+
+/** Several data planes of one configuration as one: their counters and gauges added up. At least one. */
+export function sumServing([first, ...others]: readonly ServingStatus[]): ServingStatus {
+  if (first === undefined) return { listeners: [], upstreams: {} };
+  const listeners = first.listeners.map((listener, i): ListenerStatus => ({
+    ...listener,
+    stats: others.reduce((sum, other) => addUp(sum, other.listeners[i]?.stats), listener.stats),
+  }));
+  const upstreams: Record<string, UpstreamStats> = {};
+  for (const [name, stats] of Object.entries(first.upstreams)) {
+    upstreams[name] = others.reduce((sum, other) => addUp(sum, other.upstreams[name]), stats);
+  }
+  return { listeners, upstreams };
+}
+
+/** The same listeners and upstreams with nothing counted. */
+export function nothingCounted({ listeners, upstreams }: ServingStatus): ServingStatus {
+  return {
+    listeners: listeners.map((listener) => ({ ...listener, stats: zeros(listener.stats) })),
+    upstreams: zeros(upstreams),
+  };
+}
+
+/** Adds number by number; maps of numbers may have different keys. */
+function addUp<T extends object>(one: T, other: T | undefined): T {
+  if (other === undefined) return one;
+  const sum = Object.fromEntries<unknown>(Object.entries(one));
+  for (const [key, value] of Object.entries(other)) {
+    const own = sum[key];
+    if (typeof value === 'number') sum[key] = (typeof own === 'number' ? own : 0) + value;
+    else if (isMap(value)) sum[key] = addUp(isMap(own) ? own : {}, value);
+  }
+  return sum as T;
+}
+
+function zeros<T extends object>(stats: T): T {
+  const entries = Object.entries(stats).map(([key, value]: [string, unknown]) => [
+    key,
+    isMap(value) ? zeros(value) : 0,
+  ]);
+  return Object.fromEntries(entries) as T;
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}

@@ -1,0 +1,193 @@
+import type { Clock } from '../../base/clock.ts';
+import { GatewayError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import { ForwardedLog, LogBacklog } from '../../telemetry/forwarded-log.ts';
+import type { ServingStatus, WorkerState, WorkerStatus } from '../gateway-status.ts';
+import type { WorkerReport, WorkerStart } from './message.ts';
+import { RECOVERED_AFTER_MS, restartDelayMs } from './restart-delay.ts';
+import { nothingCounted } from './sum-stats.ts';
+import { Waiters } from './waiters.ts';
+import type { StartWorkerThread, WorkerThread } from './worker-thread.ts';
+
+/** What a {@link SupervisedWorker} works with. */
+export interface SupervisedWorkerComponents {
+  readonly startThread: StartWorkerThread;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * One worker as the main thread sees it: asks it, waits for it in bounded time, writes its log, and starts it again when
+ * it died, sooner or later depending on how often that happened. Until it is stopped it never gives up.
+ */
+export class SupervisedWorker {
+  /** Settles when it serves for the first time; rejects when it cannot, and then it stays down. */
+  readonly opened: Promise<void>;
+  readonly #start: WorkerStart;
+  readonly #startThread: StartWorkerThread;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #log: ForwardedLog;
+  readonly #backlog: LogBacklog;
+  #thread: WorkerThread | undefined;
+  #state: WorkerState = 'starting';
+  /** What it last said of itself. */
+  #serving: ServingStatus = { listeners: [], upstreams: {} };
+  #servesSince = 0;
+  #failures = 0;
+  #failuresInARow = 0;
+  #lastFailure: string | null = null;
+  /** Why the thread that is about to exit does so. */
+  #reason: GatewayError | undefined;
+  #restart: NodeJS.Timeout | undefined;
+  #stopping = false;
+  #settleOpened: { resolve: () => void; reject: (error: GatewayError) => void } | undefined;
+  readonly #onStatus = new Waiters<boolean>();
+  readonly #onDrained = new Waiters<number>();
+  readonly #onExit = new Waiters<boolean>();
+
+  /** Starts the thread. */
+  constructor(start: Omit<WorkerStart, 'logBacklog'>, components: SupervisedWorkerComponents) {
+    const { startThread, clock, logger } = components;
+    this.#backlog = new LogBacklog();
+    this.#start = { ...start, logBacklog: this.#backlog.memory };
+    this.#startThread = startThread;
+    this.#clock = clock;
+    this.#logger = logger.child({ worker: start.index });
+    this.#log = new ForwardedLog(logger, { worker: start.index }, this.#backlog);
+    this.opened = new Promise((resolve, reject) => {
+      this.#settleOpened = { resolve, reject };
+    });
+    this.#run();
+  }
+
+  /** How it stands. When it does not answer within `timeoutMs`, what it last said. */
+  async status(timeoutMs: number): Promise<WorkerStatus> {
+    let stale = true;
+    if (this.#state === 'running') {
+      this.#thread?.postMessage({ type: 'report' });
+      stale = !(await this.#onStatus.next(timeoutMs, false));
+    }
+    return {
+      ...this.#serving,
+      index: this.#start.index,
+      state: this.#state,
+      stale: stale && this.#state !== 'ended',
+      failures: this.#failures,
+      lastFailure: this.#lastFailure,
+      droppedLogRecords: this.#backlog.droppedRecords,
+    };
+  }
+
+  /**
+   * Lets its sessions end. From now on it is not started again.
+   * @returns the number of sessions that are to be cut off, as far as it says so.
+   */
+  async drain(timeoutMs: number): Promise<number> {
+    this.#stop();
+    if (this.#thread === undefined) return 0;
+    this.#thread.postMessage({ type: 'drain', timeoutMs });
+    return this.#onDrained.next(timeoutMs + ANSWER_GRACE_MS, 0);
+  }
+
+  /** Ends it: in order if it still can, otherwise by force. Safe to call twice. */
+  async close(): Promise<void> {
+    this.#stop();
+    if (this.#thread === undefined) return;
+    this.#thread.postMessage({ type: 'close' });
+    if (await this.#onExit.next(CLOSE_TIMEOUT_MS, false)) return;
+    this.#logger.error('a worker did not end; it is stopped by force');
+    await this.#thread.terminate();
+  }
+
+  #stop(): void {
+    this.#stopping = true;
+    clearTimeout(this.#restart);
+    if (this.#thread === undefined) this.#state = 'ended';
+  }
+
+  #run(): void {
+    this.#state = 'starting';
+    this.#reason = undefined;
+    const thread = this.#startThread(this.#start);
+    this.#thread = thread;
+    thread.on('message', (report) => {
+      this.#hear(report);
+    });
+    thread.on('error', (error) => {
+      this.#reason = GatewayError.from(error);
+    });
+    thread.on('exit', (code) => {
+      this.#exited(code);
+    });
+  }
+
+  #hear(report: WorkerReport): void {
+    switch (report.type) {
+      case 'open':
+        this.#state = 'running';
+        this.#serving = report.status;
+        this.#servesSince = this.#clock.now();
+        this.#settleOpened?.resolve();
+        this.#settleOpened = undefined;
+        if (this.#failures > 0) this.#logger.info('worker serves again', { failures: this.#failures });
+        return;
+      case 'failed':
+        this.#reason = new GatewayError(report.code, report.message);
+        return;
+      case 'status':
+        this.#serving = report.status;
+        return this.#onStatus.settle(true);
+      case 'drained':
+        return this.#onDrained.settle(report.cutOff);
+      case 'closed':
+        this.#serving = report.status;
+        this.#state = 'ended';
+        return;
+      case 'log':
+        return this.#log.write(report.record);
+    }
+  }
+
+  #exited(code: number): void {
+    const inOrder = this.#state === 'ended';
+    const reason = this.#reason ?? new GatewayError('internal', `the thread ended with code ${code}`);
+    const served = this.#state === 'running';
+    this.#thread = undefined;
+    this.#state = 'ended';
+    if (!inOrder) this.#failed(reason, served);
+    this.#onStatus.settle(false);
+    this.#onDrained.settle(0);
+    this.#onExit.settle(true);
+  }
+
+  #failed(reason: GatewayError, served: boolean): void {
+    this.#failures++;
+    this.#serving = nothingCounted(this.#serving);
+    this.#lastFailure = reason.message;
+    if (this.#settleOpened !== undefined) {
+      // The first start: whoever started it is told, and decides.
+      this.#settleOpened.reject(reason);
+      this.#settleOpened = undefined;
+      return;
+    }
+    const ranMs = served ? this.#clock.now() - this.#servesSince : 0;
+    this.#failuresInARow = ranMs >= RECOVERED_AFTER_MS ? 1 : this.#failuresInARow + 1;
+    const delayMs = restartDelayMs(this.#failuresInARow);
+    const fields = { failures: this.#failures, err: reason };
+    if (this.#stopping) {
+      this.#logger.error('worker died while stopping', fields);
+      return;
+    }
+    this.#logger.error('worker died; it is started again', { ...fields, delayMs });
+    this.#state = 'waiting';
+    this.#restart = setTimeout(() => {
+      this.#run();
+    }, delayMs);
+  }
+}
+
+/** How much longer than the drain timeout an answer may take. */
+const ANSWER_GRACE_MS = 2_000;
+/** How long the end of a thread may take: upstreams hand over last data, the carriers close. */
+const CLOSE_TIMEOUT_MS = 5_000;
