@@ -1,6 +1,7 @@
 // The AEAD part of the surface in aead.ts: arguments are checked here once a call, datagrams in the key table.
 #include <cmath>
 #include <memory>
+#include <utility>
 
 #include "addon.h"
 #include "aead-key-table.h"
@@ -12,12 +13,6 @@ namespace {
 
 // Tells objects of this file from any other, so that a method called on something else is an error and no crash.
 constexpr napi_type_tag KEY_TABLE_TAG = {0x6b637067a7e0ad01, 0x9d1c5f0e3b7a4c26};
-
-// What belongs to one environment.
-struct Aead {
-  std::shared_ptr<const AeadLibrary> library;
-  const char* reason = "";
-};
 
 struct TypedArray {
   napi_typedarray_type type;
@@ -127,16 +122,11 @@ napi_property_descriptor method(const char* name, napi_callback call) {
   return {name, nullptr, call, nullptr, nullptr, nullptr, napi_default_method, nullptr};
 }
 
-Aead* read_aead(napi_env env, napi_callback_info info) {
-  void* data = nullptr;
-  napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
-  return static_cast<Aead*>(data);
-}
-
-napi_value open_key_table(napi_env env, napi_callback_info info) {
-  const Aead* aead = read_aead(env, info);
-  if (aead->library == nullptr) {
-    napi_throw_error(env, nullptr, aead->reason);
+napi_value open_key_table(napi_env env, napi_callback_info) {
+  const char* reason;
+  auto library = AeadLibrary::find(&reason);
+  if (library == nullptr) {
+    napi_throw_error(env, nullptr, reason);
     return nullptr;
   }
   napi_value implementation;
@@ -155,20 +145,20 @@ napi_value open_key_table(napi_env env, napi_callback_info info) {
       napi_type_tag_object(env, object, &KEY_TABLE_TAG) != napi_ok) {
     return nullptr;
   }
-  auto table = std::make_unique<AeadKeyTable>(aead->library);
+  auto table = std::make_unique<AeadKeyTable>(std::move(library));
   if (napi_wrap(env, object, table.get(), delete_table, nullptr, nullptr) != napi_ok) return nullptr;
   table.release();
   return object;
 }
 
-napi_value probe_aead(napi_env env, napi_callback_info info) {
-  const Aead* aead = read_aead(env, info);
+napi_value probe_aead(napi_env env, napi_callback_info) {
+  const char* text;
+  const bool found = AeadLibrary::find(&text) != nullptr;
   napi_value result;
   napi_value available;
   napi_value reason;
-  if (napi_create_object(env, &result) != napi_ok ||
-      napi_get_boolean(env, aead->library != nullptr, &available) != napi_ok ||
-      napi_create_string_utf8(env, aead->reason, NAPI_AUTO_LENGTH, &reason) != napi_ok ||
+  if (napi_create_object(env, &result) != napi_ok || napi_get_boolean(env, found, &available) != napi_ok ||
+      napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &reason) != napi_ok ||
       napi_set_named_property(env, result, "available", available) != napi_ok ||
       napi_set_named_property(env, result, "reason", reason) != napi_ok) {
     return nullptr;
@@ -176,23 +166,14 @@ napi_value probe_aead(napi_env env, napi_callback_info info) {
   return result;
 }
 
-void delete_aead(void* data) { delete static_cast<Aead*>(data); }
-
 }  // namespace
 
 bool register_aead(napi_env env, napi_value exports) {
-  auto aead = std::make_unique<Aead>();
-  aead->library = AeadLibrary::find(&aead->reason);
   const napi_property_descriptor properties[] = {
-      {"probeAead", nullptr, probe_aead, nullptr, nullptr, nullptr, napi_enumerable, aead.get()},
-      {"openKeyTable", nullptr, open_key_table, nullptr, nullptr, nullptr, napi_enumerable, aead.get()},
+      {"probeAead", nullptr, probe_aead, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"openKeyTable", nullptr, open_key_table, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
   };
-  if (napi_define_properties(env, exports, sizeof properties / sizeof *properties, properties) != napi_ok ||
-      napi_add_env_cleanup_hook(env, delete_aead, aead.get()) != napi_ok) {
-    return false;
-  }
-  aead.release();
-  return true;
+  return napi_define_properties(env, exports, sizeof properties / sizeof *properties, properties) == napi_ok;
 }
 
 }  // namespace kcpgate

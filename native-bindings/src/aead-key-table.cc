@@ -2,14 +2,16 @@
 
 #include <string.h>
 
+#include <new>
+#include <utility>
+
 namespace kcpgate {
 
 namespace {
 
 // A slot is an index with a generation above it: what still names a removed key does not meet the next one in its place.
-constexpr uint32_t INDEX_BITS = 20;
-constexpr uint32_t INDEX_MASK = (1u << INDEX_BITS) - 1;
-constexpr int32_t FIRST_GENERATION = 1 << INDEX_BITS;
+constexpr uint32_t INDEX_MASK = AeadKeyTable::MAX_KEYS - 1;
+constexpr int32_t FIRST_GENERATION = AeadKeyTable::MAX_KEYS;
 constexpr uint32_t NONE = UINT32_MAX;
 
 constexpr int32_t MAX_PN_HIGH = 0xffff;
@@ -31,20 +33,16 @@ void write_nonce(uint8_t* nonce, const uint8_t* iv, uint32_t pn_low, uint32_t pn
 
 }  // namespace
 
-AeadKeyTable::AeadKeyTable(std::shared_ptr<const AeadLibrary> library)
+AeadKeyTable::AeadKeyTable(std::unique_ptr<const AeadLibrary> library)
     : library_(std::move(library)), first_free_(NONE) {}
 
 AeadKeyTable::~AeadKeyTable() { close(); }
 
 int32_t AeadKeyTable::add(const uint8_t* key, const uint8_t* iv) {
-  if (closed_ || (first_free_ == NONE && keys_.size() > INDEX_MASK)) return 0;
+  if (closed_ || (first_free_ == NONE && !grow())) return 0;
   AeadLibrary::Context* context = library_->new_context(key);
   if (context == nullptr) return 0;
-  if (first_free_ == NONE) {
-    first_free_ = static_cast<uint32_t>(keys_.size());
-    keys_.push_back({nullptr, NONE, FIRST_GENERATION + static_cast<int32_t>(first_free_), {}});
-  }
-  Key& entry = keys_[first_free_];
+  Key& entry = at(first_free_);
   first_free_ = entry.next_free;
   entry.context = context;
   memcpy(entry.iv, iv, sizeof entry.iv);
@@ -65,10 +63,12 @@ size_t AeadKeyTable::seal(const Batch& batch) { return run<Direction::SEAL>(batc
 size_t AeadKeyTable::open(const Batch& batch) { return run<Direction::OPEN>(batch); }
 
 void AeadKeyTable::close() {
-  for (Key& key : keys_) {
-    if (key.context != nullptr) release(key);
+  for (uint32_t index = 0; index < used_; index++) {
+    if (at(index).context != nullptr) release(at(index));
   }
-  keys_.clear();
+  for (auto& chunk : chunks_) chunk.reset();
+  used_ = 0;
+  first_free_ = NONE;
   closed_ = true;
 }
 
@@ -115,10 +115,20 @@ AeadKeyTable::Result AeadKeyTable::run_one(const Batch& batch, volatile int32_t*
   return library_->open(key->context, packet) ? DONE : FORGED;
 }
 
+bool AeadKeyTable::grow() {
+  if (used_ == MAX_KEYS) return false;
+  auto& chunk = chunks_[used_ >> CHUNK_BITS];
+  if (chunk == nullptr) chunk.reset(new (std::nothrow) Key[CHUNK_KEYS]);
+  if (chunk == nullptr) return false;
+  at(used_) = {nullptr, NONE, FIRST_GENERATION + static_cast<int32_t>(used_), {}};
+  first_free_ = used_++;
+  return true;
+}
+
 AeadKeyTable::Key* AeadKeyTable::find(int32_t slot) {
   const uint32_t index = static_cast<uint32_t>(slot) & INDEX_MASK;
-  if (index >= keys_.size()) return nullptr;
-  Key& key = keys_[index];
+  if (index >= used_) return nullptr;
+  Key& key = at(index);
   return key.slot == slot && key.context != nullptr ? &key : nullptr;
 }
 

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 
 #include "aead-library.h"
@@ -15,6 +14,8 @@ class AeadKeyTable {
   // The columns of a table of datagrams, as in src/base/packet-cipher.ts.
   enum Column { OFFSET, ADDITIONAL_LENGTH, HEADER_LENGTH, LENGTH, KEY, PN_LOW, PN_HIGH, RESULT, STRIDE };
 
+  static constexpr uint32_t MAX_KEYS = 1u << 20;
+
   // Memory and table of one call.
   struct Batch {
     uint8_t* bytes;
@@ -24,7 +25,7 @@ class AeadKeyTable {
     size_t count;
   };
 
-  explicit AeadKeyTable(std::shared_ptr<const AeadLibrary> library);
+  explicit AeadKeyTable(std::unique_ptr<const AeadLibrary> library);
   ~AeadKeyTable();
   AeadKeyTable(const AeadKeyTable&) = delete;
   AeadKeyTable& operator=(const AeadKeyTable&) = delete;
@@ -53,12 +54,19 @@ class AeadKeyTable {
   size_t run(const Batch& batch);
   template <Direction direction>
   Result run_one(const Batch& batch, volatile int32_t* row, uint8_t* nonce);
+  // Makes a place for one more key the first free one. False when there is no room or no memory.
+  bool grow();
+  Key& at(uint32_t index) { return chunks_[index >> CHUNK_BITS][index & (CHUNK_KEYS - 1)]; }
   Key* find(int32_t slot);
   void release(Key& key);
 
-  std::shared_ptr<const AeadLibrary> library_;
-  // Never moves its elements, so that growing leaves no copies of an iv behind.
-  std::deque<Key> keys_;
+  static constexpr uint32_t CHUNK_BITS = 10;
+  static constexpr uint32_t CHUNK_KEYS = 1u << CHUNK_BITS;
+
+  std::unique_ptr<const AeadLibrary> library_;
+  // Chunks, so that keys never move: growing leaves no copies of an iv behind.
+  std::unique_ptr<Key[]> chunks_[MAX_KEYS >> CHUNK_BITS];
+  uint32_t used_ = 0;
   uint32_t first_free_;
   bool closed_ = false;
 };

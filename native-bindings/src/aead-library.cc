@@ -33,8 +33,8 @@ class RunningProgram {
 
 }  // namespace
 
-std::shared_ptr<const AeadLibrary> AeadLibrary::find(const char** reason) {
-  std::shared_ptr<AeadLibrary> library(new AeadLibrary);
+std::unique_ptr<const AeadLibrary> AeadLibrary::find(const char** reason) {
+  std::unique_ptr<AeadLibrary> library(new AeadLibrary);
   if (!library->resolve(reason)) return nullptr;
   library->cipher_ = library->fetch_(nullptr, "AES-128-GCM", nullptr);
   if (library->cipher_ == nullptr) {

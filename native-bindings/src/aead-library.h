@@ -32,7 +32,7 @@ class AeadLibrary {
   };
 
   // Finds the library and tries it on a known answer. Null with the reason when it cannot be used.
-  static std::shared_ptr<const AeadLibrary> find(const char** reason);
+  static std::unique_ptr<const AeadLibrary> find(const char** reason);
 
   ~AeadLibrary();
   AeadLibrary(const AeadLibrary&) = delete;
