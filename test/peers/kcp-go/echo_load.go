@@ -22,6 +22,7 @@ func runPingPongClient(arguments []string) error {
 	warmUp := flags.Int("warm-up", 0, "echoes before those, which are not measured")
 	size := flags.Int("size", 64, "bytes of an echo, at least 8")
 	every := flags.Duration("every", 20*time.Millisecond, "time between two echoes, 0 waits for the last one")
+	watched := flags.Int("watch", 0, "process whose CPU time is reported, too: that of the server")
 	timeout := flags.Duration("timeout", time.Minute, "gives up after this long")
 	if err := flags.Parse(arguments); err != nil {
 		return err
@@ -31,15 +32,15 @@ func runPingPongClient(arguments []string) error {
 		return err
 	}
 	defer session.Close()
-	warm := &warmth{left: int64(*warmUp)}
+	warm := &warmth{left: int64(*warmUp), watched: *watched}
 	load := echoLoad{
 		count: *count, warmUp: *warmUp, warm: warm, size: *size, every: *every, deadline: time.Now().Add(*timeout),
 	}
 	samples := load.run(session)
-	used := ownCPU().since(warm.cpuBefore)
+	used, server := ownCPU().since(warm.cpuBefore), cpuOf(*watched)
 	printJSON(map[string]any{
 		"event": "result", "complete": len(samples) == *count, "echoes": len(samples),
-		"latencyMs": latencyMs(samples), "cpu": used, "cpuSeconds": used.seconds(),
+		"latencyMs": latencyMs(samples), "cpu": used, "cpuSeconds": used.seconds(), "server": server,
 		"counters": counters(),
 	})
 	return nil
@@ -56,6 +57,7 @@ func runFleetClient(arguments []string) error {
 	size := flags.Int("size", 64, "bytes of an echo, at least 8")
 	duration := flags.Duration("duration", 5*time.Second, "how long to send")
 	warmUp := flags.Duration("warm-up", 0, "how long to send before that, not measured")
+	watched := flags.Int("watch", 0, "process whose CPU time is reported, too: that of the server")
 	timeout := flags.Duration("timeout", time.Minute, "gives up after this long")
 	if err := flags.Parse(arguments); err != nil {
 		return err
@@ -65,7 +67,7 @@ func runFleetClient(arguments []string) error {
 		count: int(*duration / every), warmUp: int(*warmUp / every), size: *size, every: every,
 		deadline: time.Now().Add(*timeout),
 	}
-	load.warm = &warmth{left: int64(load.warmUp * *sessions)}
+	load.warm = &warmth{left: int64(load.warmUp * *sessions), watched: *watched}
 
 	var group sync.WaitGroup
 	var lock sync.Mutex
@@ -88,10 +90,10 @@ func runFleetClient(arguments []string) error {
 		}(every * time.Duration(i) / time.Duration(*sessions))
 	}
 	group.Wait()
-	used, seconds := ownCPU().since(load.warm.cpuBefore), time.Since(started).Seconds()
+	used, server, seconds := ownCPU().since(load.warm.cpuBefore), cpuOf(*watched), time.Since(started).Seconds()
 	printJSON(map[string]any{
 		"event": "result", "complete": len(all) == load.count**sessions, "sessions": *sessions, "echoes": len(all),
-		"seconds": seconds, "latencyMs": latencyMs(all), "cpu": used, "cpuSeconds": used.seconds(),
+		"seconds": seconds, "latencyMs": latencyMs(all), "cpu": used, "cpuSeconds": used.seconds(), "server": server,
 		"counters": counters(),
 	})
 	return nil
@@ -108,13 +110,14 @@ type echoLoad struct {
 // warmth counts the echoes of the warm-up, of all sessions, and says when they are over.
 type warmth struct {
 	left      int64
+	watched   int
 	cpuBefore cpuTime
 }
 
 func (w *warmth) take() {
 	if atomic.AddInt64(&w.left, -1) == 0 {
 		w.cpuBefore = ownCPU()
-		printJSON(map[string]any{"event": "warm"})
+		printJSON(map[string]any{"event": "warm", "server": cpuOf(w.watched)})
 	}
 }
 

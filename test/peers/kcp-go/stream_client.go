@@ -21,6 +21,7 @@ func runStreamClient(arguments []string) error {
 	chunkBytes := flags.Int("chunk", 64<<10, "bytes of one write")
 	seed := flags.Uint64("seed", 1, "seed of the stream")
 	repeat := flags.Int("repeat", 0, "bytes after which the stream repeats itself, 0 is never: cheaper to make and to compare")
+	watched := flags.Int("watch", 0, "process whose CPU time is reported, too: that of the server")
 	withHash := flags.Bool("sha256", true, "hash what comes back too")
 	timeout := flags.Duration("timeout", time.Minute, "gives up after this long")
 	if err := flags.Parse(arguments); err != nil {
@@ -81,11 +82,11 @@ func runStreamClient(arguments []string) error {
 		before := got
 		got += int64(n)
 		if before < *warmUp && got >= *warmUp {
-			printJSON(map[string]any{"event": "warm"})
+			printJSON(map[string]any{"event": "warm", "server": cpuOf(*watched)})
 			started, cpuBefore = time.Now(), ownCPU()
 		}
 	}
-	seconds, used := time.Since(started).Seconds(), ownCPU().since(cpuBefore)
+	seconds, used, server := time.Since(started).Seconds(), ownCPU().since(cpuBefore), cpuOf(*watched)
 	if readError == nil {
 		readError = <-writeError
 	}
@@ -100,6 +101,7 @@ func runStreamClient(arguments []string) error {
 		"mibPerSecond": float64(got-*warmUp) / (1 << 20) / seconds,
 		"cpu":          used,
 		"cpuSeconds":   used.seconds(),
+		"server":       server,
 		"srttMs":       session.GetSRTT(),
 		"counters":     counters(),
 	}

@@ -106,6 +106,7 @@ export function addBenchCommand(program: Command): void {
     .option('--bind <host:port>', 'with --server: where to listen', listenOption, listenOption('127.0.0.1:0'))
     .option('--client <host:port>', 'only the client side of one scenario, towards a --server', listenOption)
     .addOption(new Option('--child').hideHelp())
+    .addOption(new Option('--watch <pid>').argParser(Number).hideHelp())
     .addOption(new Option('--load <json>').hideHelp())
     .addHelpText('after', HELP)
     .action(async (scenarios: ScenarioName[], options: BenchFlags, command: Command) => {
@@ -158,6 +159,7 @@ interface BenchFlags {
   readonly bind: SocketAddress;
   readonly client?: SocketAddress;
   readonly child?: true;
+  readonly watch?: number;
   readonly load?: string;
 }
 
@@ -204,7 +206,14 @@ async function runSide(named: readonly ScenarioName[], flags: BenchFlags, load: 
   if (flags.client === undefined) {
     await runServerSide(flags.bind, load, report, stop.signal);
   } else {
-    await runClientSide(loadKindOf(named[0] ?? 'stream'), flags.client, load, report, stop.signal);
+    await runClientSide(
+      loadKindOf(named[0] ?? 'stream'),
+      flags.client,
+      load,
+      report,
+      stop.signal,
+      flags.watch,
+    );
   }
   process.off('SIGTERM', end);
   process.off('SIGINT', end);

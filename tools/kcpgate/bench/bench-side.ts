@@ -6,7 +6,7 @@ import { openIdleSessions } from './idle-client.ts';
 import type { LoadOptions } from './load-options.ts';
 import { ownNativeStatus } from './native-status.ts';
 import { startPoolServer } from './pool/pool-server.ts';
-import { cpuSeconds, ownCpu } from './process-usage.ts';
+import { cpuSeconds, ownCpu, processUsage, type CpuTime } from './process-usage.ts';
 import type { LoadKind } from './stack.ts';
 import { runStreamClient } from './stream-client.ts';
 
@@ -44,25 +44,31 @@ export async function runServerSide(
   await server.stop();
 }
 
-/** Runs the client of a load. Reports `warm` when the measurement begins and `result`; `idle` reports `open` and stays until the signal. */
+/**
+ * Runs the client of a load. Reports `warm` when the measurement begins and `result`; `idle` reports `open` and stays until the signal.
+ * @param watched process whose CPU time is read when these happen, not later when somebody hears of it: that of the server.
+ */
 export async function runClientSide(
   kind: LoadKind,
   remote: SocketAddress,
   load: LoadOptions,
   report: Report,
   stop: AbortSignal,
+  watched?: number,
 ): Promise<void> {
-  const onWarm = (): void => report({ event: 'warm' });
+  const readServer = (): CpuTime | undefined =>
+    watched === undefined ? undefined : processUsage(watched)?.cpu;
+  const onWarm = (): void => report({ event: 'warm', server: readServer() });
   const native = ownNativeStatus();
   switch (kind) {
     case 'stream':
-      report({ event: 'result', ...(await runStreamClient(remote, load, onWarm)), native });
+      report({ event: 'result', ...(await runStreamClient(remote, load, onWarm, readServer)), native });
       return;
     case 'pingpong':
-      report({ event: 'result', ...(await runPingPongClient(remote, load, onWarm)), native });
+      report({ event: 'result', ...(await runPingPongClient(remote, load, onWarm, readServer)), native });
       return;
     case 'fleet':
-      report({ event: 'result', ...(await runFleetClient(remote, load, onWarm)), native });
+      report({ event: 'result', ...(await runFleetClient(remote, load, onWarm, readServer)), native });
       return;
     case 'idle': {
       const idle = await openIdleSessions(remote, load);
@@ -75,13 +81,12 @@ export async function runClientSide(
 
 async function startGatewayServer(bind: SocketAddress, load: LoadOptions): Promise<EchoServer> {
   const gateway = await startEchoServer(formatSocketAddress(bind), load);
-  const { listeners } = await gateway.status();
   return {
-    address: listeners[0]?.address,
-    account: async () => {
-      const { listeners, upstreams } = await gateway.status();
+    address: gateway.status().listeners[0]?.address,
+    account: () => {
+      const { listeners, upstreams } = gateway.status();
       const { sessions, bytesToSessions } = upstreams.echo ?? {};
-      return { sessions, bytes: bytesToSessions, carrier: listeners[0]?.stats.carrier };
+      return Promise.resolve({ sessions, bytes: bytesToSessions, carrier: listeners[0]?.stats.carrier });
     },
     stop: () => gateway.stop(),
   };

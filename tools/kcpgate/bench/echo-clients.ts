@@ -14,6 +14,8 @@ export interface EchoResult {
   readonly latencyMs: LatencySummary;
   /** Of this process, without the warm-up. */
   readonly cpu: CpuTime;
+  /** Of the server, its whole life; undefined when it was not watched. */
+  readonly server: CpuTime | undefined;
   readonly counters: ClientCounters;
 }
 
@@ -22,12 +24,13 @@ export async function runPingPongClient(
   remote: SocketAddress,
   load: LoadOptions,
   onWarm: () => void,
+  readServer: () => CpuTime | undefined,
 ): Promise<EchoResult> {
   const clients = new ClientEndpoints(remote, load);
   const endpoint = await clients.open();
   const warmUp = Math.round(load.warmUp * load.echoes);
   const samples: EchoSamples = { latencyMs: new Float64Array(load.echoes), count: 0, warmUpLeft: warmUp };
-  return measure(clients, samples, load, onWarm, (done, warm) => {
+  return measure(clients, samples, load, onWarm, readServer, (done, warm) => {
     const onEcho = (session: EchoSession): void => {
       if (samples.warmUpLeft === 0 && samples.count === 0) warm();
       if (samples.count === load.echoes) done();
@@ -46,6 +49,7 @@ export async function runFleetClient(
   remote: SocketAddress,
   load: LoadOptions,
   onWarm: () => void,
+  readServer: () => CpuTime | undefined,
 ): Promise<EchoResult> {
   const { fleetSessions, echoesPerSecond, fleetSeconds, sizeBytes } = load;
   const echoesOf = (seconds: number): number => Math.floor(seconds * echoesPerSecond) * fleetSessions;
@@ -68,7 +72,7 @@ export async function runFleetClient(
       return session;
     });
   }
-  return measure(clients, samples, load, onWarm, (done, warm) => {
+  return measure(clients, samples, load, onWarm, readServer, (done, warm) => {
     finish = done;
     beginMeasuring = warm;
     const total = warmUp + measured;
@@ -90,6 +94,7 @@ async function measure(
   samples: EchoSamples,
   load: LoadOptions,
   onWarm: () => void,
+  readServer: () => CpuTime | undefined,
   start: (done: () => void, warm: () => void) => void,
 ): Promise<EchoResult> {
   let cpuBefore = process.cpuUsage();
@@ -107,6 +112,7 @@ async function measure(
   clearTimeout(timer);
   const seconds = (performance.now() - startedAt) / 1000;
   const cpu = ownCpu(cpuBefore);
+  const server = readServer();
   const counters = clients.counters();
   await clients.close();
   return {
@@ -115,6 +121,7 @@ async function measure(
     seconds,
     latencyMs: summarizeLatency(samples.latencyMs.subarray(0, samples.count)),
     cpu,
+    server,
     counters,
   };
 }

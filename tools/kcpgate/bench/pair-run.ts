@@ -28,8 +28,8 @@ export interface PairOutcome {
 /**
  * Starts a server and a client and measures them.
  *
- * The CPU time of the server is read from outside when the warm-up and when the load ends; that of the client is what the
- * system tells it at those moments. Both are the same for every program.
+ * The CPU time of the server is read from outside, by the client at the very moments when the warm-up and when the load
+ * ends; that of the client is what the system tells it then. Both are the same for every program.
  * @throws Error when a process fails, bytes came back wrong, or not everything came back.
  */
 export async function runPair(plan: PairPlan): Promise<PairOutcome> {
@@ -38,7 +38,7 @@ export async function runPair(plan: PairPlan): Promise<PairOutcome> {
   const server = await startProgram('server', plan.server.server(load, profile?.nodeOptions), cores?.server);
   try {
     const { address, port, native } = await server.next('listening', START_TIMEOUT_MS);
-    const target = `${String(address)}:${String(port)}`;
+    const target = { address: `${String(address)}:${String(port)}`, pid: server.pid };
     const start = (): Promise<ChildProgram> =>
       startProgram('client', client.client(kind, target, load), cores?.client);
     const measures =
@@ -64,22 +64,23 @@ async function measureLoad(
   load: LoadOptions,
   profile: ServerProfile | undefined,
 ): Promise<Measures> {
-  let before = usageOf(server).cpu;
+  let before: CpuTime | undefined = usageOf(server).cpu;
   let result: ProgramEvent;
   try {
     if (load.warmUp > 0) {
       // A client that does not get so far says why in its result.
-      await client.next('warm', load.timeoutMs + START_TIMEOUT_MS).catch(() => undefined);
-      before = usageOf(server).cpu;
+      const warm = await client.next('warm', load.timeoutMs + START_TIMEOUT_MS).catch(() => undefined);
+      before = warm?.server as CpuTime | undefined;
     }
     await profile?.begin(server.pid);
     result = await client.next('result', load.timeoutMs + START_TIMEOUT_MS);
   } finally {
     await client.stop();
   }
-  const after = usageOf(server).cpu;
   await profile?.end();
   checkResult(result);
+  const after = result.server as CpuTime | undefined;
+  if (before === undefined || after === undefined) throw new Error('nobody saw what the server used');
   const seenFromOutside = cpuSeconds(usageOf(server).cpu);
   await server.stop();
   const stopped = await server.next('stopped', START_TIMEOUT_MS);

@@ -11,6 +11,13 @@ export interface ProgramStart {
   readonly environment: Readonly<Record<string, string>>;
 }
 
+/** The server a client goes to. */
+export interface ServerTarget {
+  /** `host:port`. */
+  readonly address: string;
+  readonly pid: number;
+}
+
 /** An implementation of KCP as two programs that print the same JSON lines. */
 export interface Stack {
   readonly name: 'kcpgate' | 'kcp-go';
@@ -18,8 +25,10 @@ export interface Stack {
   readonly native: boolean | undefined;
   /** An echo server on a free loopback port; it prints `listening` and, in the end, `stopped`. */
   server(load: LoadOptions, nodeOptions?: readonly string[]): ProgramStart;
-  /** A client; it prints `result`, `idle` before that `open`. */
-  client(kind: LoadKind, target: string, load: LoadOptions): ProgramStart;
+  /**
+   * A client; it prints `warm` and `result`, with the CPU time of the server at these moments; `idle` prints `open`.
+   */
+  client(kind: LoadKind, target: ServerTarget, load: LoadOptions): ProgramStart;
   /** How many idle sessions it is asked to hold. */
   idleSessions(load: LoadOptions): number;
 }
@@ -35,7 +44,8 @@ export function kcpGateStack(native: boolean): Stack {
     name: 'kcpgate',
     native,
     server: (load, nodeOptions = []) => again(nodeOptions, '--server', '--load', JSON.stringify(load)),
-    client: (kind, target, load) => again([], kind, '--client', target, '--load', JSON.stringify(load)),
+    client: (kind, { address, pid }, load) =>
+      again([], kind, '--client', address, '--watch', String(pid), '--load', JSON.stringify(load)),
     idleSessions: (load) => load.idleSessions,
   };
 }
@@ -51,10 +61,11 @@ export function kcpGoStack(executable: string): Stack {
     name: 'kcp-go',
     native: undefined,
     server: (load) => start('echo-server', '-stream=true', ...kcpFlags(load)),
-    client: (kind, target, load) =>
+    client: (kind, { address, pid }, load) =>
       start(
         `${kind}-client`,
-        `-addr=${target}`,
+        `-addr=${address}`,
+        ...(kind === 'idle' ? [] : [`-watch=${pid}`]),
         `-timeout=${load.timeoutMs}ms`,
         ...kcpFlags(load),
         ...loadFlags(kind, load),

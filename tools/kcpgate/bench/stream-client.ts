@@ -19,6 +19,8 @@ export interface StreamResult {
   readonly mibPerSecond: number;
   /** Of this process, without the warm-up. */
   readonly cpu: CpuTime;
+  /** Of the server, its whole life; undefined when it was not watched. */
+  readonly server: CpuTime | undefined;
   /** Of what came back on the first stream; only when asked for. */
   readonly sha256?: string;
   readonly counters: ClientCounters;
@@ -29,11 +31,13 @@ export interface StreamResult {
 /**
  * Sends seeded streams to an echo server, takes the echo at the same time and compares every byte of it.
  * @param onWarm called when the warm-up is over and the measurement begins.
+ * @param readServer called when the measurement ends.
  */
 export async function runStreamClient(
   remote: SocketAddress,
   load: LoadOptions,
   onWarm: () => void,
+  readServer: () => CpuTime | undefined,
 ): Promise<StreamResult> {
   const { streams } = load;
   const clients = new ClientEndpoints(remote, load);
@@ -67,6 +71,7 @@ export async function runStreamClient(
   clearTimeout(timer);
   const seconds = (performance.now() - startedAt) / 1000;
   const cpu = ownCpu(cpuBefore);
+  const server = readServer();
   const counters = clients.counters();
   const bytes = progress.receivedBytes;
   const digest = sinks[0]?.hash?.digest('hex');
@@ -80,6 +85,7 @@ export async function runStreamClient(
     seconds,
     mibPerSecond: (bytes - warmUpBytes) / MIB / seconds,
     cpu,
+    server,
     counters,
     ...(digest !== undefined && { sha256: digest }),
     ...(error !== undefined && { error }),
