@@ -81,12 +81,13 @@ export async function runClientSide(
 
 async function startGatewayServer(bind: SocketAddress, load: LoadOptions): Promise<EchoServer> {
   const gateway = await startEchoServer(formatSocketAddress(bind), load);
+  const { listeners } = await gateway.status();
   return {
-    address: gateway.status().listeners[0]?.address,
-    account: () => {
-      const { listeners, upstreams } = gateway.status();
+    address: listeners[0]?.address,
+    account: async () => {
+      const { listeners: after, upstreams } = await gateway.status();
       const { sessions, bytesToSessions } = upstreams.echo ?? {};
-      return Promise.resolve({ sessions, bytes: bytesToSessions, carrier: listeners[0]?.stats.carrier });
+      return { sessions, bytes: bytesToSessions, carrier: after[0]?.stats.carrier };
     },
     stop: () => gateway.stop(),
   };
