@@ -321,7 +321,7 @@ export function describePacketCipher(name: string, create: () => PacketCipher): 
       expect(openOne(sealed, 9)).toBe(CipherResult.done);
     });
 
-    it('holds no more memory for keys that come and go, and for batches', () => {
+    it.skipIf(IS_SANITIZED)('holds no more memory for keys that come and go, and for batches', () => {
       const bytes = new Uint8Array(32 * 1400);
       const table = new Int32Array(32 * CIPHER_STRIDE);
       const churn = (keys: number, batches: number): number => {
@@ -364,6 +364,8 @@ const VECTORS = (
   }
 ).datagrams;
 
+/** A sanitizer holds freed memory back, so the size of the process says nothing. */
+const IS_SANITIZED = process.env.LD_PRELOAD?.includes('asan') ?? false;
 const HEADER = 12;
 const BAD = CipherResult.badDescriptor;
 const KEY = new Uint8Array(16);
