@@ -38,4 +38,6 @@ export interface EndpointConfig {
   readonly admission: AdmissionConfig;
   /** Payload memory of all its sessions. */
   readonly pool: SegmentPool;
+  /** 32 random bits: places sessions in the table, so that peers cannot choose where theirs go. Default 0: for clients and tests. */
+  readonly hashSeed?: number;
 }

@@ -59,7 +59,7 @@ export class Endpoint implements SessionHost {
   private readonly logger: Logger;
   private readonly acceptor: SessionAcceptor | undefined;
   private readonly config: EndpointConfig;
-  private readonly table = new SessionTable();
+  private readonly table: SessionTable;
   private readonly admission: Admission;
   private readonly wheel: TimerWheel;
   private readonly drops = new DropCounters();
@@ -124,6 +124,7 @@ export class Endpoint implements SessionHost {
     this.logger = components.logger;
     this.acceptor = components.acceptor;
     this.config = config;
+    this.table = new SessionTable(config.hashSeed ?? 0);
     this.admission = new Admission(config.admission);
     this.caughtUpAt = this.clock.now();
     this.wheel = new TimerWheel(this.caughtUpAt);
@@ -434,7 +435,7 @@ export class Endpoint implements SessionHost {
     this.activeCount++;
     const now = this.clock.now();
     const create = (index: number): Session => new Session(config, this.config.pool, this, index, now);
-    return this.table.add(slot, source, id, create);
+    return this.table.add(slot, source, kcp.conv, id, create);
   }
 
   /** Counts a refusal. A kcpgate peer is told, in less bytes than it sent; a stock peer would not understand. */

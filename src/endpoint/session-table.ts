@@ -8,37 +8,47 @@ export interface SessionEntry {
   readonly index: number;
   /** Address slot of the peer, retained as long as the entry lives. */
   readonly slot: number;
+  /** The session's `conv`. */
+  readonly conv: number;
   /** Key of the peer's network, for the limit per source. */
   readonly source: string;
-  session: Session;
+  readonly session: Session;
   /** It is in the list of sessions to be drained. */
   dirty: boolean;
   /** When the timer wheel will wake it. */
   wakeAt: number;
   /** It is neither lingering nor gone. */
   active: boolean;
-  /** The next session of the same address. */
-  sibling: SessionEntry | undefined;
 }
 
-/**
- * All sessions of an endpoint, found by (address slot, conv): an array index and, for the rare peer that runs several
- * conversations over one address, a short chain. No hashing, no allocation on a look-up.
- */
+/** All sessions of an endpoint, found by (address slot, conv). A look-up allocates nothing. */
 export class SessionTable {
+  private readonly seed: number;
   private readonly byIndex: (SessionEntry | undefined)[] = [];
-  private readonly byAddress: (SessionEntry | undefined)[] = [];
   private readonly freeIndices: number[] = [];
+  /** First index of each chain, by hash: a power of two, at least as many as entries. */
+  private chains = new Int32Array(FIRST_CAPACITY).fill(NONE);
+  /** Per index: the next of its chain. */
+  private next = new Int32Array(FIRST_CAPACITY);
   private count = 0;
+
+  /** @param seed any 32 bits, unknown outside: peers choose `conv`, and must not choose chains by it. */
+  constructor(seed: number) {
+    this.seed = seed | 0;
+  }
 
   get size(): number {
     return this.count;
   }
 
   find(slot: number, conv: number): SessionEntry | undefined {
-    let entry = this.byAddress[slot];
-    while (entry !== undefined && entry.session.conv !== conv) entry = entry.sibling;
-    return entry;
+    let index = this.chains[this.chainOf(slot, conv)]!;
+    while (index !== NONE) {
+      const entry = this.byIndex[index]!;
+      if (entry.conv === conv && entry.slot === slot) return entry;
+      index = this.next[index]!;
+    }
+    return undefined;
   }
 
   at(index: number): SessionEntry | undefined {
@@ -46,43 +56,73 @@ export class SessionTable {
   }
 
   /** Adds a session made by `create`, which is given its index. */
-  add(slot: number, source: string, id: number, create: (index: number) => Session): SessionEntry {
+  add(
+    slot: number,
+    source: string,
+    conv: number,
+    id: number,
+    create: (index: number) => Session,
+  ): SessionEntry {
     const index = this.freeIndices.pop() ?? this.byIndex.length;
     const entry: SessionEntry = {
       id,
       index,
       slot,
+      conv,
       source,
       session: create(index),
       dirty: false,
       wakeAt: Number.POSITIVE_INFINITY,
       active: true,
-      sibling: this.byAddress[slot],
     };
-    while (this.byAddress.length <= slot) this.byAddress.push(undefined);
-    this.byAddress[slot] = entry;
     this.byIndex[index] = entry;
     this.count++;
+    if (index === this.next.length) this.grow();
+    else this.link(entry);
     return entry;
   }
 
   remove(entry: SessionEntry): void {
-    if (this.byIndex[entry.index] !== entry) return;
-    this.byIndex[entry.index] = undefined;
-    this.freeIndices.push(entry.index);
+    const { index } = entry;
+    if (this.byIndex[index] !== entry) return;
+    this.byIndex[index] = undefined;
+    this.freeIndices.push(index);
     this.count--;
-    let at = this.byAddress[entry.slot];
-    if (at === entry) {
-      this.byAddress[entry.slot] = entry.sibling;
-    } else {
-      while (at !== undefined && at.sibling !== entry) at = at.sibling;
-      if (at !== undefined) at.sibling = entry.sibling;
+    const chain = this.chainOf(entry.slot, entry.conv);
+    if (this.chains[chain] === index) {
+      this.chains[chain] = this.next[index]!;
+      return;
     }
-    entry.sibling = undefined;
+    let before = this.chains[chain]!;
+    while (this.next[before] !== index) before = this.next[before]!;
+    this.next[before] = this.next[index]!;
   }
 
   /** Every entry, oldest place first. Entries may be removed while iterating. */
   *[Symbol.iterator](): IterableIterator<SessionEntry> {
     for (const entry of this.byIndex) if (entry !== undefined) yield entry;
   }
+
+  private link(entry: SessionEntry): void {
+    const chain = this.chainOf(entry.slot, entry.conv);
+    this.next[entry.index] = this.chains[chain]!;
+    this.chains[chain] = entry.index;
+  }
+
+  private chainOf(slot: number, conv: number): number {
+    let hash = Math.imul(conv ^ this.seed, 0x85ebca6b);
+    hash = Math.imul(hash ^ (hash >>> 15) ^ slot, 0xc2b2ae35);
+    return (hash ^ (hash >>> 13)) & (this.chains.length - 1);
+  }
+
+  /** Doubles the room and links every entry anew. */
+  private grow(): void {
+    const capacity = this.next.length * 2;
+    this.next = new Int32Array(capacity);
+    this.chains = new Int32Array(capacity).fill(NONE);
+    for (const entry of this) this.link(entry);
+  }
 }
+
+const NONE = -1;
+const FIRST_CAPACITY = 64;

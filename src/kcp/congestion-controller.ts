@@ -18,18 +18,14 @@ export interface CongestionController {
   onTimeout(inFlight: number): void;
 }
 
-/** Congestion control off (`nc = 1`): the windows alone decide. */
-export class NoCongestionControl implements CongestionController {
-  readonly name = 'none';
-  readonly windowSegments = 0x7fffffff;
+/** The window never changes. */
+const unmoved = (): void => undefined;
 
-  onProgress(): void {
-    // The window never changes.
-  }
-  onFastRetransmit(): void {
-    // The window never changes.
-  }
-  onTimeout(): void {
-    // The window never changes.
-  }
-}
+/** Congestion control off (`nc = 1`): the windows alone decide. It has no state, so one serves all engines. */
+export const NO_CONGESTION_CONTROL: CongestionController = Object.freeze({
+  name: 'none',
+  windowSegments: 0x7fffffff,
+  onProgress: unmoved,
+  onFastRetransmit: unmoved,
+  onTimeout: unmoved,
+});

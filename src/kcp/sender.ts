@@ -4,7 +4,7 @@ import { ADDRESS_BLOCK_BYTES } from '../wire/address-block.ts';
 import { Command } from '../wire/command.ts';
 import { SEGMENT_HEADER_BYTES } from '../wire/segment.ts';
 import type { KcpConfig } from './config.ts';
-import { NoCongestionControl, type CongestionController } from './congestion-controller.ts';
+import { NO_CONGESTION_CONTROL, type CongestionController } from './congestion-controller.ts';
 import { RenoCongestionControl } from './reno.ts';
 import { MAX_RTO_MS, RttEstimator } from './rtt-estimator.ts';
 import type { SegmentPool } from './segment-pool.ts';
@@ -63,7 +63,7 @@ export class Sender {
     this.rtt = new RttEstimator(config.nodelay ? MIN_RTO_NODELAY_MS : MIN_RTO_MS, config.intervalMs);
     this.congestion =
       config.congestion === 'none'
-        ? new NoCongestionControl()
+        ? NO_CONGESTION_CONTROL
         : new RenoCongestionControl(config.congestion, this.segmentBytes);
   }
 

@@ -73,8 +73,8 @@ export class Session implements SessionPort, DirectReceiver {
 
   /** This direction was ended by the application. */
   private sendEnded = false;
-  private fin = new FinExchange(0);
-  private readonly peerEnd = new PeerEnd();
+  private finExchange: FinExchange | undefined;
+  private peerEnd: PeerEnd | undefined;
 
   private closeCode: CloseCode = CloseCode.normal;
   private closeReason = '';
@@ -84,7 +84,7 @@ export class Session implements SessionPort, DirectReceiver {
   private flushWanted = false;
   private deliverWanted = false;
   private closeDeadline = NEVER;
-  private readonly kickExchange: KickExchange;
+  private kickExchange: KickExchange | undefined;
   /** The peer's KICK is to be answered by a FIN. */
   private finReplyWanted = false;
   private finReplyCode = 0;
@@ -95,7 +95,6 @@ export class Session implements SessionPort, DirectReceiver {
     this.config = config;
     this.tag = tag;
     this.host = host;
-    this.kickExchange = new KickExchange(config.peer === 'kcpgate');
     this.engine = new KcpEngine(config.kcp, pool, config.peer === 'kcpgate' ? this : undefined, this);
     this.openedAt = this.heardAt = this.activeAt = this.progressAt = now;
     this.progressSn = this.engine.expectedSequence;
@@ -279,13 +278,13 @@ export class Session implements SessionPort, DirectReceiver {
         const idleAt = onGrid(this.heardAt + this.config.idleTimeoutMs);
         const gapAt = this.engine.hasGap ? onGrid(this.progressAt + this.gapTimeoutMs) : NEVER;
         const quiet = Math.min(idleAt, gapAt, trimAt, this.keepAliveAt);
-        const finAt = this.draining ? NEVER : this.fin.deadline;
+        const finAt = this.draining ? NEVER : (this.finExchange?.deadline ?? NEVER);
         return Math.min(quiet, this.engine.nextDeadline(), finAt, this.retryAt);
       }
       case 'closing':
         if (this.flushWanted || this.deliverWanted)
           return Math.min(this.engine.nextDeadline(), this.closeDeadline);
-        return this.config.role === 'gateway' ? this.kickExchange.deadline : this.fin.deadline;
+        return this.config.role === 'gateway' ? this.kicking.deadline : this.fin.deadline;
       case 'lingering':
         return this.lingerUntil;
       case 'gone':
@@ -351,15 +350,15 @@ export class Session implements SessionPort, DirectReceiver {
       this.progressSn = engine.expectedSequence;
       this.progressAt = now;
     }
-    if (peerEnd.isKnown && !peerEnd.isDelivered && engine.undeliveredSequence === peerEnd.finalSn) {
+    if (peerEnd?.isKnown === true && !peerEnd.isDelivered && engine.undeliveredSequence === peerEnd.finalSn) {
       peerEnd.isDelivered = true;
       if (peerEnd.closeCode === 0) this.sink?.end();
     }
     const sent = this.sendEnded && engine.isAllAcknowledged;
     if (this.closeWanted) {
       this.enterClosing(now, this.closeCode, this.closeReason, this.flushWanted, this.deliverWanted);
-    } else if (peerEnd.closeCode !== 0) {
-      this.kickExchange.answer();
+    } else if (peerEnd !== undefined && peerEnd.closeCode !== 0) {
+      this.kicking.answer();
       const code = closeCodeFrom(peerEnd.closeCode);
       // The other side must not take what is cut off for an end in order.
       if (code === CloseCode.normal && peerEnd.isTruncated)
@@ -373,10 +372,10 @@ export class Session implements SessionPort, DirectReceiver {
     } else if (sent && this.config.peer === 'stock') {
       // A stock peer knows no end of stream: once everything is across there is nothing more to wait for.
       this.enterClosing(now, CloseCode.normal, 'finished', false, true);
-    } else if (sent && this.fin.isAcknowledged && peerEnd.isDelivered) {
+    } else if (sent && this.fin.isAcknowledged && peerEnd?.isDelivered === true) {
       this.setClose(CloseCode.normal, 'finished');
       this.linger(now);
-    } else if (!this.draining && this.fin.isSpent(now)) {
+    } else if (!this.draining && this.finExchange?.isSpent(now) === true) {
       this.enterClosing(now, CloseCode.deadLink, 'no answer to the end of the stream', false, true);
     } else if (now - this.heardAt >= this.config.idleTimeoutMs) {
       this.enterClosing(now, CloseCode.idleTimeout, 'nothing arrived', false, true);
@@ -422,7 +421,7 @@ export class Session implements SessionPort, DirectReceiver {
   /** What is answered at once in every state, each in a datagram of its own. */
   private writeReplies(arena: SendArena): boolean {
     const { peerEnd } = this;
-    if (peerEnd.isAckDue) {
+    if (peerEnd?.isAckDue === true) {
       if (!this.writeFinSegment(arena, true, peerEnd.ackSequence, peerEnd.ackFinCode)) return true;
       peerEnd.ackSent();
     }
@@ -434,6 +433,16 @@ export class Session implements SessionPort, DirectReceiver {
   }
 
   // ---- closing ----
+
+  // Most of a session's life nobody speaks of its end: what keeps track of that is made when it is needed.
+
+  private get fin(): FinExchange {
+    return (this.finExchange ??= new FinExchange(0));
+  }
+
+  private get kicking(): KickExchange {
+    return (this.kickExchange ??= new KickExchange(this.config.peer === 'kcpgate'));
+  }
 
   private requestClose(code: CloseCode, reason: string, flush: boolean, deliver: boolean): void {
     if (this.currentState !== 'open' || this.closeWanted) return;
@@ -457,7 +466,7 @@ export class Session implements SessionPort, DirectReceiver {
     this.closeDeadline = now + this.config.closeTimeoutMs;
     this.engine.refuseNewData();
     // A client's goodbye is a FIN with the code, even if it ended its direction before.
-    this.fin = new FinExchange(code);
+    this.finExchange = new FinExchange(code);
     if (!deliver && !flush) this.releaseSink();
   }
 
@@ -490,15 +499,15 @@ export class Session implements SessionPort, DirectReceiver {
 
   /** The gateway's goodbye. */
   private kickPeer(now: number, arena: SendArena): boolean {
-    if (this.kickExchange.isDue(now) && !this.writeKickSegment(now, arena)) return true;
-    if (!this.kickExchange.isOver(now)) return false;
+    if (this.kicking.isDue(now) && !this.writeKickSegment(now, arena)) return true;
+    if (!this.kicking.isOver(now)) return false;
     this.linger(now);
     return this.drainLingering(now, arena);
   }
 
   /** The client's goodbye: FIN with the code until it is acknowledged; nothing if the gateway spoke first. */
   private leave(now: number, arena: SendArena): boolean {
-    const answered = this.kickExchange.isAnswered || this.fin.isAcknowledged || this.fin.isSpent(now);
+    const answered = this.kicking.isAnswered || this.fin.isAcknowledged || this.fin.isSpent(now);
     if (this.config.peer === 'kcpgate' && !answered) {
       if (!this.fin.isDue(now)) return false;
       if (!this.writeFinSegment(arena, false, this.engine.endSequence, this.fin.code)) return true;
@@ -526,7 +535,7 @@ export class Session implements SessionPort, DirectReceiver {
     }
     // The last ACK may still be due, or was lost: the peer then repeats data that arrived long ago.
     if (this.engine.pollTransmit(now, arena, this.caughtUpAt)) return true;
-    if (this.reminderWanted && this.kickExchange.isReminderDue(now) && !this.writeKickSegment(now, arena))
+    if (this.reminderWanted && this.kicking.isReminderDue(now) && !this.writeKickSegment(now, arena))
       return true;
     this.reminderWanted = false;
     return false;
@@ -554,17 +563,18 @@ export class Session implements SessionPort, DirectReceiver {
     }
     const { engine } = this;
     const isComplete = engine.expectedSequence === finalSn;
+    this.peerEnd ??= new PeerEnd();
     if (this.peerEnd.handleFin(finalSn, code, engine.mayEndAt(finalSn), isComplete))
       engine.setPeerEnd(finalSn);
     // A FIN that only ends a direction may have crossed the KICK: it is no answer.
-    if (code !== 0 && this.kickExchange.isBegun) this.kickExchange.answer();
+    if (code !== 0 && this.kickExchange?.isBegun === true) this.kickExchange.answer();
   }
 
   /** The gateway ended the session: answer at once, give the application what arrived, report the code. */
   private handleKick(view: DataView, at: number): void {
     this.finReplyWanted = true;
     this.finReplyCode = kickCodeOf(view, at);
-    this.kickExchange.answer();
+    this.kicking.answer();
     if (this.currentState !== 'open' || this.closeWanted) return;
     const kick = readKick({ view, bytes: new Uint8Array(view.buffer, view.byteOffset, view.byteLength) }, at);
     this.requestClose(closeCodeFrom(kick.code), kick.reason, false, true);
@@ -593,7 +603,7 @@ export class Session implements SessionPort, DirectReceiver {
     arena.commit(
       writeKick(arena, at, { type: 'kick', conv: this.conv, wnd, una, code, retryAfterMs: 0, reason }),
     );
-    this.kickExchange.sent(now, this.engine.rtoMs);
+    this.kicking.sent(now, this.engine.rtoMs);
     return true;
   }
 

@@ -1,6 +1,7 @@
 import { CloseCode } from '../../src/base/close-code.ts';
 import type { Logger } from '../../src/base/logger.ts';
 import type { SeededRandom } from '../../src/base/seeded-random.ts';
+import { META_LENGTH, META_OFFSET, META_STRIDE } from '../../src/carrier/carrier.ts';
 import { MemoryHub, type MemoryCarrier } from '../../src/carrier/memory.ts';
 import { Endpoint, type EndpointStats, type SessionAcceptor } from '../../src/endpoint/index.ts';
 import { resolveKcpConfig, SegmentPool, type KcpConfig } from '../../src/kcp/index.ts';
@@ -501,8 +502,8 @@ export class EndpointWorld {
     const member = this.#hub.join({ arenaBytes: 4096 });
     member.start((batch) => {
       for (let i = 0; i < batch.count; i++) {
-        const at = batch.meta[i * 4]!;
-        const bytes = batch.bytes.slice(at, at + batch.meta[i * 4 + 1]!);
+        const at = batch.meta[i * META_STRIDE + META_OFFSET]!;
+        const bytes = batch.bytes.slice(at, at + batch.meta[i * META_STRIDE + META_LENGTH]!);
         const key = keyOf(member, bytes);
         this.#answers.set(key, (this.#answers.get(key) ?? 0) + bytes.length);
         const fault = dissectDatagram(bytes, this.#kcp.mtu);
@@ -523,8 +524,8 @@ export class EndpointWorld {
     const way = hub.join();
     way.start((batch) => {
       for (let i = 0; i < batch.count; i++) {
-        const at = batch.meta[i * 4]!;
-        this.#travel(index, true, batch.bytes.slice(at, at + batch.meta[i * 4 + 1]!));
+        const at = batch.meta[i * META_STRIDE + META_OFFSET]!;
+        this.#travel(index, true, batch.bytes.slice(at, at + batch.meta[i * META_STRIDE + META_LENGTH]!));
       }
     });
     const outside = this.#member((bytes) => {

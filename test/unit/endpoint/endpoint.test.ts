@@ -4,6 +4,7 @@ import { CloseCode } from '../../../src/base/close-code.ts';
 import { NO_LOG } from '../../../src/base/logger.ts';
 import { SeededRandom } from '../../../src/base/seeded-random.ts';
 import type { SessionPort, Sink } from '../../../src/base/sink.ts';
+import { META_LENGTH, META_OFFSET, META_STRIDE } from '../../../src/carrier/carrier.ts';
 import { MemoryHub, type MemoryCarrier } from '../../../src/carrier/memory.ts';
 import { Endpoint, type EndpointConfig, type SessionAcceptor } from '../../../src/endpoint/index.ts';
 import { resolveKcpConfig, SegmentPool } from '../../../src/kcp/index.ts';
@@ -75,8 +76,8 @@ class Bench {
     const peer = this.hub.join();
     peer.start((batch) => {
       for (let i = 0; i < batch.count; i++) {
-        const at = batch.meta[i * 4]!;
-        this.answers.push(batch.bytes.slice(at, at + batch.meta[i * 4 + 1]!));
+        const at = batch.meta[i * META_STRIDE + META_OFFSET]!;
+        this.answers.push(batch.bytes.slice(at, at + batch.meta[i * META_STRIDE + META_LENGTH]!));
       }
     });
     return peer;

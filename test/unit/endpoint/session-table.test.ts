@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import { SeededRandom } from '../../../src/base/seeded-random.ts';
+import { SessionTable, type SessionEntry } from '../../../src/endpoint/session-table.ts';
+import { resolveKcpConfig, SegmentPool } from '../../../src/kcp/index.ts';
+import { Session } from '../../../src/session/index.ts';
+
+const session = new Session(
+  {
+    role: 'gateway',
+    peer: 'stock',
+    kcp: resolveKcpConfig({ conv: 0 }),
+    idleTimeoutMs: 1,
+    keepAliveMs: 0,
+    closeTimeoutMs: 1,
+    lingerMs: 0,
+  },
+  new SegmentPool(),
+  { wake: () => undefined },
+  0,
+  0,
+);
+
+const add = (table: SessionTable, slot: number, conv: number): SessionEntry =>
+  table.add(slot, '', conv, 0, () => session);
+
+describe('the session table', () => {
+  it('finds what is in it and nothing else, through growth and removal', () => {
+    const random = new SeededRandom(7);
+    const table = new SessionTable(random.nextUint32());
+    const known = new Map<string, SessionEntry>();
+    for (let step = 0; step < 20_000; step++) {
+      const slot = random.nextUint32() % 40;
+      const conv = (random.nextUint32() % 40) * 0x06000001;
+      const key = `${String(slot)}/${String(conv)}`;
+      const entry = known.get(key);
+      expect(table.find(slot, conv)).toBe(entry);
+      if (entry === undefined) {
+        known.set(key, add(table, slot, conv));
+      } else if (random.nextUint32() % 3 === 0) {
+        table.remove(entry);
+        table.remove(entry);
+        known.delete(key);
+      }
+      expect(table.size).toBe(known.size);
+    }
+    expect(new Set(table)).toEqual(new Set(known.values()));
+    for (const entry of known.values()) expect(table.at(entry.index)).toBe(entry);
+  });
+
+  it('finds the last of many conversations of one address as fast as the first', () => {
+    const table = new SessionTable(99);
+    for (let conv = 0; conv < 100_000; conv++) add(table, 1, conv * 64);
+    let longest = 0;
+    const next = (table as unknown as { next: Int32Array }).next;
+    for (const first of (table as unknown as { chains: Int32Array }).chains) {
+      let length = 0;
+      for (let index = first; index >= 0; index = next[index]!) length++;
+      longest = Math.max(longest, length);
+    }
+    expect(longest).toBeLessThan(12);
+  });
+});
