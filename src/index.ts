@@ -37,5 +37,10 @@ export type { GatewayConfig } from './gateway/config/config.ts';
 export { formatIssues, type ConfigIssue } from './gateway/config/issue.ts';
 export { loadConfig, type ConfigResult, type LoadOptions } from './gateway/config/load.ts';
 export { startGateway, type Gateway, type GatewayComponents } from './gateway/gateway.ts';
+export {
+  startWorkerThread,
+  type StartWorkerThread,
+  type WorkerThread,
+} from './gateway/workers/worker-thread.ts';
 export type * from './gateway/gateway-status.ts';
 export { createLog, type Log, type LogOptions } from './telemetry/log.ts';

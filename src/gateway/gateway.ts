@@ -1,4 +1,4 @@
-import { loadNativeBindings, type NativeLoad } from '../../native-bindings/index.ts';
+import { loadNativeBindings, nativeLoadWarning, type NativeLoad } from '../../native-bindings/index.ts';
 import { formatSocketAddress } from '../base/address.ts';
 import type { Logger } from '../base/logger.ts';
 import type { GatewayConfig } from './config/config.ts';
@@ -67,9 +67,8 @@ export class Gateway {
  */
 export async function startGateway(config: GatewayConfig, components: GatewayComponents): Promise<Gateway> {
   const { logger, native = loadNativeBindings(), startThread = startWorkerThread } = components;
-  if (native.status === 'broken') {
-    logger.warn('the native addon cannot be used; JavaScript does its work', { reason: native.reason });
-  }
+  const warning = nativeLoadWarning(native);
+  if (warning !== undefined) logger.warn(warning);
   const plan = planWorkers(config, native);
   if ('reason' in plan) {
     const { wanted, reason, advice } = plan;

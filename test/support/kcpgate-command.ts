@@ -173,7 +173,7 @@ function recordOf(line: string): LogRecord | undefined {
 }
 
 /** Builds when a source is newer than the last build; test files that run at the same time wait for one build. */
-async function buildIfStale(): Promise<void> {
+export async function buildIfStale(): Promise<void> {
   mkdirSync(join(ROOT, 'dist'), { recursive: true });
   const lock = `${BUILD_MARK}.lock`;
   while (isStale()) {
@@ -191,7 +191,7 @@ async function buildIfStale(): Promise<void> {
 
 function isStale(): boolean {
   const builtAt = statSync(BUILD_MARK, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  return Math.max(newest(join(ROOT, 'src')), newest(join(ROOT, 'tools'))) >= builtAt;
+  return ['native-bindings', 'src', 'tools'].some((folder) => newest(join(ROOT, folder)) >= builtAt);
 }
 
 async function build(): Promise<void> {

@@ -39,7 +39,8 @@ async function open(
     report({ type: 'log', record }),
   );
   try {
-    const native = loadNativeBindings();
+    // The main thread found it; it may have been told to by more than the environment.
+    const native = loadNativeBindings('on');
     const plane = await LocalDataPlane.open(config, { logger, native, descriptors });
     report({ type: 'open', status: plane.serving() });
     return plane;

@@ -1,0 +1,43 @@
+import { expect, it } from 'vitest';
+import type { EndpointStats } from '../../../../src/endpoint/index.ts';
+import type { ServingStatus } from '../../../../src/gateway/gateway-status.ts';
+import { nothingCounted, sumServing } from '../../../../src/gateway/workers/sum-stats.ts';
+import type { UpstreamStats } from '../../../../src/upstream/index.ts';
+
+function serving(sessions: number, closedSessions: Record<string, number>): ServingStatus {
+  const stats = { openSessions: sessions, closedSessions, carrier: { sentBytes: 10 * sessions } };
+  return {
+    listeners: [
+      {
+        name: 'line',
+        type: 'kcp-udp',
+        address: { address: '127.0.0.1', family: 4, port: 4000 },
+        upstream: 'demo',
+        stats: stats as unknown as EndpointStats,
+      },
+    ],
+    upstreams: { demo: { sessions } as UpstreamStats },
+  };
+}
+
+it('adds up numbers at every depth, also of keys that only some have', () => {
+  const sum = sumServing([serving(1, { drain: 1 }), serving(2, { kicked: 5 }), serving(4, { drain: 2 })]);
+  expect(sum.listeners).toMatchObject([
+    {
+      name: 'line',
+      address: { port: 4000 },
+      stats: { openSessions: 7, closedSessions: { drain: 3, kicked: 5 }, carrier: { sentBytes: 70 } },
+    },
+  ]);
+  expect(sum.upstreams).toEqual({ demo: { sessions: 7 } });
+});
+
+it('changes nothing that it adds up', () => {
+  const one = serving(1, { drain: 1 });
+  sumServing([one, serving(2, { drain: 1 })]);
+  expect(one).toEqual(serving(1, { drain: 1 }));
+});
+
+it('begins again at zero', () => {
+  expect(nothingCounted(serving(3, { drain: 2 }))).toEqual(serving(0, { drain: 0 }));
+});
