@@ -1,0 +1,14 @@
+/**
+ * What the sanitizers found in the addon. Every memory error and all undefined behaviour counts; of the leaks only those
+ * whose memory the addon allocated: Node leaves some of its own behind when it exits.
+ * @param reports what the processes wrote.
+ */
+export function findingsIn(reports) {
+  return reports.flatMap((report) => report.split(/\n\s*\n/)).filter(isFinding);
+}
+
+function isFinding(paragraph) {
+  // A frame of the addon names a source file of it; those of Node name Node's program file.
+  if (/^(?:Direct|Indirect) leak of/m.test(paragraph)) return / \.\.\/src\/|kcpgate\.node/.test(paragraph);
+  return /ERROR: AddressSanitizer|runtime error:|AddressSanitizer:DEADLYSIGNAL/.test(paragraph);
+}
