@@ -15,7 +15,7 @@ afterEach(async () => {
 
 async function serve(options: string[], environment: Record<string, string> = {}): Promise<RunningCommand> {
   const command = ['serve', '--bind', '127.0.0.1:0', '--log-format', 'json', '--drain-timeout', '20s'];
-  const gateway = await startKcpgate([...command, '--set', 'common.workers=2', ...options], environment);
+  const gateway = await startKcpgate([...command, '--workers', '2', ...options], environment);
   closers.push(() => gateway.stop());
   return gateway;
 }

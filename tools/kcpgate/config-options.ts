@@ -15,6 +15,7 @@ export interface ConfigOptions {
   readonly logFormat?: string;
   readonly logFile?: string;
   readonly drainTimeout?: string;
+  readonly workers?: string;
   readonly set: readonly ConfigFlag[];
 }
 
@@ -29,6 +30,7 @@ export function addConfigOptions(command: Command): Command {
     .addOption(new Option('--log-format <format>', 'how records are written').choices(LOG_FORMATS))
     .option('--log-file <file>', 'append log records to a file instead of standard output')
     .option('--drain-timeout <duration>', 'how long stopping waits for queued data')
+    .option('--workers <number>', 'threads that serve sessions, or auto: one per processor')
     .option(
       '--set <key=value>',
       'any key, e.g. listeners.line-udp.mtu=1200; may be repeated',
@@ -67,6 +69,7 @@ const SHORTHANDS = [
   ['--log-format', 'common.log_format', 'logFormat'],
   ['--log-file', 'common.log_file', 'logFile'],
   ['--drain-timeout', 'common.drain_timeout', 'drainTimeout'],
+  ['--workers', 'common.workers', 'workers'],
 ] as const;
 
 function shorthands(options: ConfigOptions): ConfigFlag[] {
