@@ -14,7 +14,7 @@
             "src/linux/error-queue.cc",
             "src/linux/ip-address.cc",
             "src/linux/linux-datagram-socket.cc",
-            "src/linux/path-mtu.cc",
+            "src/linux/path-probe.cc",
             "src/linux/receiver.cc",
             "src/linux/send-queue.cc",
             "src/linux/sender.cc",

@@ -99,7 +99,10 @@ export interface NativeSocket {
   addressOf(slot: number): readonly [address: string, port: number] | undefined;
   /** Fills the counters, in the order of {@link NATIVE_COUNTERS}. */
   stats(into: Float64Array): void;
-  /** Makes the kernel refuse UDP_SEGMENT on this socket. For tests. */
+  /**
+   * For tests: makes the kernel refuse UDP_SEGMENT, by giving up checksums. Over IPv6 the receiver must be told the same,
+   * or it drops what comes without.
+   */
   refuseSegmentation(): void;
   /** Stops at once. `done` is called when the event loop has let go of it. */
   close(done: () => void): void;

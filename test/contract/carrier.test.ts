@@ -1,6 +1,8 @@
+import type { NativeLoad } from '../../native-bindings/index.ts';
 import type { SocketAddress } from '../../src/base/address.ts';
 import { MemoryHub } from '../../src/carrier/memory.ts';
 import { createUdpCarrier } from '../../src/carrier/node/udp.ts';
+import { describeWithNative } from '../support/native.ts';
 import { describeCarrier, type CreateCarrierPair } from './carrier.ts';
 import { ANY_V6, hasIpv6, LOOPBACK_V4, LOOPBACK_V6, untilTrue } from './loopback.ts';
 
@@ -19,17 +21,25 @@ const createMemoryPair: CreateCarrierPair = (nearLimits, farLimits) => {
 
 /** `near` is bound to one loopback address and reaches `far` by the same. */
 const createUdpPair =
-  (loopback: SocketAddress, farBind: SocketAddress): CreateCarrierPair =>
+  (native: NativeLoad, loopback: SocketAddress, farBind: SocketAddress): CreateCarrierPair =>
   async (nearLimits, farLimits) => {
-    const near = await createUdpCarrier({ bind: loopback, ...nearLimits });
-    const far = await createUdpCarrier({ bind: farBind, ...farLimits });
+    const near = await createUdpCarrier({ bind: loopback, native, ...nearLimits });
+    const far = await createUdpCarrier({ bind: farBind, native, ...farLimits });
     return { near, far, farAddress: { ...loopback, port: far.localAddress.port }, until: untilTrue };
   };
 
-describeCarrier('memory', createMemoryPair);
-describeCarrier('udp on 127.0.0.1', createUdpPair(LOOPBACK_V4, LOOPBACK_V4));
-if (await hasIpv6()) {
-  describeCarrier('udp on ::1', createUdpPair(LOOPBACK_V6, LOOPBACK_V6));
-  describeCarrier('udp, IPv4 peer of a dual-stack socket', createUdpPair(LOOPBACK_V4, ANY_V6));
-  describeCarrier('udp, IPv6 peer of a dual-stack socket', createUdpPair(LOOPBACK_V6, ANY_V6));
+function describeUdpCarrier(implementation: string, native: NativeLoad): void {
+  const name = `udp by ${implementation}`;
+  describeCarrier(`${name} on 127.0.0.1`, createUdpPair(native, LOOPBACK_V4, LOOPBACK_V4));
+  if (!ipv6) return;
+  describeCarrier(`${name} on ::1`, createUdpPair(native, LOOPBACK_V6, LOOPBACK_V6));
+  describeCarrier(`${name}, IPv4 peer of a dual-stack socket`, createUdpPair(native, LOOPBACK_V4, ANY_V6));
+  describeCarrier(`${name}, IPv6 peer of a dual-stack socket`, createUdpPair(native, LOOPBACK_V6, ANY_V6));
 }
+
+const ipv6 = await hasIpv6();
+describeCarrier('memory', createMemoryPair);
+describeUdpCarrier('dgram', { status: 'off', reason: 'this test' });
+describeWithNative('native', (bindings, file) =>
+  describeUdpCarrier('native', { status: 'loaded', bindings, file }),
+);

@@ -5,6 +5,7 @@ import { GatewayError } from '../../src/base/errors.ts';
 import type { DatagramSocket, DatagramSocketOptions } from '../../src/carrier/node/datagram-socket.ts';
 import { ANY_V6, LOOPBACK_V4, untilTrue } from './loopback.ts';
 import { datagramsOf } from './received.ts';
+import { collect, send, sendAll } from './socket-traffic.ts';
 
 export type CreateDatagramSocket = (options: DatagramSocketOptions) => Promise<DatagramSocket>;
 
@@ -50,6 +51,79 @@ export function describeDatagramSocket(name: string, create: CreateDatagramSocke
       const { receiveBatches, receiveDrops } = right.stats();
       expect(receiveDrops).toBe(0);
       expect(receiveBatches).toBeGreaterThanOrEqual(17);
+    });
+
+    it('carries mixed sizes to mixed peers in one batch, each datagram whole and in order', async () => {
+      const left = await createOpen();
+      const rights = [await createOpen(), await createOpen()];
+      const inboxes = rights.map(collect);
+      const slots = rights.map(({ localAddress }) => left.intern(localAddress));
+      // Runs of equal size with and without a shorter end, growing sizes, empty ones, changes of peer.
+      const sizes = [700, 700, 700, 20, 700, 0, 0, 5, 9, 9, 1400, 1400, 1, 1, 1, 2, 0, 1400];
+      const batch = sizes.flatMap((size, i) => {
+        const datagram = new Uint8Array(size).map((_, at) => (at * 7 + i) & 255);
+        const turns = i % 3 === 0 ? [0, 1] : [i % 2];
+        return turns.map((turn) => [turn, datagram] as const);
+      });
+      sendAll(
+        left,
+        batch.map(([turn, datagram]) => [slots[turn]!, datagram]),
+      );
+      for (const [turn, inbox] of inboxes.entries()) {
+        const wanted = batch.filter(([to]) => to === turn).map(([, datagram]) => datagram);
+        await untilTrue(() => inbox.length === wanted.length);
+        expect(inbox.map(({ bytes }) => bytes)).toEqual(wanted);
+      }
+      expect(left.stats()).toMatchObject({ sentDatagrams: batch.length, sendDrops: 0 });
+    });
+
+    it('carries 10,000 datagrams each way', async () => {
+      const [left, right] = [await createOpen(), await createOpen()];
+      const total = 10_000;
+      const burst = 200;
+      const echoed: Uint8Array[] = [];
+      right.start((batch) => {
+        sendAll(
+          right,
+          datagramsOf(batch).map(({ bytes, slot }) => [slot, bytes]),
+        );
+      });
+      left.start((batch) => echoed.push(...datagramsOf(batch).map(({ bytes }) => bytes)));
+      const slot = left.intern(right.localAddress);
+      for (let sent = 0; sent < total; sent += burst) {
+        const numbers = Array.from({ length: burst }, (_, i) => sent + i);
+        sendAll(
+          left,
+          numbers.map((number) => [slot, datagramOf(number)]),
+        );
+        await untilTrue(() => echoed.length === sent + burst);
+      }
+      const wrong = echoed.findIndex((bytes, number) => Buffer.compare(bytes, datagramOf(number)) !== 0);
+      expect(wrong).toBe(-1);
+      expect(right.stats()).toMatchObject({ receivedDatagrams: total, sentDatagrams: total, sendDrops: 0 });
+    });
+
+    it('can be closed from within its callback, which gets no more', async () => {
+      const [left, right] = [await createOpen(), await createOpen({ maxBatch: 1 })];
+      let calls = 0;
+      let closed: Promise<void> | undefined;
+      right.start((batch) => {
+        calls++;
+        closed = right.close();
+        // All of it is safe, and nothing happens any more.
+        sendAll(
+          right,
+          datagramsOf(batch).map(({ bytes, slot }) => [slot, bytes]),
+        );
+        right.retain(0);
+        right.release(0);
+      });
+      send(left, left.intern(right.localAddress), 'a', 'bc', 'def');
+      await untilTrue(() => calls > 0);
+      await closed;
+      await delay(20);
+      expect(calls).toBe(1);
+      expect(right.stats()).toMatchObject({ batchErrors: 0, sentDatagrams: 0 });
     });
 
     it('gives slots of senders that nobody retained to others', async () => {
@@ -189,30 +263,9 @@ export function describeDatagramSocket(name: string, create: CreateDatagramSocke
   });
 }
 
-interface Received {
-  readonly text: string;
-  readonly slot: number;
-  readonly from: SocketAddress;
-}
-
-function collect(socket: DatagramSocket): Received[] {
-  const received: Received[] = [];
-  socket.start((batch) => {
-    for (const { bytes, slot } of datagramsOf(batch)) {
-      received.push({ text: new TextDecoder().decode(bytes), slot, from: socket.addressOf(slot) });
-    }
-  });
-  return received;
-}
-
-/** Sends a batch of ASCII datagrams to one slot. */
-function send(socket: DatagramSocket, slot: number, ...texts: string[]): boolean {
-  const bytes = new TextEncoder().encode(texts.join(''));
-  const descriptors = new Int32Array(texts.length * 3);
-  let offset = 0;
-  for (const [i, text] of texts.entries()) {
-    descriptors.set([offset, text.length, slot], i * 3);
-    offset += text.length;
-  }
-  return socket.sendBatch(bytes, descriptors, texts.length);
+/** A datagram that no other number has, of a size that changes now and then. */
+function datagramOf(number: number): Uint8Array {
+  const datagram = new Uint8Array(100 + ((number >>> 6) % 50));
+  new DataView(datagram.buffer).setUint32(0, number);
+  return datagram;
 }

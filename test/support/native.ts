@@ -1,15 +1,18 @@
 import { describe, test } from 'vitest';
-import { loadNativeBindings } from '../../native-bindings/index.ts';
+import { loadNativeBindings, type NativeBindings } from '../../native-bindings/index.ts';
 import { peersAreRequired } from './peer-detection.ts';
 
 /**
  * `describe` for a suite that needs the native addon. Where it is turned off or was not built the suite is skipped and a
  * line on the console says so; with `KCPGATE_REQUIRE_PEERS=1` an addon that is not there is a failure.
  */
-export function describeWithNative(title: string, suite: () => void): void {
+export function describeWithNative(
+  title: string,
+  suite: (bindings: NativeBindings, file: string) => void,
+): void {
   const native = loadNativeBindings();
   if (native.status === 'loaded') {
-    describe(title, suite);
+    describe(title, () => suite(native.bindings, native.file));
   } else if (peersAreRequired() && native.status !== 'off') {
     describe(title, () => {
       test('needs the native addon', () => {
@@ -18,6 +21,8 @@ export function describeWithNative(title: string, suite: () => void): void {
     });
   } else {
     console.warn(`SKIPPED "${title}": no native addon: ${native.reason}`);
-    describe.skip(title, suite);
+    describe.skip(title, () => {
+      test('needs the native addon');
+    });
   }
 }

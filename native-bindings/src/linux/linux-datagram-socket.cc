@@ -73,7 +73,10 @@ class LinuxDatagramSocket final : public DatagramSocket {
   void refuse_segmentation() override {
     // The kernel cuts up only what it also computes checksums for.
     set_option(descriptor(), SOL_SOCKET, SO_NO_CHECK, 1);
-    if (socket_.family == AF_INET6) set_option(descriptor(), IPPROTO_UDP, UDP_NO_CHECK6_TX, 1);
+    if (socket_.family != AF_INET6) return;
+    set_option(descriptor(), IPPROTO_UDP, UDP_NO_CHECK6_TX, 1);
+    // Without a checksum it is taken only by who asks for such datagrams.
+    set_option(descriptor(), IPPROTO_UDP, UDP_NO_CHECK6_RX, 1);
   }
 
   void close() override {

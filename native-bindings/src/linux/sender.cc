@@ -7,7 +7,7 @@
 #include <cstring>
 #include <utility>
 
-#include "path-mtu.h"
+#include "path-probe.h"
 
 namespace kcpgate {
 
@@ -219,14 +219,15 @@ Sender::Verdict Sender::judge(int number, int attempts, const Batch& batch, cons
     }
   }
   doubted_ = 0;
-  if (number == EINVAL && !addresses_.local_of(slot).unspecified()) {
-    // This machine no longer has the address the peer wrote to.
-    addresses_.forget_local(slot);
-    return Verdict::SINGLY;
-  }
   // The device's queue is full and dropped it, like a router would. Nothing tells when there is room again.
   if (number == ENOBUFS) return Verdict::LOST;
   if (attempts < MAX_ATTEMPTS) return Verdict::AGAIN;
+  const IpAddress local = addresses_.local_of(slot);
+  if (!local.unspecified() && !has_local_address(local, addresses_.peer_of(slot).scope, family_)) {
+    // The address the peer wrote to is gone from this machine. The system knows another.
+    addresses_.forget_local(slot);
+    return Verdict::SINGLY;
+  }
   reports_.add(number, "send", slot);
   return Verdict::LOST;
 }

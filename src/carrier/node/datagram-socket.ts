@@ -70,7 +70,10 @@ export interface DatagramSocketOptions {
   readonly descriptor?: number;
   /** Native: sends and receives runs of datagrams as one message where the system can. Default true. */
   readonly segmentation?: boolean;
-  /** For tests. Native: makes the system refuse such sends after it seemed able to. Default false. */
+  /**
+   * For tests. Native: makes the system refuse such sends after it seemed able to. Over IPv6 both ends need it, because
+   * they do without checksums then. Default false.
+   */
   readonly refuseSegmentation?: boolean;
   /** Default: no log. */
   readonly logger?: Logger;
