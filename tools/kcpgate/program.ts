@@ -3,6 +3,7 @@ import { addCheckCommand } from './check-command.ts';
 import { addCompletionCommand } from './completion-command.ts';
 import { addConfigDocCommand } from './config-doc-command.ts';
 import { addConnectCommand } from './connect-command.ts';
+import { addDoctorCommand } from './doctor/doctor-command.ts';
 import { EXIT_CODE_HELP } from './exit-code.ts';
 import { addServeCommand } from './serve-command.ts';
 import { packageVersion } from './version.ts';
@@ -23,6 +24,7 @@ export async function createProgram(wanted?: string): Promise<Command> {
   addServeCommand(program);
   addConnectCommand(program);
   addCheckCommand(program);
+  addDoctorCommand(program);
   if (wanted === undefined || !LIGHT.has(wanted)) await addMeasuringCommands(program);
   addConfigDocCommand(program);
   addCompletionCommand(program);
@@ -40,7 +42,7 @@ async function addMeasuringCommands(program: Command): Promise<void> {
 }
 
 /** First arguments that have nothing to do with measuring. */
-const LIGHT = new Set(['-V', '--version', 'serve', 'connect', 'check', 'config-doc']);
+const LIGHT = new Set(['-V', '--version', 'serve', 'connect', 'check', 'doctor', 'config-doc']);
 
 const HELP = `
 Examples:
@@ -50,4 +52,5 @@ Examples:
   kcpgate connect -s gateway.example:4000 -l 2222
                                              a local TCP port that leads through it
   kcpgate check -c gateway.yaml              is the file right?
+  kcpgate doctor                             is the machine?
 `;
