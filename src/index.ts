@@ -36,6 +36,7 @@ export * from './upstream/index.ts';
 export type { GatewayConfig } from './gateway/config/config.ts';
 export { formatIssues, type ConfigIssue } from './gateway/config/issue.ts';
 export { loadConfig, type ConfigResult, type LoadOptions } from './gateway/config/load.ts';
+export { inheritedSockets, type InheritedSocket } from './gateway/inherited-sockets.ts';
 export { startGateway, type Gateway, type GatewayComponents } from './gateway/gateway.ts';
 export {
   startWorkerThread,

@@ -4,6 +4,7 @@ import type { Logger } from '../base/logger.ts';
 import type { GatewayConfig } from './config/config.ts';
 import type { DataPlane } from './data-plane.ts';
 import type { GatewayStatus, NativeStatus } from './gateway-status.ts';
+import { assignSockets, type InheritedSocket } from './inherited-sockets.ts';
 import { LocalDataPlane } from './local-data-plane.ts';
 import { planWorkers } from './workers/plan-workers.ts';
 import { WorkerPool } from './workers/worker-pool.ts';
@@ -14,6 +15,8 @@ export interface GatewayComponents {
   readonly logger: Logger;
   /** The native addon. Default: what {@link loadNativeBindings} finds. */
   readonly native?: NativeLoad;
+  /** Sockets the process was started with, for listeners of the same names. Default none. */
+  readonly inherited?: readonly InheritedSocket[];
   /** Makes the threads of workers. Default: worker threads of this process. */
   readonly startThread?: StartWorkerThread;
 }
@@ -66,10 +69,17 @@ export class Gateway {
  * @throws GatewayError `address_in_use`, `permission_denied`, `bind_failed`; whatever was opened before is closed again.
  */
 export async function startGateway(config: GatewayConfig, components: GatewayComponents): Promise<Gateway> {
-  const { logger, native = loadNativeBindings(), startThread = startWorkerThread } = components;
+  const {
+    logger,
+    native = loadNativeBindings(),
+    inherited = [],
+    startThread = startWorkerThread,
+  } = components;
   const warning = nativeLoadWarning(native);
   if (warning !== undefined) logger.warn(warning);
-  const plan = planWorkers(config, native);
+  const { descriptors, unused } = assignSockets(config.listeners, inherited);
+  for (const { name } of unused) logger.warn('no listener takes an inherited socket', { socket: name });
+  const plan = planWorkers(config, native, unused.length < inherited.length);
   if ('reason' in plan) {
     const { wanted, reason, advice } = plan;
     logger.warn('one thread serves instead of several workers', { workers: wanted, reason, advice });
@@ -77,7 +87,7 @@ export async function startGateway(config: GatewayConfig, components: GatewayCom
   const plane =
     'bindings' in plan
       ? await WorkerPool.open(config, plan.workers, { logger, native: plan.bindings, startThread })
-      : await LocalDataPlane.open(config, { logger, native });
+      : await LocalDataPlane.open(config, { logger, native, descriptors });
   const gateway = new Gateway(config, logger, nativeStatus(native), plane);
   await logStart(gateway, logger);
   return gateway;

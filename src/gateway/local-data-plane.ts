@@ -16,8 +16,8 @@ import { Listener } from './listener.ts';
 export interface LocalDataPlaneComponents {
   readonly logger: Logger;
   readonly native: NativeLoad;
-  /** Bound UDP descriptors to serve on, one for each listener in their order. Default: each listener binds its own. */
-  readonly descriptors?: readonly number[];
+  /** Bound UDP descriptors to serve on, in the order of the listeners; undefined for one that binds its own. */
+  readonly descriptors: readonly (number | undefined)[];
 }
 
 /** Listeners, each bound by its route to an upstream, in this thread. */
@@ -44,7 +44,7 @@ export class LocalDataPlane implements DataPlane {
       for (const [index, listener] of config.listeners.entries()) {
         const log = logger.child({ component: 'endpoint', listener: listener.name });
         const upstream = upstreamFor(config, listener, upstreams);
-        const descriptor = descriptors?.[index];
+        const descriptor = descriptors[index];
         listeners.push(
           await Listener.open(listener, {
             upstream,

@@ -1,4 +1,5 @@
 import { formatIssues } from '../../src/gateway/config/issue.ts';
+import { inheritedSockets } from '../../src/gateway/inherited-sockets.ts';
 import { startGateway } from '../../src/gateway/gateway.ts';
 import { bannerStream, bannerText } from './banner.ts';
 import { requireConfig, type ConfigOptions } from './config-options.ts';
@@ -17,7 +18,10 @@ export async function serve(options: ConfigOptions): Promise<void> {
   const logger = log.logger.child({ component: 'gateway' });
   try {
     for (const warning of warnings) logger.warn('configuration', { issue: formatIssues([warning]) });
-    const gateway = await startGateway(config, { logger });
+    const gateway = await startGateway(config, {
+      logger,
+      inherited: inheritedSockets(process.env, process.pid),
+    });
     bannerStream(config, options)?.write(bannerText(await gateway.status(), config, options));
     const signal = await signalled;
     logger.info('stopping', { signal });

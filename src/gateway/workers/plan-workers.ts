@@ -12,15 +12,21 @@ export type WorkerPlan =
 /**
  * How many workers there are to be: as configured, or one where sockets cannot be shared. Only the native addon can bind
  * several sockets to one address and have each session's datagrams at one of them.
+ * @param inherited whether a listener serves on a socket that the process was started with; such a socket is alone.
  * @param processors what `auto` means. Default: as many as this process may run on.
  */
 export function planWorkers(
   { common }: GatewayConfig,
   native: NativeLoad,
+  inherited = false,
   processors: number = availableParallelism(),
 ): WorkerPlan {
   const wanted = common.workers === 'auto' ? Math.min(processors, MAX_WORKERS) : common.workers;
   if (wanted === 1) return { workers: 1 };
+  if (inherited) {
+    const advice = 'let the gateway bind its sockets, or set common.workers to 1';
+    return { workers: 1, wanted, reason: 'a socket was inherited, and each worker needs its own', advice };
+  }
   if (native.status !== 'loaded') {
     return { workers: 1, wanted, reason: `no native addon: ${native.reason}`, advice: ADVICE[native.status] };
   }

@@ -27,9 +27,13 @@ describe('planWorkers', () => {
     [6, 6],
     [200, 64],
   ])('takes auto as %d processors', (processors, workers) => {
-    const plan = planWorkers(configWith('auto'), ABLE, processors);
+    const plan = planWorkers(configWith('auto'), ABLE, false, processors);
     if (workers === undefined) expect(plan).toEqual({ workers: 1 });
     else expect(plan).toMatchObject({ workers, bindings: {} });
+  });
+
+  it('gives one when a socket was inherited', () => {
+    expect(planWorkers(configWith(3), ABLE, true)).toMatchObject({ workers: 1, wanted: 3 });
   });
 
   it('needs nothing for one', () => {
