@@ -8,7 +8,12 @@ export function findingsIn(reports) {
 }
 
 function isFinding(paragraph) {
-  // A frame of the addon names a source file of it; those of Node name Node's program file.
-  if (/^(?:Direct|Indirect) leak of/m.test(paragraph)) return / \.\.\/src\/|kcpgate\.node/.test(paragraph);
+  if (/^(?:Direct|Indirect) leak of/m.test(paragraph)) return isAllocatedByAddon(paragraph);
   return /ERROR: AddressSanitizer|runtime error:|AddressSanitizer:DEADLYSIGNAL/.test(paragraph);
+}
+
+/** A frame of the addon names a source file of it, one of Node names Node's program file; who allocated comes first. */
+function isAllocatedByAddon(paragraph) {
+  const [owner = ''] = / \.\.\/src\/|kcpgate\.node|\/node\+0x/.exec(paragraph) ?? [];
+  return owner !== '' && owner !== '/node+0x';
 }
