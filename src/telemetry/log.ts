@@ -52,6 +52,8 @@ export function createLog(options: LogOptions = {}): Log {
       base: recordFields(options.fields),
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
+      // Fields are plain data already; pino would take an `err` for an error once more.
+      serializers: { err: (value: unknown) => value },
     },
     {
       write: (line: string) => {

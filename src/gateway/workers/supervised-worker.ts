@@ -174,7 +174,7 @@ export class SupervisedWorker {
     const ranMs = served ? this.#clock.now() - this.#servesSince : 0;
     this.#failuresInARow = ranMs >= RECOVERED_AFTER_MS ? 1 : this.#failuresInARow + 1;
     const delayMs = restartDelayMs(this.#failuresInARow);
-    const fields = { failures: this.#failures, err: reason };
+    const fields = { failures: this.#failures, err: reason.cause ?? reason };
     if (this.#stopping) {
       this.#logger.error('worker died while stopping', fields);
       return;

@@ -51,6 +51,14 @@ describe('createLog', () => {
     expect(lines[0]?.match(/"component":/g)).toHaveLength(1);
   });
 
+  it('shows an error once, with its cause inside of it, under whatever name', () => {
+    const { log, records } = collect();
+    const error = new Error('outer', { cause: new RangeError('inner') });
+    log.logger.error('x', { err: error, error });
+    const shown = { name: 'Error', message: 'outer', cause: { name: 'RangeError', message: 'inner' } };
+    expect(records()[0]).toMatchObject({ err: shown, error: shown });
+  });
+
   it('names one component, the nearest', () => {
     const { log, lines } = collect();
     log.logger.child({ component: 'gateway', a: 1 }).child({ component: 'upstream' }).info('x');
