@@ -17,6 +17,7 @@ const HEADER_HEIGHT = 52;
 const MIN_BOX_WIDTH = 0.4;
 const CHARACTER_WIDTH = 6.6;
 
+/** Who a frame belongs to. */
 const COLORS = {
   kernel: '#e8a060',
   native: '#e3cf6a',
@@ -27,7 +28,7 @@ const COLORS = {
 const LEGEND = {
   kernel: 'kernel',
   native: 'Node and C library',
-  v8: 'V8: compiler, garbage collection',
+  v8: 'V8: built-ins, compiler, collector',
   javascript: 'JavaScript',
   addon: 'the addon',
 };

@@ -152,6 +152,13 @@ describe('kcpgate bench', () => {
     expect(errorOutput).toContain('stream, pingpong, fleet, idle, engine, aead, alloc, workers, models');
   });
 
+  test('does not take one thread for several workers', async () => {
+    const { code, errorOutput } = await runKcpgate(['bench', 'workers', '--native', 'off', ...TINY]);
+    expect(code).toBe(1);
+    expect(errorOutput).toContain('workers, 2 workers: server ended early');
+    expect(errorOutput).toContain('2 workers need the native addon');
+  });
+
   test('fails when a run does not finish', async () => {
     const { code, errorOutput } = await runKcpgate([
       'bench',

@@ -14,16 +14,16 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** @returns the boxes of the picture: `name: share`, and their widths. */
-async function drawn(profile: string): Promise<Map<string, number>> {
+/** @returns the boxes of the picture: `name: share`, and where they begin and end. */
+async function drawn(profile: string): Promise<Map<string, readonly [left: number, right: number]>> {
   const input = join(folder, 'profile');
   writeFileSync(input, profile);
   await promisify(execFile)(process.execPath, [PROGRAM, input, `${input}.svg`, '--title', 'a < b']);
   const svg = readFileSync(`${input}.svg`, 'utf8');
   expect(svg).toContain('a &#60; b');
   expect(svg.trimEnd().endsWith('</svg>')).toBe(true);
-  const boxes = svg.matchAll(/<title>([^<]*)<\/title><rect [^>]*width="([\d.]+)"/g);
-  return new Map([...boxes].map(([, title, width]) => [title!, Number(width)]));
+  const boxes = svg.matchAll(/<title>([^<]*)<\/title><rect x="([\d.]+)"[^>]*width="([\d.]+)"/g);
+  return new Map([...boxes].map(([, title, x, width]) => [title!, [Number(x), Number(x) + Number(width)]]));
 }
 
 test('what perf printed: callers, kinds and shares', async () => {
@@ -53,8 +53,14 @@ node 7 1.3: cpu-clock:ppp:
       '[unknown]: 25.0 %',
     ].sort(),
   );
-  expect(boxes.get('flush src/carrier/node/udp.js:41: 50.0 %')).toBeCloseTo(589.5);
-  expect(boxes.get('udp_sendmsg: 25.0 %')).toBeCloseTo(294.5);
+  const [left, right] = boxes.get('flush src/carrier/node/udp.js:41: 50.0 %')!;
+  expect(right - left).toBeCloseTo(589.5);
+  // What a frame called stands over it side by side, sorted by name.
+  const [systemLeft, systemRight] = boxes.get('udp_sendmsg: 25.0 %')!;
+  const [drainLeft, drainRight] = boxes.get('drain src/session/session.js:10: 25.0 %')!;
+  expect(systemLeft).toBeCloseTo(left);
+  expect(systemRight).toBeLessThan(drainLeft);
+  expect(drainRight).toBeCloseTo(right);
 });
 
 test('a profile of V8: time, not samples, and nothing of when it was idle', async () => {

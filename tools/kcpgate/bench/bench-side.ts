@@ -81,7 +81,12 @@ export async function runClientSide(
 
 async function startGatewayServer(bind: SocketAddress, load: LoadOptions): Promise<EchoServer> {
   const gateway = await startEchoServer(formatSocketAddress(bind), load);
-  const { listeners } = await gateway.status();
+  const { listeners, workers } = await gateway.status();
+  // A gateway without the addon serves in one thread, which is no failure; here it would be taken for several.
+  if (load.workers > 1 && workers.length !== load.workers) {
+    await gateway.stop();
+    throw new Error(`${load.workers} workers need the native addon and a kernel that steers`);
+  }
   return {
     address: listeners[0]?.address,
     account: async () => {

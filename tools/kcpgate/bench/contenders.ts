@@ -77,7 +77,8 @@ function pairings({ ours, kcpGo }: Stacks): Contender[] {
 }
 
 function onFirst({ ours }: Stacks, contenders: readonly Omit<Contender, 'client' | 'server'>[]): Contender[] {
-  const [stack] = ours;
+  // Several sockets on one address need the addon.
+  const stack = ours.find(({ native }) => native) ?? ours[0];
   if (stack === undefined) return [];
   return contenders.map((contender) => ({ ...contender, client: stack, server: stack }));
 }

@@ -3,7 +3,7 @@ import { ChildProgram, type ProgramEvent } from './child-program.ts';
 import { Cores } from './cores.ts';
 import type { LoadOptions } from './load-options.ts';
 import type { Measures } from './measure.ts';
-import type { NativeStatus } from './native-status.ts';
+import type { NativeStatus } from '../../../src/gateway/gateway-status.ts';
 import { cpuBetween, cpuSeconds, processUsage, type CpuTime, type ProcessUsage } from './process-usage.ts';
 import type { ServerProfile } from './server-profile.ts';
 import type { LoadKind, ProgramStart, Stack } from './stack.ts';

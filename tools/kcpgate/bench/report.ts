@@ -3,7 +3,7 @@ import type { PairScenario } from './contenders.ts';
 import type { LoadOptions } from './load-options.ts';
 import type { MachineFacts } from './machine.ts';
 import type { Measures } from './measure.ts';
-import type { NativeStatus } from './native-status.ts';
+import type { NativeStatus } from '../../../src/gateway/gateway-status.ts';
 import type { Spread } from './summary.ts';
 
 export const SCENARIOS = [

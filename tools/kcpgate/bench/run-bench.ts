@@ -1,5 +1,6 @@
 import { aeadMeasures } from './aead-measures.ts';
 import { runAead } from './aead-scenario.ts';
+import type { NativeStatus } from '../../../src/gateway/gateway-status.ts';
 import { runAllocScenario, type AllocResult } from './alloc-scenario.ts';
 import {
   contendersOf,
@@ -15,7 +16,7 @@ import { buildKcpGoPeer } from './kcp-go-peer.ts';
 import type { LoadOptions } from './load-options.ts';
 import { machineFacts } from './machine.ts';
 import type { Measures } from './measure.ts';
-import { ownNativeStatus, type NativeStatus } from './native-status.ts';
+import { ownNativeStatus } from './native-status.ts';
 import { runPair } from './pair-run.ts';
 import type { BenchReport, ContenderResult, ScenarioName, ScenarioReport } from './report.ts';
 import { profileServer } from './server-profile.ts';

@@ -34,7 +34,7 @@ class PerfProfile implements ServerProfile {
   }
 
   async begin(pid: number): Promise<void> {
-    const options = ['record', '-F', '999', '-g', '-o', `${this.path}.perf.data`, '-p', String(pid)];
+    const options = ['record', '-F', '4999', '-g', '-o', `${this.path}.perf.data`, '-p', String(pid)];
     this.recorder = spawn('perf', options, { stdio: 'ignore' });
     await once(this.recorder, 'spawn');
   }

@@ -40,9 +40,10 @@ export function headLines({ machine, runs, scenarios }: BenchReport): string[] {
   const missing = scenarios
     .flatMap(({ results }) => results)
     .filter(({ isWithoutNative }) => isWithoutNative)
-    .map(
-      ({ contender, native }) => `!!! NATIVE ADDON NOT LOADED in "${contender}": ${native?.reason ?? ''} !!!`,
-    );
+    .map(({ contender, native }) => {
+      const reason = native === undefined || native.status === 'loaded' ? '' : native.reason;
+      return `!!! NATIVE ADDON NOT LOADED in "${contender}": ${reason} !!!`;
+    });
   return [head, ...new Set(missing)];
 }
 

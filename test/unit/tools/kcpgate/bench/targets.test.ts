@@ -26,6 +26,13 @@ test('a ratio is judged between the medians of the two it names', () => {
   });
 });
 
+test('what is exactly at the bound is met', () => {
+  const measured = report(
+    scenario('stream', { kcpgate: [{ mibPerSecond: 450 }], 'kcp-go': [{ mibPerSecond: 100 }] }),
+  );
+  expect(verdict(measured, 'stream: MiB/s').isMet).toBe(true);
+});
+
 test('a figure of its own is judged without a peer', () => {
   const measured = report(scenario('idle', { kcpgate: [{ kibPerSession: 2.5, cpuPercent: 1.2 }] }));
   expect(verdict(measured, 'idle: server RSS per session, KiB')).toMatchObject({
