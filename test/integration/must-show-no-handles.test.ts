@@ -45,11 +45,11 @@ import { connectStock } from 'kcpgate/client';
 const BYTES = 1024 * 1024;
 
 /** With the number of a TCP port: in front of it; else an echo. */
-async function start(tcpPort) {
+async function start(tcpPort, workers = 1) {
   const upstream = tcpPort === undefined ? '{ type: echo }' : \`{ type: tcp, servers: [ { address: "127.0.0.1:\${tcpPort}" } ] }\`;
   const loaded = loadConfig({
     text: \`
-      common: { drain_timeout: 5s }
+      common: { drain_timeout: 5s, workers: \${workers} }
       listeners: [ { name: line, type: kcp-udp, bind: "127.0.0.1:0" } ]
       upstreams: { back: \${upstream} }
       routes: [ { name: all, target: back } ]\`,
@@ -117,6 +117,22 @@ const ENDINGS: Readonly<Record<string, string>> = {
     if (failure.code !== 'connect_timeout') throw failure;
     silent.close();
     await once(silent, 'close');`,
+  'a gateway with two workers': `
+    const { gateway, port } = await start(undefined, 2);
+    const connection = await transfer(port, 'kcpgate');
+    await connection.destroy();
+    await gateway.stop();`,
+  'a gateway whose workers found the address in use': `
+    const { gateway, port } = await start(undefined, 2);
+    const loaded = loadConfig({
+      text: \`
+        common: { workers: 2 }
+        listeners: [ { name: free, type: kcp-udp, bind: "127.0.0.1:0" }, { name: taken, type: kcp-udp, bind: "127.0.0.1:\${port}" } ]\`,
+      env: {},
+    });
+    const failure = await startGateway(loaded.config, { logger: NO_LOG }).catch((error) => error);
+    if (failure.code !== 'address_in_use') throw failure;
+    await gateway.stop();`,
   'a gateway that could not bind': `
     const { gateway, port } = await start();
     const loaded = loadConfig({

@@ -15,7 +15,11 @@ export interface WorkersGateway {
 }
 
 /** Starts a built gateway on a free port: an echo, or with a back end's port a TCP upstream. */
-export async function startWorkersGateway(workers: number, backEndPort?: number): Promise<WorkersGateway> {
+export async function startWorkersGateway(
+  workers: number,
+  backEndPort?: number,
+  bind = '127.0.0.1:0',
+): Promise<WorkersGateway> {
   const { loadConfig, startGateway, startWorkerThread } = await builtLibrary();
   const upstream =
     backEndPort === undefined
@@ -24,7 +28,7 @@ export async function startWorkersGateway(workers: number, backEndPort?: number)
   const loaded = loadConfig({
     text: `
       common: { workers: ${String(workers)}, drain_timeout: 2s }
-      listeners: [ { name: line, type: kcp-udp, bind: "127.0.0.1:0", new_sessions_per_source_per_second: 1000 } ]
+      listeners: [ { name: line, type: kcp-udp, bind: "${bind}", new_sessions_per_source_per_second: 1000 } ]
       upstreams: { back: ${upstream} }
       routes: [ { name: all, target: back } ]`,
     env: {},

@@ -7,6 +7,7 @@ import { connectStock, type StockConnection } from '../../src/client/node/index.
 import type { GatewayStatus } from '../../src/gateway/gateway-status.ts';
 import { writeDataSegment } from '../../src/wire/data-segment.ts';
 import { wireMemory } from '../../src/wire/memory.ts';
+import { hasIpv6 } from '../contract/loopback.ts';
 import { runFleetClient, runStreamClient } from '../support/kcp-go.ts';
 import { describeWithNative } from '../support/native.ts';
 import { peer } from '../support/peers.ts';
@@ -14,14 +15,15 @@ import { startTcpBackEnd } from '../support/tcp-back-end.ts';
 import { streamThroughUs } from './kcp-go-sides.ts';
 import { startWorkersGateway, type WorkersGateway } from './workers-gateway.ts';
 
+const ipv6 = await hasIpv6();
 const MIB = 1024 * 1024;
 const closers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-async function start(workers: number, backEndPort?: number): Promise<WorkersGateway> {
-  const running = await startWorkersGateway(workers, backEndPort);
+async function start(workers: number, backEndPort?: number, bind?: string): Promise<WorkersGateway> {
+  const running = await startWorkersGateway(workers, backEndPort, bind);
   closers.push(() => running.gateway.stop());
   return running;
 }
@@ -109,6 +111,21 @@ describeWithNative('a gateway with two workers', () => {
     for (const worker of status.workers) {
       expect(worker.upstreams.back).toMatchObject({ sessions: 2, bytesFromSessions: 8 * MIB });
     }
+  });
+
+  test.runIf(ipv6)('takes IPv6 and IPv4 at one address, on both', async () => {
+    const { gateway, port } = await start(2, undefined, '[::]:0');
+    for (const [host, conv] of [
+      ['127.0.0.1', 10],
+      ['::1', 11],
+      ['127.0.0.1', 13],
+      ['::1', 12],
+    ] as const) {
+      const connection = await connectStock({ host, port, peer: 'kcpgate', conv });
+      expect(await echo(connection, host)).toBe(host);
+      await connection.close();
+    }
+    expect(openedOf(await gateway.status())).toEqual([2, 2]);
   });
 
   test(
