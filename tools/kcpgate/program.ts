@@ -6,6 +6,7 @@ import { addConnectCommand } from './connect-command.ts';
 import { addDoctorCommand } from './doctor/doctor-command.ts';
 import { EXIT_CODE_HELP } from './exit-code.ts';
 import { addServeCommand } from './serve-command.ts';
+import { addSoakCommand } from './soak/soak-command.ts';
 import { packageVersion } from './version.ts';
 
 /**
@@ -26,6 +27,7 @@ export async function createProgram(wanted?: string): Promise<Command> {
   addCheckCommand(program);
   addDoctorCommand(program);
   if (wanted === undefined || !LIGHT.has(wanted)) await addMeasuringCommands(program);
+  addSoakCommand(program);
   addConfigDocCommand(program);
   addCompletionCommand(program);
   return program;
@@ -42,7 +44,7 @@ async function addMeasuringCommands(program: Command): Promise<void> {
 }
 
 /** First arguments that have nothing to do with measuring. */
-const LIGHT = new Set(['-V', '--version', 'serve', 'connect', 'check', 'doctor', 'config-doc']);
+const LIGHT = new Set(['-V', '--version', 'serve', 'connect', 'check', 'doctor', 'soak', 'config-doc']);
 
 const HELP = `
 Examples:
