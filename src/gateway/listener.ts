@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import type { NativeLoad } from '../../native-bindings/index.ts';
 import type { SocketAddress } from '../base/address.ts';
 import type { Logger } from '../base/logger.ts';
@@ -98,6 +99,7 @@ function endpointConfig(config: ListenerConfig): ConstructorParameters<typeof En
     },
     allowStock: config.allowStock,
     admission: config,
+    hashSeed: randomInt(2 ** 32),
     pool: new SegmentPool({ slotBytes: Math.max(MIN_SLOT_BYTES, mtu), maxBytes: config.maxMemoryBytes }),
   };
 }
