@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs, from Debian, the programs the test suites talk to. Safe to run again: what is there is left alone.
+# Installs, from Debian, the programs the test suites talk to, and what builds the native addon. Safe to run again: what is there is left alone.
 set -euo pipefail
 
 # package | what for
@@ -9,6 +9,9 @@ golang-github-xtaci-kcp-dev     | kcp-go, the stock KCP peer and the reference o
 golang-github-xtaci-smux-dev    | smux, the multiplexer of kcptun
 kcptun                          | a stock KCP tunnel, client and server
 iperf3                          | TCP load through a tunnel
+g++                             | builds the native addon, with
+make                            | this
+python3                         | and this, for node-gyp
 '
 
 main() {

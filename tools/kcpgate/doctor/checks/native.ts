@@ -23,7 +23,7 @@ export function checkNative({ native }: Patient): Finding {
       return {
         check,
         status: process.platform === 'linux' ? 'warning' : 'note',
-        text: `not built: ${native.reason}; JavaScript does the work, at several times the CPU`,
+        text: `not built: ${native.reason}; JavaScript does the work, with more CPU`,
         ...(process.platform === 'linux' && { advice: [BUILD] }),
         details: { ...native, platform: platformName() },
       };
@@ -31,7 +31,7 @@ export function checkNative({ native }: Patient): Finding {
       return {
         check,
         status: 'warning',
-        text: `cannot be used: ${native.reason}; JavaScript does the work, at several times the CPU`,
+        text: `cannot be used: ${native.reason}; JavaScript does the work, with more CPU`,
         advice: [BUILD],
         details: { ...native, platform: platformName() },
       };

@@ -1,0 +1,118 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { platformName } from '../../native-bindings/platform.ts';
+import { runKcpgate } from '../support/kcpgate-command.ts';
+import { PackageCopy } from '../support/package-copy.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const hasCompiler = ['g++', 'make', 'python3', 'strip', 'objdump'].every(
+  (program) => spawnSync(program, ['--version']).status === 0,
+);
+const PREBUILT = `native-bindings/prebuilds/${platformName()}/kcpgate.node`;
+
+/** The package as npm would publish it, unpacked where a user would have it. */
+describe.runIf(process.platform === 'linux' && hasCompiler)('the package', () => {
+  let copy: PackageCopy;
+  let user = '';
+
+  beforeAll(async () => {
+    await runKcpgate(['--version']);
+    copy = new PackageCopy();
+    user = mkdtempSync(join(tmpdir(), 'kcpgate-user-'));
+    run(copy.folder, process.execPath, 'tools/build-native.mjs', '--strict', '--prebuild');
+    run(copy.folder, 'npm', 'pack', '--ignore-scripts', '--silent', '--pack-destination', user);
+    const tarball = readdirSync(user).find((name) => name.endsWith('.tgz')) ?? '';
+    // As an installation, without asking a registry for the dependencies: those are here already.
+    const modules = join(user, 'node_modules');
+    mkdirSync(join(modules, 'kcpgate'), { recursive: true });
+    run(user, 'tar', '-xzf', tarball, '-C', join(modules, 'kcpgate'), '--strip-components=1');
+    for (const name of readdirSync(join(ROOT, 'node_modules'))) {
+      if (name !== 'kcpgate' && !name.startsWith('.')) {
+        symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
+      }
+    }
+  }, 180_000);
+  afterAll(() => {
+    copy.remove();
+    rmSync(user, { recursive: true, force: true });
+  });
+
+  test('has the prebuilt addon, its sources and what builds it; and no script runs at installation', () => {
+    const folder = join(user, 'node_modules/kcpgate');
+    for (const path of [
+      PREBUILT,
+      'native-bindings/binding.gyp',
+      'native-bindings/src/addon.cc',
+      'tools/build-native.mjs',
+      'dist/native-bindings/load.js',
+    ]) {
+      expect(existsSync(join(folder, path)), path).toBe(true);
+    }
+    expect(existsSync(join(folder, 'native-bindings/build'))).toBe(false);
+    expect(existsSync(join(folder, 'binding.gyp'))).toBe(false);
+    const manifest = JSON.parse(run(folder, 'cat', 'package.json')) as {
+      gypfile?: boolean;
+      scripts: Record<string, string>;
+    };
+    expect(manifest.gypfile).toBe(false);
+    for (const script of ['preinstall', 'install', 'postinstall']) {
+      expect(manifest.scripts[script]).toBeUndefined();
+    }
+  });
+
+  test('loads the prebuilt addon', () => {
+    const command = join(user, 'node_modules/kcpgate/dist/tools/kcpgate/main.js');
+    const { findings } = JSON.parse(run(user, process.execPath, command, 'doctor', '--json')) as {
+      findings: { check: string; status: string; text: string }[];
+    };
+    expect(findings[0]).toMatchObject({
+      check: 'native addon',
+      status: 'ok',
+      text: expect.stringMatching(new RegExp(`node_modules/kcpgate/${PREBUILT}$`)) as string,
+    });
+  });
+
+  test('serves and connects', () => {
+    writeFileSync(join(user, 'try.mjs'), ROUND_TRIP);
+    expect(run(user, process.execPath, 'try.mjs')).toBe('loaded 1000000\n');
+  });
+
+  test('needs no library newer than Node does, and none that Node does not bring', () => {
+    const needed = run(copy.folder, 'objdump', '-p', PREBUILT).match(/NEEDED +\S+/g) ?? [];
+    const allowed = /libc\.|libm\.|libstdc\+\+\.|libgcc_s\.|ld-/;
+    expect(needed.filter((line) => !allowed.test(line))).toEqual([]);
+  });
+});
+
+const ROUND_TRIP = `
+import { loadConfig, NO_LOG, startGateway } from 'kcpgate';
+import { connectStock } from 'kcpgate/client';
+
+const loaded = loadConfig({ text: 'listeners: [ { name: line, type: kcp-udp, bind: "127.0.0.1:0" } ]', env: {} });
+const gateway = await startGateway(loaded.config, { logger: NO_LOG });
+const { listeners, native } = await gateway.status();
+const { port } = listeners[0].address;
+const connection = await connectStock({ host: '127.0.0.1', port, peer: 'kcpgate', stream: true });
+const stream = connection.stream();
+stream.end(Buffer.alloc(1_000_000, 7));
+let received = 0;
+for await (const chunk of stream) received += chunk.length;
+await connection.closed;
+await gateway.stop();
+console.log(native.status, received);
+`;
+
+/** Runs a program to its end. @returns its output. @throws Error when it fails. */
+function run(folder: string, command: string, ...args: readonly string[]): string {
+  const { KCPGATE_NATIVE: _, ...environment } = process.env;
+  const options = { cwd: folder, encoding: 'utf8', env: environment } as const;
+  const { status, stdout, stderr, error } = spawnSync(command, args, options);
+  if (error !== undefined) throw error;
+  if (status !== 0)
+    throw new Error(`${command} ${args.join(' ')} ended with ${String(status)}: ${stdout}${stderr}`);
+  return stdout;
+}
