@@ -1,5 +1,7 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { durationOption, wholeNumberOption } from '../option-value.ts';
+import type { Sample } from './sample.ts';
+import { afterWarmUp, MIN_SAMPLES, SOAK_LIMITS } from './verdict.ts';
 
 /** Adds `soak` to the program. */
 export function addSoakCommand(program: Command): void {
@@ -32,10 +34,16 @@ export function addSoakCommand(program: Command): void {
           `${finishedSessions} sessions finished, ${cutOffSessions} cut off, ${killedProcesses} client processes killed`,
         );
         for (const fault of faults) print(`FAILED: ${fault}`);
-        if (faults.length === 0) print('No growth: every byte right, no descriptor left, memory flat.');
+        if (faults.length === 0)
+          print(`Every byte right, nothing left behind, ${aboutMemory(result.samples)}.`);
       }
       if (result.faults.length > 0) process.exitCode = 1;
     });
+}
+
+function aboutMemory(samples: readonly Sample[]): string {
+  const isJudged = afterWarmUp(samples, SOAK_LIMITS).length >= MIN_SAMPLES;
+  return isJudged ? 'memory flat' : 'too short to judge memory';
 }
 
 interface SoakFlags {
@@ -50,7 +58,8 @@ interface SoakFlags {
 const HELP = `
 Stock and kcpgate peers talk to an echo, to a TCP server and to one that resets; they end in order, in the middle
 or not at all, and whole client processes are killed. Exit code 1 when a byte is wrong, a session or descriptor is
-left, or memory rises after the warm-up (the first quarter): 12 MiB resident or 4 MiB of heap over the rest.`;
+left, or memory rises after the warm-up (the first quarter, at least a minute): 12 MiB resident or 4 MiB of heap over
+the rest.`;
 
 function minutesOption(text: string): number {
   const minutes = Number(text);

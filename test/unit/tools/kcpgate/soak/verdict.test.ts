@@ -57,3 +57,9 @@ test('the rise is that of the best line, whatever the times', () => {
   expect(fittedRise(samples, 'residentBytes') / MIB).toBeCloseTo(580);
   expect(fittedRise(samples.slice(0, 2), 'residentBytes')).toBe(0);
 });
+
+test('a run that is over before the warm-up is not judged', () => {
+  const steep = run((seconds) => ({ residentMib: seconds, heapMib: seconds }));
+  expect(judgeSamples(steep.slice(0, 8), SOAK_LIMITS)).toEqual([]);
+  expect(judgeSamples(steep.slice(0, 12), SOAK_LIMITS)).toHaveLength(2);
+});
