@@ -41,21 +41,27 @@ bool steer_by_conversation(int descriptor, int count) {
 
 bool bind_reuse_port_group(const Endpoint& address, bool ipv6_only, int count, int* descriptors,
                            SystemError& error) {
-  BindOptions options{address.address, address.port, ipv6_only, true};
-  // A group of somebody else on this port would take us in and mix up the numbers: it makes this first bind fail.
-  if (address.port != 0 && !bind_socket({options.address, options.port, ipv6_only, false}, error).valid()) {
-    return false;
-  }
+  BindOptions options{address.address, address.port, ipv6_only, false};
   std::vector<FileDescriptor> group;
   for (int number = 0; number < count; number++) {
     group.push_back(bind_socket(options, error));
+    const int member = group.back().get();
     if (!group.back().valid()) return false;
+    if (number > 0) continue;
+    // The first is bound alone and opened to others afterwards: a group of somebody else on this port, or one that the
+    // system picks for port 0, would take us in and mix up the numbers.
     Endpoint local;
     PeerAddress bound;
-    if (!read_local(group.back().get(), local, bound, error)) return false;
+    if (!read_local(member, local, bound, error)) return false;
+    if (!set_option(member, SOL_SOCKET, SO_REUSEPORT, 1)) {
+      error = {errno, "setsockopt"};
+      return false;
+    }
     options.port = local.port;
+    options.reuse_port = true;
   }
-  if (!steer_by_conversation(group.front().get(), count)) {
+  // One alone makes no group that could be steered.
+  if (count > 1 && !steer_by_conversation(group.front().get(), count)) {
     error = {errno, "setsockopt"};
     return false;
   }

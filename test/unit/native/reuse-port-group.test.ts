@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { SocketAddress } from '../../../src/base/address.ts';
 import type { DatagramSocket } from '../../../src/carrier/node/datagram-socket.ts';
@@ -98,6 +100,11 @@ describeWithNative('a group of sockets on one port', (bindings) => {
     expect(bindGroup({ ...LOOPBACK_V4, port }, 2)).toHaveLength(2);
   });
 
+  it('gets a port that no other group has', () => {
+    const ports = Array.from({ length: 50 }, () => openGroup(LOOPBACK_V4, 2)[0]!.localAddress.port);
+    expect(new Set(ports).size).toBe(ports.length);
+  });
+
   it.each([0, -1, 1025])('is refused with %d members', (count) => {
     expect(() => bindGroup(LOOPBACK_V4, count)).toThrow(RangeError);
   });
@@ -116,10 +123,28 @@ describeWithNative('a group of sockets on one port', (bindings) => {
       await untilTrue(() => inbox.length === 1);
     });
 
-    it('is refused for what is no UDP socket', () => {
+    it('with a remote address drops what strangers sent before', async () => {
+      const [descriptor] = bindGroup(LOOPBACK_V4, 1);
+      const [server, stranger, probe] = [open(), open(), open({ descriptor: descriptor! })];
+      const { localAddress } = probe;
+      await probe.close();
+      send(stranger, stranger.intern(localAddress), 'psst');
+      send(server, server.intern(localAddress), 'hello');
+      const client = open({ descriptor: descriptor!, remote: server.localAddress });
+      const inbox = collect(client);
+      await untilTrue(() => inbox.length === 1 && client.stats().receiveDrops === 1);
+      expect(inbox[0]).toMatchObject({ text: 'hello', from: server.localAddress });
+    });
+
+    it('is refused for what is no UDP socket', async () => {
       const file = openSync('/dev/null', 'r');
       expect(() => open({ descriptor: file })).toThrow(expect.objectContaining({ code: 'bind_failed' }));
       closeSync(file);
+      const server = createServer().listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const tcp = (server as unknown as { _handle: { fd: number } })._handle.fd;
+      expect(() => open({ descriptor: tcp })).toThrow(expect.objectContaining({ code: 'bind_failed' }));
+      server.close();
       expect(() => open({ descriptor: 1_000_000 })).toThrow(expect.objectContaining({ code: 'bind_failed' }));
     });
 

@@ -100,6 +100,26 @@ describeWithNative('networks that are slow or broken', (_bindings, file) => {
       expect(result).toEqual({ waited: true, drops: 0, got: 3000, inOrder: true, released: true });
     });
 
+    it('the queue stays in order while it is filled and emptied at once', () => {
+      const result = run(
+        SLOW_LOOPBACK,
+        `
+        const right = open({ address: '127.0.0.1', bufferBytes: 4 << 20, take });
+        const left = open({ address: '127.0.0.1', bufferBytes: 4096, maxQueueBytes: 4 << 20 });
+        const slot = left.intern('127.0.0.1', right.port);
+        let partly = 0;
+        for (let first = 0; first < 3000; first += 30) {
+          const before = stats(left).sent;
+          sendNumbered(left, slot, first, 30);
+          await wait(1);
+          if (stats(left).sent > before && stats(left).sent < first + 30) partly++;
+        }
+        for (let i = 0; i < 1000 && numbers.length < 3000; i++) await wait(5);
+        print({ partly: partly > 10, drops: stats(left).drops, got: numbers.length, inOrder: inOrder() });`,
+      );
+      expect(result).toEqual({ partly: true, drops: 0, got: 3000, inOrder: true });
+    });
+
     it('the queue is bounded, and what it has no room for is dropped and counted', () => {
       const result = run(
         SLOW_LOOPBACK,

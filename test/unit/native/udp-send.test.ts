@@ -101,6 +101,16 @@ describeWithNative('sending natively', (bindings, file) => {
     expect(socket.stats().sentDatagrams).toBe(1);
   });
 
+  it('sends neighbours of a batch that are none in memory, or overlap, each for itself', async () => {
+    const [left, right] = [open(), open()];
+    const inbox = collect(right);
+    const slot = left.intern(right.localAddress);
+    const bytes = new TextEncoder().encode('0123456789');
+    left.sendBatch(bytes, Int32Array.of(4, 2, slot, 0, 2, slot, 1, 2, slot, 8, 2, slot, 6, 2, slot), 5);
+    await untilTrue(() => inbox.length === 5);
+    expect(inbox.map(({ text }) => text)).toEqual(['45', '01', '12', '89', '67']);
+  });
+
   it('one peer that cannot be reached takes nothing from the others', async () => {
     const errors: { code: string; slot: number }[] = [];
     const left = open({ onError: ({ code }, slot) => errors.push({ code, slot }) });
