@@ -212,6 +212,8 @@ export class Session implements SessionPort, DirectReceiver {
       this.releaseSink();
     } finally {
       this.engine.dispose();
+      // A sink may do this from within a write; what follows in its datagram must not be kept.
+      this.engine.refuseNewData();
     }
   }
 
@@ -244,10 +246,11 @@ export class Session implements SessionPort, DirectReceiver {
 
   /** {@link DirectReceiver}: the engine hands over what is next in order. */
   write(bytes: Uint8Array, offset: number, length: number, endOfMessage: boolean): boolean {
-    const goesOn = this.sink?.write(bytes, offset, length, endOfMessage) ?? false;
+    // First: a sink that destroys the session from within is flushed, too.
     this.written = true;
+    const goesOn = this.sink?.write(bytes, offset, length, endOfMessage) ?? false;
     if (!goesOn) this.deliveryPaused = true;
-    return goesOn;
+    return goesOn && !this.isDone;
   }
 
   /** The engine hands over every command it does not know itself. */
@@ -326,8 +329,14 @@ export class Session implements SessionPort, DirectReceiver {
   }
 
   private deliver(): void {
-    if (this.sink !== undefined && !this.deliveryPaused && this.engine.hasMessage) this.engine.receive(this);
+    const takes = this.sink !== undefined && !this.deliveryPaused && !this.isDone;
+    if (takes && this.engine.hasMessage) this.engine.receive(this);
     this.flushSink();
+  }
+
+  /** The application asked for the close: nothing more is for it. */
+  private get isDone(): boolean {
+    return this.closeWanted && !this.deliverWanted;
   }
 
   private flushSink(): void {

@@ -66,11 +66,23 @@ class Direct {
 
   /** One datagram with one segment. */
   push(sn: number, text: string, frg = 0): number {
+    return this.read(this.write(100, sn, text, frg));
+  }
+
+  /** One datagram with a segment for each text. */
+  pushTogether(sn: number, ...texts: string[]): number {
+    return this.read(texts.reduce((at, text, i) => at + this.write(at, sn + i, text), 100) - 100);
+  }
+
+  private write(at: number, sn: number, text: string, frg = 0): number {
     const memory = { bytes: this.slab, view: new DataView(this.slab.buffer) };
     const payload = Uint8Array.from(text, (c) => c.charCodeAt(0));
     const segment = { type: 'push', conv: 7, frg, wnd: 32, ts: 1, sn, una: 0, payload } as const;
-    const length = writeDataSegment(memory, 100, segment);
-    return this.session.handleDatagram(1, this.slab, memory.view, 100, length);
+    return writeDataSegment(memory, at, segment);
+  }
+
+  private read(length: number): number {
+    return this.session.handleDatagram(1, this.slab, new DataView(this.slab.buffer), 100, length);
   }
 
   /** @returns the commands of the datagrams written. */
@@ -149,8 +161,38 @@ describe('what is next in order', () => {
     direct.push(1, 'b');
     expect(direct.sink.events).toEqual(['a']);
     direct.drain();
-    expect(direct.sink.events.at(-1)).toBe('close');
-    expect(direct.sink.events.indexOf('flush')).toBeLessThan(direct.sink.events.indexOf('close'));
+    expect(direct.sink.events).toEqual(['a', 'flush', 'close']);
+  });
+
+  it('is not written either when it waited before the sink asked for the close', () => {
+    const direct = new Direct();
+    direct.push(1, 'b');
+    direct.push(2, 'c');
+    direct.push(0, 'a');
+    direct.session.close(CloseCode.normal, 'enough');
+    direct.drain();
+    expect(direct.sink.events).toEqual(['a', 'flush', 'close']);
+  });
+
+  it('stops where the sink asks for the close, in the middle of what waited', () => {
+    const direct = new Direct();
+    direct.push(2, 'c');
+    direct.push(1, 'b', 0);
+    direct.sink.takes = false;
+    direct.push(0, 'a');
+    direct.sink.takes = true;
+    direct.session.resume();
+    direct.sink.onWrite = () => direct.session.close(CloseCode.normal, 'enough');
+    direct.drain();
+    expect(direct.sink.events).toEqual(['a', 'b', 'flush', 'close']);
+  });
+
+  it('leaves nothing behind when the sink destroys the session from within', () => {
+    const direct = new Direct();
+    direct.sink.onWrite = () => direct.session.destroy(CloseCode.drain, 'the endpoint was closed');
+    direct.pushTogether(0, 'a', 'b', 'c');
+    expect(direct.sink.events).toEqual(['a', 'flush', 'close']);
+    expect(direct.pool.usedSlots).toBe(0);
   });
 
   it('is flushed before the sink is closed without a drain', () => {
