@@ -282,6 +282,8 @@ export class Endpoint implements SessionHost {
     length: number,
     slot: number,
   ): void {
+    // A sink may close the endpoint in the middle of a batch.
+    if (this.closed) return;
     const { view } = batch;
     const kind = datagramKind(view, offset, length);
     if (kind !== 'clear') {
@@ -324,6 +326,8 @@ export class Endpoint implements SessionHost {
     } catch (error) {
       this.fail(entry, error);
     }
+    // A sink may have closed the endpoint, and the books on this session with it.
+    if (this.closed) return;
     this.settle(entry);
     const deadline = session.nextDeadline();
     // Later counts as well: what was acknowledged in time should not wake anybody when its timeout would have come.
@@ -339,6 +343,7 @@ export class Endpoint implements SessionHost {
       call();
     } catch (error) {
       this.fail(entry, error);
+      this.markDirty(entry);
     }
   }
 

@@ -107,6 +107,16 @@ class Bench {
   }
 }
 
+/** Takes everything and does nothing. */
+const IDLE_SINK: Sink = {
+  write: () => true,
+  flush: () => undefined,
+  end: () => undefined,
+  writable: () => undefined,
+  drain: () => undefined,
+  close: () => undefined,
+};
+
 function segment(
   conv: number,
   command: number,
@@ -398,6 +408,63 @@ describe('books', () => {
     ]);
   });
 
+  it('are closed when a sink closes the endpoint: no session begins after it, nothing is left', async () => {
+    const events: string[] = [];
+    const bench: Bench = new Bench({
+      acceptor: {
+        accept: ({ conv }) => ({
+          stream: true,
+          bind: () => ({
+            ...IDLE_SINK,
+            write: () => {
+              events.push(`write ${String(conv)}`);
+              void bench.endpoint.close();
+              return true;
+            },
+            close: () => void events.push(`close ${String(conv)}`),
+          }),
+        }),
+      },
+    });
+    bench.throwAt(bench.peer(), segment(1, Command.push, {}, 'hi'), segment(2, Command.push, {}, 'ho'));
+    await nextTurn();
+    expect(events).toEqual(['write 1', 'close 1']);
+    expect(bench.endpoint.stats()).toMatchObject({
+      openSessions: 0,
+      lingeringSessions: 0,
+      openedSessions: 1,
+      poolUsedBytes: 0,
+    });
+  });
+
+  it('are closed when a sink closes the endpoint in its own close: no timer holds the process', async () => {
+    const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const before = timers();
+    const bench: Bench = new Bench({
+      acceptor: {
+        accept: () => ({
+          stream: true,
+          bind: (port) => ({
+            ...IDLE_SINK,
+            write: () => {
+              port.close(CloseCode.normal, 'enough');
+              return true;
+            },
+            close: () => void bench.endpoint.close(),
+          }),
+        }),
+      },
+    });
+    bench.throwAt(bench.peer(), segment(1, Command.push, {}, 'hi'));
+    await nextTurn();
+    expect(bench.endpoint.stats()).toMatchObject({
+      openSessions: 0,
+      lingeringSessions: 0,
+      openedSessions: 1,
+    });
+    expect(timers()).toBe(before);
+  });
+
   it('let every peer know of the close, also more than one arena holds', async () => {
     const bench = new Bench({
       admission: {
@@ -445,6 +512,27 @@ describe('drain and close', () => {
     await bench.endpoint.close();
     expect(bench.sinks[0]!.events.at(-1)).toBe('close 3001 the endpoint was closed');
     expect(bench.pool.usedSlots).toBe(0);
+  });
+});
+
+describe('a sink that throws when it is told of the drain', () => {
+  it('does not hold it up', async () => {
+    const bench = new Bench({
+      acceptor: {
+        accept: () => ({
+          stream: true,
+          bind: () => ({
+            ...IDLE_SINK,
+            drain: () => {
+              throw new Error('no');
+            },
+          }),
+        }),
+      },
+    });
+    bench.throwAt(bench.peer(), segment(1, Command.push, {}, 'hi'));
+    expect(await bench.endpoint.drain(1_000)).toBe(0);
+    expect(bench.endpoint.stats()).toMatchObject({ openSessions: 0, sinkFailures: 1 });
   });
 });
 
