@@ -109,7 +109,15 @@ export class SupervisedWorker {
   #run(): void {
     this.#state = 'starting';
     this.#reason = undefined;
-    const thread = this.#startThread(this.#start);
+    let thread: WorkerThread;
+    try {
+      thread = this.#startThread(this.#start);
+    } catch (error) {
+      // The system has no thread to give. It may have one later.
+      this.#reason = GatewayError.from(error);
+      this.#exited(1);
+      return;
+    }
     this.#thread = thread;
     thread.on('message', (report) => {
       this.#hear(report);

@@ -41,7 +41,8 @@ class FakeThread extends EventEmitter implements WorkerThread {
   }
 }
 
-function supervise() {
+function supervise(mayStart: (attempt: number) => boolean = () => true) {
+  let attempts = 0;
   const threads: FakeThread[] = [];
   const starts: WorkerStart[] = [];
   const logger = new RecordingLogger();
@@ -49,13 +50,14 @@ function supervise() {
     logger,
     clock: { now: () => Date.now() },
     startThread: (start) => {
+      if (!mayStart(++attempts)) throw new Error('no thread to be had');
       const thread = new FakeThread();
       threads.push(thread);
       starts.push(start);
       return thread;
     },
   });
-  return { worker, threads, starts, logger, thread: threads[0]! };
+  return { worker, threads, starts, logger, thread: threads[0]!, attempts: () => attempts };
 }
 
 beforeEach(() => {
@@ -81,6 +83,32 @@ describe('a supervised worker', () => {
     await vi.advanceTimersByTimeAsync(100_000);
     expect(threads).toHaveLength(1);
     await worker.close();
+  });
+
+  it('that gets no thread says why, and stays down', async () => {
+    const { worker, attempts } = supervise(() => false);
+    await expect(worker.opened).rejects.toThrow('no thread to be had');
+    await vi.advanceTimersByTimeAsync(100_000);
+    expect(attempts()).toBe(1);
+    await worker.close();
+  });
+
+  it('that gets no thread when it is started again tries on', async () => {
+    const { worker, thread, threads, attempts } = supervise((attempt) => attempt === 1 || attempt > 3);
+    thread.say({ type: 'open', status: serving(0) });
+    thread.die();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(await worker.status(0)).toMatchObject({
+      state: 'waiting',
+      failures: 2,
+      lastFailure: 'no thread to be had',
+    });
+    await vi.advanceTimersByTimeAsync(200 + 400);
+    expect(attempts()).toBe(4);
+    threads[1]!.say({ type: 'open', status: serving(0) });
+    const asked = worker.status(1000);
+    threads[1]!.say({ type: 'status', status: serving(0) });
+    expect(await asked).toMatchObject({ state: 'running', stale: false, failures: 3 });
   });
 
   it('gives its counters when asked', async () => {
