@@ -18,6 +18,8 @@ constexpr int MAX_SEGMENTS = 64;
 // The largest IPv4 datagram; for IPv6 some room for extension headers is left.
 constexpr int MAX_MESSAGE_BYTES_V4 = 65'507;
 constexpr int MAX_MESSAGE_BYTES_V6 = 65'487;
+// Every datagram begins with the number of its conversation.
+constexpr size_t CONVERSATION_BYTES = 4;
 // An error that waited on the socket is told by the next call, whatever that is about. Told again, it is about this one.
 constexpr int MAX_ATTEMPTS = 2;
 
@@ -141,7 +143,8 @@ int Sender::end_of_run(const Batch& batch, int first) const {
   for (; last < limit; last++) {
     const int next_size = batch.size(last);
     const bool joins = batch.slot(last) == slot && batch.offset(last) == end_offset && next_size > 0 &&
-                       next_size <= size && bytes + next_size <= max_message_bytes_ && sendable(batch, last);
+                       next_size <= size && bytes + next_size <= max_message_bytes_ && sendable(batch, last) &&
+                       same_conversation(batch, first, last);
     if (!joins) break;
     bytes += next_size;
     end_offset += next_size;
@@ -149,6 +152,14 @@ int Sender::end_of_run(const Batch& batch, int first) const {
     if (next_size < size) return last + 1;
   }
   return last;
+}
+
+// A kernel that does not cut the message up steers all of it by its first datagram (bind_reuse_port_group).
+bool Sender::same_conversation(const Batch& batch, int first, int other) const {
+  const uint8_t* const a = batch.bytes + batch.offset(first);
+  const uint8_t* const b = batch.bytes + batch.offset(other);
+  const size_t both = std::min(batch.size(first), batch.size(other));
+  return memcmp(a, b, std::min(both, CONVERSATION_BYTES)) == 0;
 }
 
 void Sender::add_message(const Batch& batch, int first, int last) {

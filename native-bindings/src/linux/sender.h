@@ -64,6 +64,7 @@ class Sender {
   // Lays out messages from datagram `next` on; up to `single_until` each has its own.
   void lay_out(const Batch& batch, int next, int single_until);
   int end_of_run(const Batch& batch, int first) const;
+  bool same_conversation(const Batch& batch, int first, int other) const;
   void add_message(const Batch& batch, int first, int last);
   size_t write_control(int slot, int segment_size, uint8_t* into) const;
   // Counts what the system took of the messages from `first` on. Returns the index of the next datagram.

@@ -37,8 +37,11 @@ describeWithNative('a group of sockets on one port', (bindings) => {
       const client = open({ bind });
       const slot = client.intern(group[0]!.localAddress);
       const convs = [0, 1, 2, 3, 4, 5, 255, 256, 0x01020304, 0x7fffffff, 0x80000000, 0xdeadbeef, 0xffffffff];
-      // Singly: glued datagrams go where the first of them goes.
-      for (const conv of convs) sendAll(client, [[slot, datagramOf(conv)]]);
+      // In one batch: what is glued together goes where the first of it goes, so conversations are not mixed.
+      sendAll(
+        client,
+        convs.map((conv) => [slot, datagramOf(conv)]),
+      );
       await untilTrue(() => total(inboxes) === convs.length);
       for (const [number, inbox] of inboxes.entries()) {
         const wanted = convs.filter((conv) => conv % count === number);

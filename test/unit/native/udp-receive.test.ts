@@ -30,7 +30,7 @@ describeWithNative('receiving natively', (bindings) => {
   describe('glued datagrams', () => {
     it('come with their segment size, and alone when the receiver does not ask for more', async () => {
       const [left, whole, single] = [open(), open(), open({ segmentation: false })];
-      const texts = ['first', 'secnd', 'third', 'end'];
+      const texts = ['conv first', 'conv secnd', 'conv third', 'conv end'];
       for (const [right, glued] of [
         [whole, true],
         [single, false],
@@ -40,7 +40,7 @@ describeWithNative('receiving natively', (bindings) => {
         await untilTrue(() => inbox.length === 4);
         expect(inbox.map(({ text }) => text)).toEqual(texts);
         expect(inbox.map((datagram) => datagram.glued)).toEqual(Array(4).fill(glued));
-        expect(right.stats()).toMatchObject({ receivedDatagrams: 4, receivedBytes: 18 });
+        expect(right.stats()).toMatchObject({ receivedDatagrams: 4, receivedBytes: 38 });
       }
       expect(left.stats()).toMatchObject({ segmentedSends: 2, sendCalls: 2, sentDatagrams: 8 });
     });
@@ -49,10 +49,10 @@ describeWithNative('receiving natively', (bindings) => {
       const [left, right] = [open(), open({ maxDatagramBytes: 100 })];
       const inbox = collect(right);
       const slot = left.intern(right.localAddress);
-      send(left, slot, ...Array<string>(3).fill('x'.repeat(101)), 'y'.repeat(100));
+      send(left, slot, ...Array<string>(3).fill('x'.repeat(101)), 'x'.repeat(100));
       send(left, slot, 'z'.repeat(101), 'z'.repeat(101));
       await untilTrue(() => right.stats().oversizeDrops === 5);
-      expect(inbox.map(({ text }) => text)).toEqual(['y'.repeat(100)]);
+      expect(inbox.map(({ text }) => text)).toEqual(['x'.repeat(100)]);
     });
 
     it('fill a message to its end', async () => {

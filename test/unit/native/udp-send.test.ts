@@ -50,7 +50,7 @@ describeWithNative('sending natively', (bindings, file) => {
 
     it('answers from the address that was written to go on', async () => {
       const server = open({ bind: { ...LOOPBACK_V4, address: '0.0.0.0' }, refuseSegmentation: true });
-      server.start(({ meta }) => send(server, meta[3]!, 'one', 'two'));
+      server.start(({ meta }) => send(server, meta[3]!, 'conv one', 'conv two'));
       const client = open();
       const inbox = collect(client);
       const slot = client.intern({ address: '127.0.0.3', family: 4, port: server.localAddress.port });
