@@ -22,12 +22,14 @@ export class SegmentPool {
   private free: Int32Array = new Int32Array(SLOTS_PER_CHUNK);
   private freeCount = 0;
   private used = 0;
-  /** Views over the one foreign buffer datagrams arrive in; see {@link lentView}. */
-  private sourceOwner: Uint8Array | undefined;
+  /** The memory that datagrams arrive in now; see {@link lend}. */
+  private lent: Uint8Array | undefined;
+  /** Views of {@link viewed}, which was lent when the last one was made; see {@link lentView}. */
+  private sourceViews: (Uint8Array | undefined)[] = NO_VIEWS;
+  private viewed: Uint8Array | undefined;
   /** A part of an application's bytes on its way into slots; see {@link stage}. */
   private staged: Uint8Array = NO_BYTES;
   private readonly stagedViews: Uint8Array[] = new Array<Uint8Array>(STAGED_SEGMENTS).fill(NO_BYTES);
-  private sourceViews: (Uint8Array | undefined)[] = NO_VIEWS;
 
   constructor(options: SegmentPoolOptions = {}) {
     this.slotBytes = ((options.slotBytes ?? 1536) + 7) & ~7;
@@ -72,9 +74,7 @@ export class SegmentPool {
    * new views, wherever they go.
    */
   lend(source: Uint8Array): void {
-    if (source === this.sourceOwner) return;
-    this.sourceOwner = source;
-    this.sourceViews = new Array<Uint8Array | undefined>(SOURCE_VIEWS).fill(undefined);
+    this.lent = source;
   }
 
   /** Copies received payload into a slot. */
@@ -149,7 +149,7 @@ export class SegmentPool {
   /** What {@link store} wants: all of it for a small copy, else a view of exactly those bytes. */
   private viewOf(source: Uint8Array, offset: number, length: number): Uint8Array {
     if (length <= SMALL_COPY_BYTES || length === source.length) return source;
-    if (source === this.sourceOwner) return this.lentView(source, offset, length);
+    if (source === this.lent) return this.lentView(source, offset, length);
     return source.subarray(offset, offset + length);
   }
 
@@ -158,6 +158,12 @@ export class SegmentPool {
    * direct-mapped table; a view costs an allocation, the table makes it none in the steady state.
    */
   private lentView(source: Uint8Array, offset: number, length: number): Uint8Array {
+    if (source !== this.viewed) {
+      // Endpoints that share a pool take turns with their slabs: the table is made once and cleared.
+      this.viewed = source;
+      if (this.sourceViews.length === 0) this.sourceViews = new Array<undefined>(SOURCE_VIEWS);
+      this.sourceViews.fill(undefined);
+    }
     const index = (Math.imul(offset, 0x9e3779b1) >>> SOURCE_VIEW_SHIFT) & (SOURCE_VIEWS - 1);
     const known = this.sourceViews[index];
     if (known?.length === length && known.byteOffset === source.byteOffset + offset) return known;

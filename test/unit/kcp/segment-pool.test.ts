@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SegmentPool } from '../../../src/kcp/segment-pool.ts';
+import { HeapSampler } from '../../../tools/kcpgate/bench/heap-sampler.ts';
 
 const pattern = (length: number, seed: number): Uint8Array =>
   Uint8Array.from({ length }, (_, index) => (index * 31 + seed * 17) & 0xff);
@@ -85,6 +86,30 @@ describe('the segment pool', () => {
     expect(whole.subarray(0, 100)).toEqual(pattern(100, 1));
     expect(whole.subarray(100, 200)).toEqual(pattern(120, 2).subarray(20));
     expect(whole.subarray(200)).toEqual(pattern(10, 3));
+  });
+});
+
+describe('lent memory', () => {
+  it('may change with every datagram: copies are of what was lent last', () => {
+    const pool = new SegmentPool({ slotBytes: 256 });
+    const slabs = [pattern(1000, 1), pattern(1000, 2)];
+    for (let i = 0; i < 6; i++) {
+      const slab = slabs[i % 2]!;
+      const slot = pool.acquire();
+      pool.lend(slab);
+      pool.storeSent(slot, 0, slab, 300, 200);
+      expect(pool.view(slot, 200)).toEqual(slab.subarray(300, 500));
+    }
+  });
+
+  it('costs nothing as long as nothing is copied out of it, however many take turns', async () => {
+    const pool = new SegmentPool();
+    const slabs = [pattern(1000, 1), pattern(1000, 2)];
+    const sampler = new HeapSampler();
+    await sampler.start();
+    for (let i = 0; i < 2000; i++) pool.lend(slabs[i % 2]!);
+    const sites = await sampler.stop();
+    expect(sites.reduce((sum, { bytes }) => sum + bytes, 0)).toBeLessThan(1_000_000);
   });
 });
 
