@@ -29,7 +29,10 @@ export interface PacketCipher {
    * @throws RangeError when the table has fewer rows than `count`.
    */
   seal(bytes: Uint8Array, table: Int32Array, count: number): number;
-  /** As {@link seal}, the other way round. The text of a forged datagram is overwritten with zeros. */
+  /**
+   * As {@link seal}, the other way round. The text of a forged datagram is overwritten with zeros, so who wants to try a
+   * second key keeps a copy.
+   */
   open(bytes: Uint8Array, table: Int32Array, count: number): number;
   /** Overwrites and forgets every key. From then on every slot is unknown. Safe to call twice. */
   close(): void;

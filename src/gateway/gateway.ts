@@ -78,7 +78,9 @@ export async function startGateway(config: GatewayConfig, components: GatewayCom
   const warning = nativeLoadWarning(native);
   if (warning !== undefined) logger.warn(warning);
   const { descriptors, unused } = assignSockets(config.listeners, inherited);
-  for (const { name } of unused) logger.warn('no listener takes an inherited socket', { socket: name });
+  for (const { name, descriptor } of unused) {
+    logger.warn('no listener takes an inherited socket', { socket: name, descriptor });
+  }
   const plan = planWorkers(config, native, unused.length < inherited.length);
   if ('reason' in plan) {
     const { wanted, reason, advice } = plan;

@@ -1,4 +1,5 @@
 import type { LogFields, Logger } from '../base/logger.ts';
+import { SEVERITY, type LogThreshold } from './log-level.ts';
 import { safeFields } from './safe-fields.ts';
 
 /** Most characters on their way from one thread to the one that writes the log. */
@@ -47,9 +48,19 @@ export class LogBacklog {
   }
 }
 
-/** A logger whose records are written elsewhere: `forward` takes each as text for {@link ForwardedLog.write}. */
-export function createForwardingLogger(backlog: LogBacklog, forward: (record: string) => void): Logger {
-  return new ForwardingLogger(backlog, forward, null, {});
+/**
+ * A logger whose records are written elsewhere: `forward` takes each as text for {@link ForwardedLog.write}.
+ * @param threshold what is less severe is not even forwarded: it would use up the backlog to be thrown away.
+ */
+export function createForwardingLogger(
+  backlog: LogBacklog,
+  forward: (record: string) => void,
+  threshold: LogThreshold = 'trace',
+): Logger {
+  const write = (text: string): void => {
+    if (backlog.take(text.length)) forward(text);
+  };
+  return new ForwardingLogger({ write, severity: SEVERITY[threshold] }, null, {});
 }
 
 /** Writes what came from a {@link createForwardingLogger}. */
@@ -81,20 +92,19 @@ export class ForwardedLog {
   }
 }
 
+/** Where the records of a thread go, and which of them. */
+interface Outlet {
+  readonly write: (text: string) => void;
+  readonly severity: number;
+}
+
 class ForwardingLogger implements Logger {
-  readonly #backlog: LogBacklog;
-  readonly #forward: (record: string) => void;
+  readonly #outlet: Outlet;
   readonly #component: string | null;
   readonly #bindings: LogFields;
 
-  constructor(
-    backlog: LogBacklog,
-    forward: (record: string) => void,
-    component: string | null,
-    bindings: LogFields,
-  ) {
-    this.#backlog = backlog;
-    this.#forward = forward;
+  constructor(outlet: Outlet, component: string | null, bindings: LogFields) {
+    this.#outlet = outlet;
     this.#component = component;
     this.#bindings = bindings;
   }
@@ -117,22 +127,20 @@ class ForwardingLogger implements Logger {
 
   child(fields: LogFields): Logger {
     const { component, ...others } = fields;
-    return new ForwardingLogger(
-      this.#backlog,
-      this.#forward,
-      typeof component === 'string' ? component : this.#component,
-      { ...this.#bindings, ...others },
-    );
+    return new ForwardingLogger(this.#outlet, typeof component === 'string' ? component : this.#component, {
+      ...this.#bindings,
+      ...others,
+    });
   }
 
   #write(level: Level, message: string, fields: LogFields | undefined): void {
+    if (SEVERITY[level] < this.#outlet.severity) return;
     const record: ForwardedRecord = {
       level,
       message,
       component: this.#component,
       fields: safeFields({ ...this.#bindings, ...fields }),
     };
-    const text = JSON.stringify(record);
-    if (this.#backlog.take(text.length)) this.#forward(text);
+    this.#outlet.write(JSON.stringify(record));
   }
 }

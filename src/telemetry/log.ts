@@ -1,11 +1,9 @@
 import { type Logger as PinoLogger, pino } from 'pino';
 import type { LogFields, Logger } from '../base/logger.ts';
+import { SEVERITY, type LogThreshold } from './log-level.ts';
 import { recordToText } from './log-text.ts';
 import { LineWriter } from './line-writer.ts';
 import { safeFields } from './safe-fields.ts';
-
-/** Levels by name, from the most to the least talkative. */
-export type LogThreshold = 'trace' | 'debug' | 'info' | 'warn' | 'error';
 
 export interface LogOptions {
   /** Least severe level that is written. Default `info`. */
@@ -73,14 +71,6 @@ export function createLog(options: LogOptions = {}): Log {
 }
 
 const STANDARD_OUTPUT = 1;
-
-const SEVERITY: Readonly<Record<LogThreshold, number>> = {
-  trace: 10,
-  debug: 20,
-  info: 30,
-  warn: 40,
-  error: 50,
-};
 
 /** Most components that have a level of their own: names are words of the program, never data. */
 const MAX_COMPONENTS = 256;

@@ -3,6 +3,7 @@ import { loadNativeBindings } from '../../../native-bindings/index.ts';
 import { GatewayError } from '../../base/errors.ts';
 import { createForwardingLogger, LogBacklog } from '../../telemetry/forwarded-log.ts';
 import { LocalDataPlane } from '../local-data-plane.ts';
+import { mostTalkative } from '../../telemetry/log-level.ts';
 import type { WorkerCommand, WorkerReport, WorkerStart } from './message.ts';
 
 // The module that a worker thread runs: a whole data plane, led by messages. It ends by itself when it was closed.
@@ -35,8 +36,11 @@ async function open(
   report: (message: WorkerReport) => void,
 ): Promise<LocalDataPlane | undefined> {
   const { config, descriptors, logBacklog } = start;
-  const logger = createForwardingLogger(new LogBacklog(logBacklog), (record) =>
-    report({ type: 'log', record }),
+  const { logLevel, logLevels } = config.common;
+  const logger = createForwardingLogger(
+    new LogBacklog(logBacklog),
+    (record) => report({ type: 'log', record }),
+    mostTalkative([logLevel, ...Object.values(logLevels)]),
   );
   try {
     // The main thread found it; it may have been told to by more than the environment.

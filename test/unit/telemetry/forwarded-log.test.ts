@@ -1,15 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { createForwardingLogger, ForwardedLog, LogBacklog } from '../../../src/telemetry/forwarded-log.ts';
+import { mostTalkative, type LogThreshold } from '../../../src/telemetry/log-level.ts';
 import { RecordingLogger } from '../../support/recording-logger.ts';
 
 /** A logger here, whose records come out there. */
-function pair() {
+function pair(threshold: LogThreshold = 'trace') {
   const written = new RecordingLogger();
   const here = new LogBacklog();
   const there = new LogBacklog(here.memory);
   const log = new ForwardedLog(written, { worker: 3 }, there);
   const onTheWay: string[] = [];
-  const logger = createForwardingLogger(here, (record) => onTheWay.push(record));
+  const logger = createForwardingLogger(here, (record) => onTheWay.push(record), threshold);
   const deliver = (): void => {
     for (const record of onTheWay.splice(0)) log.write(record);
   };
@@ -17,6 +18,14 @@ function pair() {
 }
 
 describe('a forwarded log', () => {
+  it('takes no room for what nobody will write', () => {
+    const { logger, onTheWay } = pair(mostTalkative(['warn', 'info']));
+    logger.debug('session opened');
+    logger.child({ component: 'endpoint' }).debug('session opened');
+    logger.info('session closed');
+    expect(onTheWay).toHaveLength(1);
+  });
+
   it('comes out with level, component, fields of loggers and of records, and its own', () => {
     const { written, logger, deliver } = pair();
     const endpoint = logger.child({ component: 'endpoint', listener: 'line' });
