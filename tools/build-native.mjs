@@ -38,8 +38,8 @@ if (!options.force && !options.prebuild && isBuilt(hash)) {
     build();
     console.log(`native addon: built ${addon.slice(folder.length + 1)}`);
   } catch (error) {
-    if (!(error instanceof BuildFailure)) throw error;
-    giveUp(error);
+    // Anything else that fails is a file that cannot be read or written: no reason to end an install either.
+    giveUp(error instanceof BuildFailure ? error : new BuildFailure(error.message));
   }
 }
 
@@ -64,8 +64,12 @@ function build() {
 }
 
 function giveUp({ message, output }) {
-  rmSync(addon, { force: true });
-  writeFileSync(errorLog, `${message}\n${output === '' ? '' : `\n${output}`}`);
+  try {
+    rmSync(addon, { force: true });
+    writeFileSync(errorLog, `${message}\n${output === '' ? '' : `\n${output}`}`);
+  } catch (error) {
+    console.log(`native addon: ${error.message}`);
+  }
   if (options.verbose && output !== '') console.log(output);
   const more = output === '' ? '' : '; native-bindings/build-error.log has the rest';
   console.log(`native addon: not built, JavaScript does the work: ${message}${more}`);

@@ -52,6 +52,10 @@ function onlyPrograms(...names: readonly string[]): string {
 const LOG = 'native-bindings/build-error.log';
 const ADDON = 'native-bindings/build/Release/kcpgate.node';
 
+const hasCompiler = ['g++', 'make', 'python3'].every(
+  (program) => spawnSync(program, ['--version']).status === 0,
+);
+
 describe.runIf(process.platform === 'linux')('a build', () => {
   test('without a compiler ends well and says why, and doctor says it, too', () => {
     const path = onlyPrograms('sh', 'npm');
@@ -67,6 +71,16 @@ describe.runIf(process.platform === 'linux')('a build', () => {
     expect(native).toMatchObject({ status: 'warning', text: expect.stringContaining(reason) as string });
   });
 
+  test.runIf(hasCompiler)('without a folder for temporary files ends well and says why', () => {
+    const build = spawnSync(process.execPath, ['tools/build-native.mjs'], {
+      cwd: copy.folder,
+      encoding: 'utf8',
+      env: { ...process.env, TMPDIR: copy.path('nowhere') },
+    });
+    expect(build).toMatchObject({ status: 0, stderr: '' });
+    expect(build.stdout).toMatch(/not built, JavaScript does the work: ENOENT.*nowhere/);
+  });
+
   test('without one leaves no addon of other sources behind', () => {
     mkdirSync(copy.path('native-bindings/build/Release'), { recursive: true });
     writeFileSync(copy.path(ADDON), 'of other sources');
@@ -75,9 +89,6 @@ describe.runIf(process.platform === 'linux')('a build', () => {
   });
 });
 
-const hasCompiler = ['g++', 'make', 'python3'].every(
-  (program) => spawnSync(program, ['--version']).status === 0,
-);
 describe.runIf(process.platform === 'linux' && hasCompiler)('a build with a compiler', () => {
   const path = process.env.PATH ?? '';
 
