@@ -1,3 +1,4 @@
+import { markAsUntransferable } from 'node:worker_threads';
 import {
   NATIVE_COUNTERS,
   SEGMENTATION_REFUSED,
@@ -188,6 +189,9 @@ class NativeBatch implements ReceiveBatch {
     this.bytes = new Uint8Array(slotBytes * slots);
     this.view = new DataView(this.bytes.buffer);
     this.meta = new Int32Array(slots * META_STRIDE);
+    // Whoever posted a datagram to another thread by transfer would take away what the kernel writes to.
+    markAsUntransferable(this.bytes.buffer);
+    markAsUntransferable(this.meta.buffer);
   }
 }
 
