@@ -58,7 +58,8 @@ export interface NativeSocketOptions {
   /** Use UDP_SEGMENT and UDP_GRO where the kernel grants them. */
   readonly segmentation: boolean;
   /**
-   * Receive memory, cut into slots of `slotBytes`; pinned until the socket is closed. A slot holds one datagram or, with
+   * Receive memory, cut into slots of `slotBytes`; pinned until the socket is closed, until when its buffer must be neither
+   * transferred nor resized. A slot holds one datagram or, with
    * `segmentation`, up to 65,535 bytes of them glued together; what does not fit is dropped.
    */
   readonly slab: Uint8Array;
@@ -89,7 +90,10 @@ export interface NativeSocket {
   readonly segmentation: boolean;
   /** Starts receiving. */
   start(): void;
-  /** Sends `count` (offset, length, address slot) triples over `bytes`; what the system does not take is copied and queued. */
+  /**
+   * Sends `count` (offset, length, address slot) triples over `bytes`; what the system does not take is copied and queued.
+   * No other thread may write to the triples meanwhile.
+   */
   send(bytes: Uint8Array, descriptors: Int32Array, count: number): void;
   /** The slot of an address, retained once; -1: none left, or not reachable from this socket. */
   intern(address: string, port: number): number;

@@ -20,6 +20,7 @@ constexpr int64_t BATCH_BYTES = 512 * 1024;
 struct Details {
   int segment_size = 0;
   int ecn = 0;
+  // Where an answer leaves from; unspecified: the system picks.
   IpAddress local;
 };
 
@@ -40,8 +41,11 @@ Details read_details(msghdr& message) {
     else if (level == IPPROTO_IPV6 && type == IPV6_TCLASS) details.ecn = value_of<int>(control) & ECN_MASK;
     else if (level == IPPROTO_IP && type == IP_PKTINFO)
       details.local = IpAddress::from_v4(value_of<in_pktinfo>(control).ipi_spec_dst);
-    else if (level == IPPROTO_IPV6 && type == IPV6_PKTINFO)
-      details.local = IpAddress::from_v6(value_of<in6_pktinfo>(control).ipi6_addr);
+    else if (level == IPPROTO_IPV6 && type == IPV6_PKTINFO) {
+      // Nothing leaves from the address of a multicast group; for IPv4 the kernel has put ours there.
+      const in6_addr written_to = value_of<in6_pktinfo>(control).ipi6_addr;
+      if (!IN6_IS_ADDR_MULTICAST(&written_to)) details.local = IpAddress::from_v6(written_to);
+    }
   }
   return details;
 }
@@ -53,9 +57,10 @@ bool more_to_read(int descriptor) {
 
 }  // namespace
 
-// Segment size, traffic class and local address.
+// Segment size, traffic class and local address; beside them whatever an earlier owner of an adopted socket asked for, such
+// as timestamps.
 struct Receiver::Control {
-  alignas(cmsghdr) uint8_t bytes[CMSG_SPACE(sizeof(int)) * 2 + CMSG_SPACE(sizeof(in6_pktinfo))];
+  alignas(cmsghdr) uint8_t bytes[512];
 };
 
 Receiver::Receiver(const DatagramSocketOptions& options, AddressTable& addresses, DatagramCounters& counters)
@@ -124,6 +129,11 @@ void Receiver::take(int index, int only_slot) {
   const int length = static_cast<int>(headers_[index].msg_len);
   if ((header.msg_flags & MSG_TRUNC) != 0) {
     counters_.oversize_drops++;
+    return;
+  }
+  if ((header.msg_flags & MSG_CTRUNC) != 0) {
+    // What is missing may be the segment size: glued datagrams would pass as one.
+    counters_.receive_drops++;
     return;
   }
   const Details details = read_details(header);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 
@@ -55,7 +56,8 @@ Sender::Sender(const OpenSocket& socket, const DatagramSocketOptions& options, A
 }
 
 void Sender::send(const uint8_t* bytes, size_t length, const int32_t* descriptors, int count) {
-  const Batch batch{bytes, length, descriptors, count};
+  // Offsets are 32-bit integers: nothing beyond them can be named.
+  const Batch batch{bytes, std::min<size_t>(length, INT32_MAX), descriptors, count};
   const int done = has_queued() ? 0 : send_until_full(batch);
   if (done < count) queue(batch, done);
 }
@@ -120,7 +122,7 @@ bool Sender::sendable(const Batch& batch, int index) const {
   const bool within = offset >= 0 && size >= 0 && offset + size <= static_cast<int64_t>(batch.length);
   if (!within || size > max_datagram_bytes_) return false;
   const int slot = batch.slot(index);
-  return connected_ ? slot == only_slot_ : addresses_.has(slot);
+  return addresses_.has(slot) && (!connected_ || slot == only_slot_);
 }
 
 void Sender::lay_out(const Batch& batch, int next, int single_until) {
@@ -143,7 +145,7 @@ int Sender::end_of_run(const Batch& batch, int first) const {
   for (; last < limit; last++) {
     const int next_size = batch.size(last);
     const bool joins = batch.slot(last) == slot && batch.offset(last) == end_offset && next_size > 0 &&
-                       next_size <= size && bytes + next_size <= max_message_bytes_ && sendable(batch, last) &&
+                       next_size <= size && sendable(batch, last) && bytes + next_size <= max_message_bytes_ &&
                        same_conversation(batch, first, last);
     if (!joins) break;
     bytes += next_size;

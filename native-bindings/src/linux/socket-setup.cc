@@ -11,6 +11,8 @@ namespace kcpgate {
 
 namespace {
 
+constexpr int MAX_PORT = 65'535;
+
 bool fail(SystemError& error, const char* syscall, int number = errno) {
   error = {number, syscall};
   return false;
@@ -42,6 +44,7 @@ bool connect_to(const DatagramSocketOptions& options, OpenSocket& socket, System
   if (!parse_ip(options.remote_address, socket.remote.ip, socket.remote.scope)) return fail(error, "connect", EINVAL);
   const bool v4 = socket.remote.ip.v4_mapped();
   if (socket.family == AF_INET ? !v4 : v4 && socket.ipv6_only) return fail(error, "connect", EAFNOSUPPORT);
+  if (options.remote_port < 1 || options.remote_port > MAX_PORT) return fail(error, "connect", EINVAL);
   socket.remote.port = static_cast<uint16_t>(options.remote_port);
   sockaddr_storage address{};
   const socklen_t length = write_sockaddr(socket.remote, socket.family, &address);
@@ -79,9 +82,10 @@ void ask_for_details(bool segmentation, OpenSocket& socket) {
     if (socket.family == AF_INET) set_option(descriptor, IPPROTO_IP, IP_PKTINFO, 1);
     else set_option(descriptor, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
   }
-  // Size 0 changes nothing, but only a kernel that knows the option takes it.
-  socket.segmentation = segmentation && set_option(descriptor, IPPROTO_UDP, UDP_SEGMENT, 0);
-  if (segmentation) set_option(descriptor, IPPROTO_UDP, UDP_GRO, 1);
+  // An earlier owner of an adopted socket may have left either on. Only a kernel that knows the option takes size 0.
+  const bool can_segment = set_option(descriptor, IPPROTO_UDP, UDP_SEGMENT, 0);
+  set_option(descriptor, IPPROTO_UDP, UDP_GRO, segmentation ? 1 : 0);
+  socket.segmentation = segmentation && can_segment;
 }
 
 }  // namespace
@@ -100,6 +104,8 @@ bool set_up_socket(const DatagramSocketOptions& options, OpenSocket& socket, Sys
   }
   PeerAddress local;
   if (!read_local(socket.descriptor.get(), socket.local, local, error)) return false;
+  // Adopted, but not bound: nobody could reach it.
+  if (local.port == 0) return fail(error, "adopt", EINVAL);
   socket.family = socket.local.family == 4 ? AF_INET : AF_INET6;
   socket.ipv6_only = socket.family == AF_INET6 && get_option(socket.descriptor.get(), IPPROTO_IPV6, IPV6_V6ONLY) != 0;
   size_buffers(options.buffer_bytes, socket);
@@ -115,7 +121,8 @@ bool set_up_socket(const DatagramSocketOptions& options, OpenSocket& socket, Sys
 
 FileDescriptor bind_socket(const BindOptions& options, SystemError& error) {
   PeerAddress address;
-  if (!parse_ip(options.address, address.ip, address.scope)) {
+  const bool port_valid = options.port >= 0 && options.port <= MAX_PORT;
+  if (!port_valid || !parse_ip(options.address, address.ip, address.scope)) {
     fail(error, "bind", EINVAL);
     return {};
   }
@@ -159,8 +166,8 @@ UdpFeatures probe_udp() {
   if (!descriptor.valid()) return features;
   features.segmentation = set_option(descriptor.get(), IPPROTO_UDP, UDP_SEGMENT, 0);
   features.receive_offload = set_option(descriptor.get(), IPPROTO_UDP, UDP_GRO, 1);
+  features.reuse_port = set_option(descriptor.get(), SOL_SOCKET, SO_REUSEPORT, 1);
   int group[2];
-  features.reuse_port = bind_socket({"127.0.0.1", 0, false, true}, error).valid();
   features.steering = bind_reuse_port_group({"127.0.0.1", 4, 0}, false, 2, group, error);
   if (features.steering) {
     for (const int member : group) close_descriptor(member);

@@ -22,12 +22,12 @@ const PRELUDE = `
     const [sent, calls, drops, errors, segmented] = [counters[6], counters[8], counters[9], counters[10], counters[11]];
     return { sent, calls, drops, errors, segmented };
   };
-  /** Sends datagrams of 1000 bytes that begin with their number. */
+  /** Sends datagrams of 1000 bytes, of one conversation (0), which their number follows. */
   const sendNumbered = (socket, slot, first, count) => {
     const bytes = new Uint8Array(count * 1000);
     const descriptors = new Int32Array(count * 3);
     for (let i = 0; i < count; i++) {
-      new DataView(bytes.buffer).setUint32(i * 1000, first + i);
+      new DataView(bytes.buffer).setUint32(i * 1000 + 4, first + i);
       descriptors.set([i * 1000, 1000, slot], i * 3);
     }
     socket.send(bytes, descriptors, count);
@@ -38,7 +38,7 @@ const PRELUDE = `
     const view = new DataView(slab.buffer);
     for (let at = 0; at < count * 5; at += 5) {
       for (let offset = meta[at], end = offset + meta[at + 1]; offset < end; offset += meta[at + 2] || meta[at + 1]) {
-        numbers.push(view.getUint32(offset));
+        numbers.push(view.getUint32(offset + 4));
       }
     }
   };
@@ -172,6 +172,23 @@ describeWithNative('networks that are slow or broken', (_bindings, file) => {
         print({ sent: stats(server).sent, drops: stats(server).drops, segmented: stats(server).segmented });`,
       );
       expect(result).toEqual({ sent: 4, drops: 0, segmented: 1 });
+    });
+
+    it('who writes to a multicast group is answered', () => {
+      const result = run(
+        NEIGHBOURS,
+        `
+        const server = open({ address: '::', take: (slab, meta) => sendNumbered(server, meta[3], 0, 1) });
+        const client = open({ address: '::', take });
+        const group = client.intern('ff02::1%a0', server.port);
+        for (let i = 0; i < 100 && numbers.length === 0; i++) {
+          sendNumbered(client, group, 0, 1);
+          await wait(50);
+        }
+        const { drops, errors } = stats(server);
+        print({ answered: numbers.length > 0, drops, errors });`,
+      );
+      expect(result).toEqual({ answered: true, drops: 0, errors: 0 });
     });
   });
 });
