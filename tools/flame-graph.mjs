@@ -135,11 +135,16 @@ function draw(tree, title) {
   const depth = placeChildren(tree, 0, 0, boxes);
   const height = HEADER_HEIGHT + (depth + 1) * ROW_HEIGHT + MARGIN;
   const kinds = Object.keys(COLORS).filter((kind) => boxes.some(({ node }) => node.kind === kind));
-  const legend = kinds.map(
-    (kind, index) =>
-      `<rect x="${MARGIN + index * 220}" y="30" width="12" height="12" fill="${COLORS[kind]}"/>` +
-      `<text x="${MARGIN + index * 220 + 17}" y="40">${LEGEND[kind]} ${percent(selfTime(tree, kind), tree)}</text>`,
-  );
+  let x = MARGIN;
+  const legend = kinds.map((kind) => {
+    const label = `${LEGEND[kind]} ${percent(selfTime(tree, kind), tree)}`;
+    const at = x;
+    x += label.length * CHARACTER_WIDTH + 40;
+    return (
+      `<rect x="${at}" y="30" width="12" height="12" fill="${COLORS[kind]}"/>` +
+      `<text x="${at + 17}" y="40">${label}</text>`
+    );
+  });
   return `${[
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="monospace" font-size="11">`,
     `<rect width="${WIDTH}" height="${height}" fill="#fdfdfb"/>`,
