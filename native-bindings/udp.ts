@@ -69,8 +69,9 @@ export interface NativeSocketOptions {
   /** `count` slots are filled. Their address slots are valid until it returns. Must not throw. */
   readonly onBatch: (count: number, moreWaiting: boolean) => void;
   /**
-   * Something went wrong with the open socket, which stays open. `slot` is the peer it is about, valid during the call,
-   * or -1. `syscall` is the call that failed, `icmp` when the network said so, or {@link SEGMENTATION_REFUSED}.
+   * Something went wrong with the open socket, which stays open; never called from within `send`. `slot` is the peer it is
+   * about, valid during the call, or -1. `syscall` is the call that failed, `icmp` when the network said so, or
+   * {@link SEGMENTATION_REFUSED}.
    */
   readonly onError: (code: string, syscall: string, slot: number) => void;
 }

@@ -112,6 +112,7 @@ class DatagramSocket {
 
   // Collects what the network said about datagrams sent before; a bounded number each time.
   virtual void receive_errors() = 0;
+  virtual bool has_reports() const = 0;
   // Takes the oldest report; its slot, unless -1, must be released. False when there is none.
   virtual bool take_report(SocketReport& report) = 0;
 

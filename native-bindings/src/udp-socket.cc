@@ -8,6 +8,8 @@ namespace {
 
 // Batches per readable event; then timers and other sockets have their turn.
 constexpr int MAX_ROUNDS = 4;
+// Likewise: who is told of an error may send, which may fail again.
+constexpr int MAX_REPORTS = 16;
 
 class HandleScope {
  public:
@@ -63,8 +65,7 @@ void UdpSocket::start() {
 
 void UdpSocket::send(const uint8_t* bytes, size_t length, const int32_t* descriptors, int count) {
   socket_->send(bytes, length, descriptors, count);
-  if (closed_) return;
-  deliver_reports();
+  // What went wrong is told from the event loop: who sends must not be called from within.
   if (!closed_) watch();
 }
 
@@ -120,7 +121,8 @@ void UdpSocket::drop_references() {
 
 void UdpSocket::watch() {
   // Errors always: they show as a priority event.
-  const int wanted = UV_PRIORITIZED | (started_ ? UV_READABLE : 0) | (socket_->has_queued() ? UV_WRITABLE : 0);
+  const bool wants_turn = socket_->has_queued() || socket_->has_reports();
+  const int wanted = UV_PRIORITIZED | (started_ ? UV_READABLE : 0) | (wants_turn ? UV_WRITABLE : 0);
   if (wanted == watched_) return;
   watched_ = wanted;
   uv_poll_start(&poll_, wanted, on_poll);
@@ -151,17 +153,14 @@ void UdpSocket::receive() {
 }
 
 void UdpSocket::deliver_reports() {
-  if (reporting_) return;
-  reporting_ = true;
   SocketReport report;
-  while (!closed_ && socket_->take_report(report)) {
+  for (int i = 0; i < MAX_REPORTS && !closed_ && socket_->take_report(report); i++) {
     const HandleScope scope(env_);
     const napi_value arguments[] = {error_code(env_, report.number), js_text(env_, report.syscall),
                                     js_integer(env_, report.slot)};
     call(ON_ERROR, 3, arguments);
     socket_->release(report.slot);
   }
-  reporting_ = false;
 }
 
 void UdpSocket::call(Kept function, size_t count, const napi_value* arguments) {

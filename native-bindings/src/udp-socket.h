@@ -56,7 +56,6 @@ class UdpSocket {
   int watched_ = 0;
   bool started_ = false;
   bool closed_ = false;
-  bool reporting_ = false;
   bool held_by_loop_ = false;
   bool held_by_object_ = false;
 };

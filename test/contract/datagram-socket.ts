@@ -174,6 +174,27 @@ export function describeDatagramSocket(name: string, create: CreateDatagramSocke
       expect(inbox).toEqual([]);
     });
 
+    it('tells of an error after the send, so that the handler may send', async () => {
+      let sending = 0;
+      const depths: number[] = [];
+      const socket = await createOpen({
+        onError: () => {
+          depths.push(sending);
+          if (depths.length < 10) sendBad();
+        },
+      });
+      // Bound to loopback, the socket has no way out.
+      const bad = socket.intern({ address: '192.0.2.1', family: 4, port: 9 });
+      const sendBad = (): void => {
+        sending++;
+        send(socket, bad, 'x');
+        sending--;
+      };
+      sendBad();
+      await untilTrue(() => depths.length === 10);
+      expect(depths).toEqual(Array<number>(10).fill(0));
+    });
+
     it('reports the kernel buffers it got', async () => {
       const { bufferSizes } = await createOpen({ bufferBytes: 65_536 });
       expect(bufferSizes).toEqual({ requested: 65_536, receive: 65_536, send: 65_536 });

@@ -51,6 +51,7 @@ class LinuxDatagramSocket final : public DatagramSocket {
   void receive_errors() override {
     if (!closed()) drain_error_queue(descriptor(), addresses_, reports_);
   }
+  bool has_reports() const override { return !reports_.empty(); }
   bool take_report(SocketReport& report) override { return reports_.take(report); }
 
   int intern(const std::string& address, int port) override {

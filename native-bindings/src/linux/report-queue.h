@@ -25,6 +25,7 @@ class ReportQueue {
     keep(number, REPORT_SEGMENTATION, -1);
   }
 
+  bool empty() const { return size_ == 0; }
   // The caller releases the slot.
   bool take(SocketReport& report) {
     if (size_ == 0) return false;

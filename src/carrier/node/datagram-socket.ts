@@ -78,8 +78,8 @@ export interface DatagramSocketOptions {
   /** Default: no log. */
   readonly logger?: Logger;
   /**
-   * Told what goes wrong with the open socket; it stays open. `slot` is the peer it is about, valid during the call, or
-   * -1 when that is not known. A throw from it is logged. Default: counted only.
+   * Told what goes wrong with the open socket, never from within a send; it stays open. `slot` is the peer it is about,
+   * valid during the call, or -1 when that is not known. A throw from it is logged. Default: counted only.
    */
   readonly onError?: (error: GatewayError, slot: number) => void;
 }
