@@ -21,8 +21,9 @@ constexpr int MAX_MESSAGE_BYTES_V4 = 65'507;
 constexpr int MAX_MESSAGE_BYTES_V6 = 65'487;
 // Every datagram begins with the number of its conversation.
 constexpr size_t CONVERSATION_BYTES = 4;
-// An error that waited on the socket is told by the next call, whatever that is about. Told again, it is about this one.
-constexpr int MAX_ATTEMPTS = 2;
+// An error that waited on the socket is told by the next call, whatever that is about. Told so often, it is about this one:
+// with fewer attempts a flood of ICMP errors, which any host can send, would take datagrams from peers that are well.
+constexpr int MAX_ATTEMPTS = 8;
 
 template <typename Value>
 size_t append_control(uint8_t* at, int level, int type, const Value& value) {
