@@ -1,27 +1,26 @@
-import { describe, expect, it } from 'vitest';
-import { AEAD_STRIDE, loadNativeBindings } from '../../native-bindings/index.ts';
+import { expect, it } from 'vitest';
+import { AEAD_STRIDE } from '../../native-bindings/index.ts';
 import { CIPHER_STRIDE } from '../../src/base/packet-cipher.ts';
 import { createPacketCipher, nativeCipherSupport } from '../../src/crypto/create-packet-cipher.ts';
 import { NodePacketCipher } from '../../src/crypto/node-packet-cipher.ts';
+import { describeWithNative } from '../support/native.ts';
 import { describePacketCipher } from './packet-cipher.ts';
 import { describeEqualCiphers } from './packet-cipher-pair.ts';
 
-const load = loadNativeBindings('on');
-const support = nativeCipherSupport(load);
-
 describePacketCipher('node', () => new NodePacketCipher());
 
-if (support.supported) {
+describeWithNative('packet cipher of the addon', (bindings, file) => {
+  const load = { status: 'loaded', bindings, file } as const;
+
+  it('is supported by the crypto library of this Node, and used', () => {
+    expect(nativeCipherSupport(load)).toEqual({ supported: true });
+    expect(createPacketCipher(load).implementation).toBe('native');
+    expect(AEAD_STRIDE).toBe(CIPHER_STRIDE);
+  });
+
   describePacketCipher('native', () => createPacketCipher(load));
   describeEqualCiphers(
     () => createPacketCipher(load),
     () => new NodePacketCipher(),
   );
-  it('one stride', () => {
-    expect(AEAD_STRIDE).toBe(CIPHER_STRIDE);
-  });
-} else {
-  describe.skip(`packet cipher: native (${support.reason})`, () => {
-    it('is not here', () => {});
-  });
-}
+});

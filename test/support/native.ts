@@ -26,3 +26,20 @@ export function describeWithNative(
     });
   }
 }
+
+/** Bindings of which a test uses these parts only; any other throws. */
+export function fakeBindings(parts: Partial<NativeBindings>): NativeBindings {
+  const unexpected = (): never => {
+    throw new Error('this test does not expect it to be called');
+  };
+  return {
+    version: 0,
+    probeUdp: unexpected,
+    openSocket: unexpected,
+    bindReusePortGroup: unexpected,
+    closeDescriptor: unexpected,
+    probeAead: unexpected,
+    openKeyTable: unexpected,
+    ...parts,
+  };
+}

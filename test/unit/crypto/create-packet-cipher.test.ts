@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { NativeBindings, NativeLoad } from '../../../native-bindings/index.ts';
 import type { PacketCipher } from '../../../src/base/packet-cipher.ts';
 import { createPacketCipher, nativeCipherSupport } from '../../../src/crypto/create-packet-cipher.ts';
+import { fakeBindings } from '../../support/native.ts';
 
 describe('choosing a packet cipher', () => {
   it('takes the native one where the addon can use the crypto library', () => {
@@ -33,7 +34,15 @@ function loaded(probe: ReturnType<NativeBindings['probeAead']>): {
   load: NativeLoad;
   table: PacketCipher;
 } {
-  const table = { implementation: 'native' } as PacketCipher;
-  const bindings = { probeAead: () => probe, openKeyTable: () => table } as unknown as NativeBindings;
+  const nothing = (): void => undefined;
+  const table = {
+    implementation: 'native',
+    addKey: () => 1,
+    removeKey: nothing,
+    seal: () => 0,
+    open: () => 0,
+    close: nothing,
+  } as const;
+  const bindings = fakeBindings({ probeAead: () => probe, openKeyTable: () => table });
   return { load: { status: 'loaded', bindings, file: 'kcpgate.node' }, table };
 }

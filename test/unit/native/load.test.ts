@@ -16,7 +16,7 @@ afterEach(() => {
 });
 
 test('musl and glibc are told apart', () => {
-  const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
+  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
   const usesMusl = process.platform === 'linux' && header.glibcVersionRuntime === undefined;
   expect(platformName()).toBe(`${process.platform}-${process.arch}${usesMusl ? '-musl' : ''}`);
 });

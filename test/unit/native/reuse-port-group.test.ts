@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { SocketAddress } from '../../../src/base/address.ts';
@@ -143,9 +143,10 @@ describeWithNative('a group of sockets on one port', (bindings) => {
       const file = openSync('/dev/null', 'r');
       expect(() => open({ descriptor: file })).toThrow(expect.objectContaining({ code: 'bind_failed' }));
       closeSync(file);
+      const before = new Set(socketDescriptors());
       const server = createServer().listen(0, '127.0.0.1');
       await once(server, 'listening');
-      const tcp = (server as unknown as { _handle: { fd: number } })._handle.fd;
+      const tcp = socketDescriptors().find((descriptor) => !before.has(descriptor))!;
       expect(() => open({ descriptor: tcp })).toThrow(expect.objectContaining({ code: 'bind_failed' }));
       server.close();
       expect(() => open({ descriptor: 1_000_000 })).toThrow(expect.objectContaining({ code: 'bind_failed' }));
@@ -169,6 +170,20 @@ describeWithNative('a group of sockets on one port', (bindings) => {
 });
 
 /** A datagram that begins with a conversation number. */
+/** The descriptors of this process that are sockets. */
+function socketDescriptors(): number[] {
+  return readdirSync('/proc/self/fd').map(Number).filter(isSocket);
+}
+
+function isSocket(descriptor: number): boolean {
+  try {
+    return readlinkSync(`/proc/self/fd/${descriptor}`).startsWith('socket:');
+  } catch {
+    // That of the listing itself is closed by now.
+    return false;
+  }
+}
+
 function datagramOf(conv: number): Uint8Array {
   const datagram = new Uint8Array(24);
   new DataView(datagram.buffer).setUint32(0, conv, true);

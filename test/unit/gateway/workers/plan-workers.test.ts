@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { NativeBindings, NativeLoad } from '../../../../native-bindings/index.ts';
+import type { NativeLoad } from '../../../../native-bindings/index.ts';
 import type { GatewayConfig } from '../../../../src/gateway/config/config.ts';
 import { loadConfig } from '../../../../src/gateway/config/load.ts';
 import { planWorkers } from '../../../../src/gateway/workers/plan-workers.ts';
+import { fakeBindings } from '../../../support/native.ts';
 
 function configWith(workers: number | 'auto'): GatewayConfig {
   const loaded = loadConfig({ text: `common: { workers: ${String(workers)} }`, env: {} });
@@ -12,7 +13,7 @@ function configWith(workers: number | 'auto'): GatewayConfig {
 
 function loadedWith(features: { reusePort: boolean; steering: boolean }): NativeLoad {
   const probeUdp = () => ({ segmentation: true, receiveOffload: true, ...features });
-  return { status: 'loaded', file: 'x', bindings: { probeUdp } as unknown as NativeBindings };
+  return { status: 'loaded', file: 'x', bindings: fakeBindings({ probeUdp }) };
 }
 
 const ABLE = loadedWith({ reusePort: true, steering: true });

@@ -1,11 +1,23 @@
 import { expect, it } from 'vitest';
+import { MemoryHub } from '../../../../src/carrier/memory.ts';
+import { DropCounters } from '../../../../src/endpoint/drop-reason.ts';
 import type { EndpointStats } from '../../../../src/endpoint/index.ts';
 import type { ServingStatus } from '../../../../src/gateway/gateway-status.ts';
 import { nothingCounted, sumServing } from '../../../../src/gateway/workers/sum-stats.ts';
 import type { UpstreamStats } from '../../../../src/upstream/index.ts';
 
 function serving(sessions: number, closedSessions: Record<string, number>): ServingStatus {
-  const stats = { openSessions: sessions, closedSessions, carrier: { sentBytes: 10 * sessions } };
+  const stats: EndpointStats = {
+    openSessions: sessions,
+    lingeringSessions: 0,
+    openedSessions: 0,
+    closedSessions,
+    drops: new DropCounters().snapshot(),
+    sinkFailures: 0,
+    poolUsedBytes: 0,
+    poolHeldBytes: 0,
+    carrier: { ...new MemoryHub().join().stats(), sentBytes: 10 * sessions },
+  };
   return {
     listeners: [
       {
@@ -13,7 +25,7 @@ function serving(sessions: number, closedSessions: Record<string, number>): Serv
         type: 'kcp-udp',
         address: { address: '127.0.0.1', family: 4, port: 4000 },
         upstream: 'demo',
-        stats: stats as unknown as EndpointStats,
+        stats,
       },
     ],
     upstreams: { demo: { sessions } as UpstreamStats },
