@@ -1,8 +1,9 @@
 import type { SocketAddress } from '../base/address.ts';
+import type { CloseCode } from '../base/close-code.ts';
 import type { SendArena } from '../base/send-arena.ts';
 
 /** What carries the datagrams. */
-export type CarrierKind = 'memory' | 'udp';
+export type CarrierKind = 'memory' | 'udp' | 'tcp' | 'ws';
 
 /** What a carrier can do. Upper layers branch on these values, never on the kind or the platform. */
 export interface CarrierCapabilities {
@@ -82,6 +83,35 @@ export interface CarrierStats {
   readonly socketErrors: number;
 }
 
+/** What a carrier tells besides the datagrams. Never called from within a call of its user. */
+export interface CarrierEvents {
+  /**
+   * The connection behind a slot is gone, for good: nothing more comes from it, what is sent to it is dropped and counted.
+   * The slot stays valid until whoever retained it released it. Only from carriers with {@link Carrier.connections}.
+   */
+  disconnected?(slot: number): void;
+  /** A slot that had more than {@link ConnectionControl.highWaterBytes} queued has less than half of that now. */
+  writable?(slot: number): void;
+}
+
+/**
+ * What carriers of connections (TCP, WebSocket) have besides: there a slot is one connection, made by the peer on a
+ * server, by the carrier itself on a client.
+ */
+export interface ConnectionControl {
+  /** Whoever has more queued for one connection should send it nothing, until `writable`. Nothing is dropped for it. */
+  readonly highWaterBytes: number;
+  /** Bytes flushed to a connection that the system did not take yet; 0 for one that is gone. */
+  queuedBytes(slot: number): number;
+  /** The peer proved itself: its connection may stay although it sends nothing. Unconfirmed ones end after some seconds. */
+  confirm(slot: number): void;
+  /**
+   * Ends a connection after what was flushed to it. `disconnected` does not follow. A slot without connection is ignored.
+   * @param code tells a WebSocket peer why.
+   */
+  disconnect(slot: number, code: CloseCode, reason: string): void;
+}
+
 /**
  * Moves datagrams between this host and its peers and knows nothing of KCP.
  *
@@ -94,11 +124,13 @@ export interface Carrier {
   /** The address it is bound to, with the real port. */
   readonly localAddress: SocketAddress;
   readonly arena: CarrierArena;
+  /** Present when a slot is a connection: those can break, fill up and be ended. */
+  readonly connections?: ConnectionControl;
   /**
    * Starts delivering: one call per batch. Called once. What the callback leaves in the arena is flushed when it
    * returns, so that answers to slots that nobody retained still find their peer.
    */
-  start(onBatch: (batch: ReceiveBatch) => void): void;
+  start(onBatch: (batch: ReceiveBatch) => void, events?: CarrierEvents): void;
   /** Sends everything committed to the arena and empties it. Failures are counted, never thrown. */
   flush(): void;
   /**
