@@ -1,7 +1,7 @@
 import { loadNativeBindings, nativeLoadWarning, type NativeLoad } from '../../native-bindings/index.ts';
 import { formatSocketAddress } from '../base/address.ts';
 import type { Logger } from '../base/logger.ts';
-import type { GatewayConfig } from './config/config.ts';
+import { kcpUdpListeners, type GatewayConfig } from './config/config.ts';
 import type { DataPlane } from './data-plane.ts';
 import type { GatewayStatus, NativeStatus } from './gateway-status.ts';
 import { assignSockets, type InheritedSocket } from './inherited-sockets.ts';
@@ -77,7 +77,7 @@ export async function startGateway(config: GatewayConfig, components: GatewayCom
   } = components;
   const warning = nativeLoadWarning(native);
   if (warning !== undefined) logger.warn(warning);
-  const { descriptors, unused } = assignSockets(config.listeners, inherited);
+  const { descriptors, unused } = assignSockets(kcpUdpListeners(config), inherited);
   for (const { name, descriptor } of unused) {
     logger.warn('no listener takes an inherited socket', { socket: name, descriptor });
   }

@@ -12,7 +12,7 @@ import {
 } from '../endpoint/index.ts';
 import { resolveKcpConfig, SegmentPool } from '../kcp/index.ts';
 import type { Upstream } from '../upstream/index.ts';
-import type { ListenerConfig } from './config/config.ts';
+import type { KcpUdpListenerConfig } from './config/config.ts';
 
 /** What a listener works with. */
 export interface ListenerComponents {
@@ -25,11 +25,11 @@ export interface ListenerComponents {
 
 /** One open listener: an endpoint whose sessions go to one upstream. */
 export class Listener {
-  readonly config: ListenerConfig;
+  readonly config: KcpUdpListenerConfig;
   readonly upstream: Upstream;
   private readonly endpoint: Endpoint;
 
-  private constructor(config: ListenerConfig, upstream: Upstream, endpoint: Endpoint) {
+  private constructor(config: KcpUdpListenerConfig, upstream: Upstream, endpoint: Endpoint) {
     this.config = config;
     this.upstream = upstream;
     this.endpoint = endpoint;
@@ -39,7 +39,7 @@ export class Listener {
    * Binds the socket; nothing is received until {@link start}.
    * @throws GatewayError `address_in_use`, `permission_denied`, `bind_failed`.
    */
-  static async open(config: ListenerConfig, components: ListenerComponents): Promise<Listener> {
+  static async open(config: KcpUdpListenerConfig, components: ListenerComponents): Promise<Listener> {
     const { upstream, logger, native, descriptor } = components;
     const carrier = await createUdpCarrier({
       bind: config.bind,
@@ -86,7 +86,7 @@ export class Listener {
   }
 }
 
-function endpointConfig(config: ListenerConfig): ConstructorParameters<typeof Endpoint>[1] {
+function endpointConfig(config: KcpUdpListenerConfig): ConstructorParameters<typeof Endpoint>[1] {
   const { preset, mtu, sendWindow, receiveWindow, deadLink, maxQueueBytes } = config;
   return {
     // Each session gets its own `conv` and mode.

@@ -3,6 +3,7 @@ import { GatewayError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { EchoUpstream, TcpUpstream, type Upstream } from '../upstream/index.ts';
 import {
+  kcpUdpListeners,
   routeMatches,
   type GatewayConfig,
   type ListenerConfig,
@@ -16,7 +17,7 @@ import { Listener } from './listener.ts';
 export interface LocalDataPlaneComponents {
   readonly logger: Logger;
   readonly native: NativeLoad;
-  /** Bound UDP descriptors to serve on, in the order of the listeners; undefined for one that binds its own. */
+  /** Bound UDP descriptors to serve on, in the order of the KCP over UDP listeners; undefined for one that binds its own. */
   readonly descriptors: readonly (number | undefined)[];
 }
 
@@ -41,7 +42,7 @@ export class LocalDataPlane implements DataPlane {
     const listeners: Listener[] = [];
     const plane = new LocalDataPlane(upstreams, listeners);
     try {
-      for (const [index, listener] of config.listeners.entries()) {
+      for (const [index, listener] of kcpUdpListeners(config).entries()) {
         const log = logger.child({ component: 'endpoint', listener: listener.name });
         const upstream = upstreamFor(config, listener, upstreams);
         const descriptor = descriptors[index];

@@ -12,19 +12,59 @@ export type LogFormat = (typeof LOG_FORMATS)[number];
 export const PRESETS = ['default', 'normal', 'fast', 'fast2', 'fast3'] as const;
 export type PresetName = (typeof PRESETS)[number];
 
-/** The whole configuration after defaults, environment and flags: complete, checked and never changed. */
+/** How a line learns the real address of a client behind a proxy: not at all, from PROXY protocol v1 or v2, from SPP. */
+export const UDP_PROXY_PROTOCOLS = ['off', 'proxy', 'spp'] as const;
+export type UdpProxyProtocol = (typeof UDP_PROXY_PROTOCOLS)[number];
+
+/** As {@link UDP_PROXY_PROTOCOLS}, for connections: the header comes once, before everything else. */
+export const STREAM_PROXY_PROTOCOLS = ['off', 'proxy'] as const;
+export type StreamProxyProtocol = (typeof STREAM_PROXY_PROTOCOLS)[number];
+
+/** How a back end is told the real address of a client. */
+export const UPSTREAM_PROXY_PROTOCOLS = ['off', 'v2'] as const;
+export type UpstreamProxyProtocol = (typeof UPSTREAM_PROXY_PROTOCOLS)[number];
+
+/** How datagrams of a session are protected; `clear` is for lines that are confidential themselves. */
+export const SEALS = ['aes-128-gcm', 'clear'] as const;
+export type Seal = (typeof SEALS)[number];
+
+/** Who may log in: anyone, whoever has a signed token, whoever has one of the tokens of the configuration. */
+export const AUTH_MODES = ['none', 'jwt', 'static'] as const;
+export type AuthMode = (typeof AUTH_MODES)[number];
+
+/** Signatures of a JWT that are understood. */
+export const JWT_ALGORITHMS = ['HS256', 'RS256', 'EdDSA'] as const;
+export type JwtAlgorithm = (typeof JWT_ALGORITHMS)[number];
+
+/** What carries the datagrams of a line. */
+export const LINE_TRANSPORTS = ['udp', 'tcp', 'ws', 'wss'] as const;
+export type LineTransport = (typeof LINE_TRANSPORTS)[number];
+
+/**
+ * The whole configuration after defaults, environment and flags: complete, checked and never changed. Plain data, so that
+ * it can be handed to another thread. It holds secrets: never log it.
+ */
 export interface GatewayConfig {
   readonly common: CommonConfig;
-  /** At least one; names and bind addresses are distinct. */
+  /** At least one; names are distinct, and so are the addresses of those that bind the same kind of socket. */
   readonly listeners: readonly ListenerConfig[];
+  /** Rules for sessions that logged in, on all lines of this gateway. */
+  readonly sessions: SessionsConfig;
+  readonly login: LoginConfig;
+  /** Other gateways. Names and gateway ids are distinct, none has the id of this gateway. */
+  readonly peers: readonly PeerConfig[];
   /** Everything a route can lead to, also the servers that routes name by address. Names are distinct. */
   readonly upstreams: readonly UpstreamConfig[];
-  /** In order: the first that matches a session's listener decides. Every listener is matched by one. */
+  /** In order: the first that matches a session's listener decides. Every listener that has sessions is matched by one. */
   readonly routes: readonly RouteConfig[];
 }
 
 export interface CommonConfig {
   readonly nodeId: string;
+  /** Top byte of the `conv` of sessions that log in here. 0 to 255; 0 only without peers. */
+  readonly gatewayId: number;
+  /** Told to clients with the lines of this gateway. */
+  readonly region: string | null;
   readonly logLevel: LogLevel;
   /** Levels of single components, by component name; all others have `logLevel`. */
   readonly logLevels: Readonly<Record<string, LogLevel>>;
@@ -35,13 +75,44 @@ export interface CommonConfig {
   readonly drainTimeoutMs: number;
   /** Threads that serve sessions; `auto`: as many as there are processors to run on. 1: the main thread does. */
   readonly workers: number | 'auto';
+  /** Where the admin API listens; null: nowhere. */
+  readonly adminAddress: SocketAddress | null;
+  /** Secret. What callers of the admin API have to show; null: nothing, which goes with a loopback address only. */
+  readonly adminToken: string | null;
 }
 
-export interface ListenerConfig {
+export type ListenerConfig =
+  KcpUdpListenerConfig | KcpTcpListenerConfig | HttpListenerConfig | RelayListenerConfig;
+
+/** What all lines have: ways that sessions that logged in can take. */
+export interface LineListenerConfig {
   readonly name: string;
-  readonly type: 'kcp-udp';
   /** `[::]` is dual stack; port 0 lets the system choose. */
   readonly bind: SocketAddress;
+  /** Networks in CIDR notation, for `parseCidr`. Only a source in one of them is believed about the client's address. */
+  readonly trustedProxies: readonly string[];
+  /** Whether sessions without seal may use this line although it is not confidential itself. */
+  readonly allowClear: boolean;
+  /** Whether application data inside of HELLO is accepted, which can be replayed. */
+  readonly earlyData: boolean;
+  /** Address that clients are told; null: derived from `bind`. */
+  readonly publicAddress: ServerConfig | null;
+  /** How it stands in the list of lines of a login; null: not at all. Only for `login.lines: auto`. */
+  readonly line: LineTermsConfig | null;
+}
+
+export interface LineTermsConfig {
+  /** Default: the name of the listener. */
+  readonly id: string;
+  /** Clients prefer the lower one. 0 to 65535. */
+  readonly priority: number;
+  /** Share among lines of the same priority. 0 to 65535. */
+  readonly weight: number;
+}
+
+/** KCP over UDP. The limits of its own are for sessions without login (stock peers); others have those of `sessions`. */
+export interface KcpUdpListenerConfig extends LineListenerConfig {
+  readonly type: 'kcp-udp';
   /** Whether stock KCP peers, which do not log in, may open sessions. */
   readonly allowStock: boolean;
   readonly preset: PresetName;
@@ -66,6 +137,183 @@ export interface ListenerConfig {
   readonly socketBufferBytes: number;
   /** Memory for segments of all sessions of this listener. */
   readonly maxMemoryBytes: number;
+  readonly proxyProtocol: UdpProxyProtocol;
+  /** Whether datagrams to a trusted proxy carry the SPP header too. */
+  readonly sppReply: boolean;
+}
+
+/** What lines of connections have. */
+export interface StreamListenerConfig extends LineListenerConfig {
+  readonly proxyProtocol: StreamProxyProtocol;
+  /** null: plain TCP. */
+  readonly tls: TlsConfig | null;
+  /** Most connections at a time. */
+  readonly maxConnections: number;
+  /** Most connections of one source address. */
+  readonly maxConnectionsPerSource: number;
+  /** A connection that brings no valid datagram for so long after it opened is closed, in milliseconds. */
+  readonly firstDatagramTimeoutMs: number;
+  /** Most bytes that one connection has waiting to be sent. */
+  readonly maxQueueBytes: number;
+}
+
+/** Datagrams framed by their length on TCP (RFC 4571), or on TLS. */
+export interface KcpTcpListenerConfig extends StreamListenerConfig {
+  readonly type: 'kcp-tcp';
+}
+
+/** HTTP, or HTTPS: login, and datagrams in WebSocket messages. */
+export interface HttpListenerConfig extends StreamListenerConfig {
+  readonly type: 'http';
+  /** Path of the WebSocket line; null: none. */
+  readonly websocketPath: string | null;
+  /** Path of the login; null: none. */
+  readonly loginPath: string | null;
+  /** Values of `Origin` that pages may have, in lower case; `*`: any. Requests without `Origin` are no pages. */
+  readonly allowedOrigins: readonly string[] | '*';
+  readonly websocketPingIntervalMs: number;
+}
+
+/** Where other gateways send datagrams of sessions of this one, over UDP with PROXY v2; only from addresses of `peers`. */
+export interface RelayListenerConfig {
+  readonly type: 'relay';
+  readonly name: string;
+  readonly bind: SocketAddress;
+  /** Kernel buffer asked for on the socket, for each direction. */
+  readonly socketBufferBytes: number;
+}
+
+/** What a TLS server shows; the files were read and fit each other. */
+export interface TlsConfig {
+  /** Certificate chain, PEM. */
+  readonly certificate: string;
+  /** Secret. Private key of the first certificate, PEM. */
+  readonly key: string;
+  readonly certificateFile: string;
+  readonly keyFile: string;
+}
+
+/** Rules for sessions that logged in; limits are for all lines together. */
+export interface SessionsConfig {
+  readonly preset: PresetName;
+  /** Largest datagram sent, in bytes, with header and seal. */
+  readonly mtu: number;
+  readonly sendWindow: number;
+  readonly receiveWindow: number;
+  readonly deadLink: number;
+  /** A session from which nothing authentic arrives for so long is closed, in milliseconds. */
+  readonly idleTimeoutMs: number;
+  /** Largest message in either direction; it fits into both windows. */
+  readonly maxMessageBytes: number;
+  readonly maxSessions: number;
+  readonly maxSessionsPerSource: number;
+  readonly newSessionsPerSecond: number;
+  readonly newSessionsPerSourcePerSecond: number;
+  /** Most sessions whose handshake is not finished. */
+  readonly maxHalfOpen: number;
+  /** Most bytes queued towards one peer before its upstream is paused. */
+  readonly maxQueueBytes: number;
+  /** Memory for segments of all these sessions. */
+  readonly maxMemoryBytes: number;
+}
+
+export interface LoginConfig {
+  readonly auth: AuthMode;
+  /** What clients are told; `auto`: the lines of this gateway. Ids are distinct. */
+  readonly lines: readonly LineConfig[] | 'auto';
+  /** How long a ticket opens a session. */
+  readonly ticketTtlMs: number;
+  /** What sessions get unless the client asks for `clear`, which it gets only on lines that allow it. */
+  readonly seal: Seal;
+  /** The first seals new tickets, all open tickets. Ids are distinct. Empty: a random key is made at the start. */
+  readonly ticketKeys: readonly TicketKeyConfig[];
+  /** Secret, 32 bytes. Makes reset tokens; null: derived from the first ticket key. */
+  readonly resetKey: Uint8Array | null;
+  /** How a JWT is checked; never null with `auth: jwt`. */
+  readonly jwt: JwtConfig | null;
+  /** At least one with `auth: static`; tokens are distinct. */
+  readonly tokens: readonly StaticTokenConfig[];
+  readonly loginsPerSecond: number;
+  readonly loginsPerSecondPerSource: number;
+  readonly loginsPerSecondPerSubject: number;
+  /** A login beyond it closes the oldest session of the subject (`replaced`); null: no limit. */
+  readonly maxSessionsPerSubject: number | null;
+  /** Whether clients are told that every line carries the sessions of every gateway. */
+  readonly relays: boolean;
+  /** Ids of other gateways that clients get a session of, best first, after that of this gateway. */
+  readonly gateways: readonly number[];
+  /** Whether logins from elsewhere than this host are answered over plain HTTP. */
+  readonly allowHttp: boolean;
+}
+
+/** A way to a gateway, as clients are told. */
+export interface LineConfig {
+  readonly id: string;
+  /** The gateway it leads to. */
+  readonly gatewayId: number;
+  readonly transport: LineTransport;
+  /** Host name or IP address, without brackets. */
+  readonly host: string;
+  /** 1 to 65535. */
+  readonly port: number;
+  /** Path of the WebSocket; null for `udp` and `tcp`. */
+  readonly path: string | null;
+  readonly region: string | null;
+  /** Clients prefer the lower one. 0 to 65535. */
+  readonly priority: number;
+  /** Share among lines of the same priority. 0 to 65535. */
+  readonly weight: number;
+}
+
+export interface TicketKeyConfig {
+  /** 0 to 255; stands in every ticket. */
+  readonly id: number;
+  /** Secret, 32 bytes. */
+  readonly key: Uint8Array;
+}
+
+export interface JwtConfig {
+  readonly key: JwtKeyConfig;
+  /** At least one, each of the kind of the key. */
+  readonly algorithms: readonly JwtAlgorithm[];
+  /** Required value of `iss`; null: any. */
+  readonly issuer: string | null;
+  /** Required member of `aud`; null: any. */
+  readonly audience: string | null;
+  /** Claim that names the subject. */
+  readonly subjectClaim: string;
+  /** How far clocks may be apart, in milliseconds. */
+  readonly clockToleranceMs: number;
+  /** How long keys from a URL are used before they are fetched again, in milliseconds. */
+  readonly jwksCacheMs: number;
+}
+
+/** What signatures are checked with. */
+export type JwtKeyConfig =
+  /** HS256. Secret: the UTF-8 bytes of this text, 32 at least. */
+  | { readonly type: 'secret'; readonly secret: string }
+  /** A public key in PEM (SPKI) or a certificate. */
+  | { readonly type: 'public-key'; readonly pem: string; readonly file: string }
+  /** A JSON Web Key Set as JSON text. */
+  | { readonly type: 'jwks'; readonly json: string; readonly file: string }
+  /** Where a JSON Web Key Set is fetched from: https, or http on this host. */
+  | { readonly type: 'jwks-url'; readonly url: string };
+
+export interface StaticTokenConfig {
+  readonly subject: string;
+  /** Secret. */
+  readonly token: string;
+}
+
+/** Another gateway, which relays datagrams to this one and gets some relayed. */
+export interface PeerConfig {
+  readonly name: string;
+  readonly type: 'gateway';
+  /** Of its relay port; datagrams of this peer come from here too. */
+  readonly address: SocketAddress;
+  /** 1 to 255. */
+  readonly gatewayId: number;
+  readonly region: string | null;
 }
 
 export type UpstreamConfig = EchoUpstreamConfig | TcpUpstreamConfig;
@@ -83,6 +331,8 @@ export interface TcpUpstreamConfig {
   /** At least one. */
   readonly servers: readonly ServerConfig[];
   readonly connectTimeoutMs: number;
+  /** Whether each connection begins with a header that names the client's real address. */
+  readonly proxyProtocol: UpstreamProxyProtocol;
 }
 
 export interface ServerConfig {
@@ -107,8 +357,13 @@ export interface RouteMatch {
   readonly listener: string | null;
 }
 
+/** The listeners that are KCP over UDP, in order. */
+export function kcpUdpListeners({ listeners }: GatewayConfig): KcpUdpListenerConfig[] {
+  return listeners.filter((listener) => listener.type === 'kcp-udp');
+}
+
 /** Whether a route takes the sessions of a listener. */
-export function routeMatches(match: RouteMatch, listener: ListenerConfig): boolean {
+export function routeMatches(match: RouteMatch, listener: Pick<ListenerConfig, 'name' | 'bind'>): boolean {
   return (
     (match.port === null || match.port === listener.bind.port) &&
     (match.listener === null || match.listener === listener.name)

@@ -1,7 +1,7 @@
 import type { NativeUdp } from '../../../native-bindings/index.ts';
 import type { Logger } from '../../base/logger.ts';
 import { NODE_CLOCK } from '../../endpoint/index.ts';
-import type { GatewayConfig } from '../config/config.ts';
+import { kcpUdpListeners, type GatewayConfig } from '../config/config.ts';
 import type { DataPlane, DataPlaneStatus } from '../data-plane.ts';
 import { shareLimits } from './share-limits.ts';
 import { SocketGroups } from './socket-groups.ts';
@@ -36,7 +36,7 @@ export class WorkerPool implements DataPlane {
     count: number,
     { logger, native, startThread }: WorkerPoolComponents,
   ): Promise<WorkerPool> {
-    const groups = new SocketGroups(native, config.listeners, count, logger);
+    const groups = new SocketGroups(native, kcpUdpListeners(config), count, logger);
     const share = shareLimits(config, count);
     const workers = Array.from({ length: count }, (_, index) => {
       const start = { index, config: share, descriptors: groups.descriptorsOf(index) };

@@ -1,6 +1,6 @@
 import { formatSocketAddress } from '../../../../src/base/address.ts';
 import { createUdpCarrier } from '../../../../src/carrier/node/udp.ts';
-import type { ListenerConfig } from '../../../../src/gateway/config/config.ts';
+import { kcpUdpListeners, type KcpUdpListenerConfig } from '../../../../src/gateway/config/config.ts';
 import { messageOf } from '../message.ts';
 import type { Finding, Patient } from '../finding.ts';
 
@@ -8,11 +8,11 @@ import type { Finding, Patient } from '../finding.ts';
 export async function checkBindings({ config, isConfigured, native }: Patient): Promise<readonly Finding[]> {
   if (!isConfigured) return [];
   const findings: Finding[] = [];
-  for (const listener of config.listeners) findings.push(await tryToBind(listener, native));
+  for (const listener of kcpUdpListeners(config)) findings.push(await tryToBind(listener, native));
   return findings;
 }
 
-async function tryToBind({ name, bind }: ListenerConfig, native: Patient['native']): Promise<Finding> {
+async function tryToBind({ name, bind }: KcpUdpListenerConfig, native: Patient['native']): Promise<Finding> {
   const check = `listener ${name}`;
   try {
     const carrier = await createUdpCarrier({ bind, bufferBytes: 0, native });

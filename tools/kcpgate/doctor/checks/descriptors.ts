@@ -1,4 +1,8 @@
-import { routeMatches, type GatewayConfig } from '../../../../src/gateway/config/config.ts';
+import {
+  routeMatches,
+  type GatewayConfig,
+  type ListenerConfig,
+} from '../../../../src/gateway/config/config.ts';
 import type { Finding, Patient } from '../finding.ts';
 import { systemSetting } from './system-setting.ts';
 
@@ -31,14 +35,18 @@ export function openFilesLimit(limits: string): number | undefined {
   return soft === 'unlimited' ? Infinity : Number(soft);
 }
 
-function tcpSessions({ listeners, routes, upstreams }: GatewayConfig): number {
-  const leadsToTcp = new Set(upstreams.filter(({ type }) => type === 'tcp').map(({ name }) => name));
-  return listeners
-    .filter((listener) => {
-      const route = routes.find(({ match }) => routeMatches(match, listener));
-      return route !== undefined && leadsToTcp.has(route.target);
-    })
-    .reduce((sum, { maxSessions }) => sum + maxSessions, 0);
+function tcpSessions({ listeners, sessions, routes, upstreams }: GatewayConfig): number {
+  const tcpUpstreams = new Set(upstreams.filter(({ type }) => type === 'tcp').map(({ name }) => name));
+  const leadsToTcp = (listener: ListenerConfig): boolean => {
+    const route = routes.find(({ match }) => routeMatches(match, listener));
+    return listener.type !== 'relay' && route !== undefined && tcpUpstreams.has(route.target);
+  };
+  const lines = listeners.filter(leadsToTcp);
+  if (lines.length === 0) return 0;
+  return lines.reduce(
+    (sum, line) => sum + (line.type === 'kcp-udp' && line.allowStock ? line.maxSessions : 0),
+    sessions.maxSessions,
+  );
 }
 
 /** Sockets, event loops of workers, logs. */

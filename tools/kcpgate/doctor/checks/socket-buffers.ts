@@ -8,7 +8,10 @@ import { systemSetting } from './system-setting.ts';
 /** Whether the kernel gives sockets the buffers that the configuration asks for. */
 export async function checkSocketBuffers({ config, native }: Patient): Promise<Finding> {
   const check = 'socket buffers';
-  const requested = Math.max(...config.listeners.map(({ socketBufferBytes }) => socketBufferBytes));
+  const requested = Math.max(
+    0,
+    ...config.listeners.map((listener) => ('socketBufferBytes' in listener ? listener.socketBufferBytes : 0)),
+  );
   let sizes: SocketBufferSizes;
   try {
     const bind = { address: '127.0.0.1', family: 4, port: 0 } as const;
