@@ -1,4 +1,5 @@
 import type { SocketAddress } from '../../base/address.ts';
+import type { Cidr } from '../../base/cidr.ts';
 
 /** Log levels, from the most to the least talkative. */
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
@@ -89,8 +90,8 @@ export interface LineListenerConfig {
   readonly name: string;
   /** `[::]` is dual stack; port 0 lets the system choose. */
   readonly bind: SocketAddress;
-  /** Networks in CIDR notation, for `parseCidr`. Only a source in one of them is believed about the client's address. */
-  readonly trustedProxies: readonly string[];
+  /** Only a source in one of these blocks is believed about the client's address. */
+  readonly trustedProxies: readonly Cidr[];
   /** Whether sessions without seal may use this line although it is not confidential itself. */
   readonly allowClear: boolean;
   /** Whether application data inside of HELLO is accepted, which can be replayed. */
