@@ -42,3 +42,23 @@ export function readDatagramSegment(memory: WireMemory, at: number): DatagramSeg
     payload: memory.bytes.slice(payloadAt, payloadAt + payloadLengthOf(view, at)),
   };
 }
+
+/** The sender's count of a DATAGRAM, unsigned. */
+export const datagramCounterOf = (view: DataView, at: number): number => sequenceOf(view, at) >>> 0;
+
+/** Where the message of the DATAGRAM at `at` begins; it has `payloadLengthOf` bytes. */
+export const datagramPayloadAt = (at: number): number => at + SEGMENT_HEADER_BYTES;
+
+/** Writes the header of a DATAGRAM in front of `payloadBytes` that the caller puts behind it. Returns 24. */
+export function writeDatagramHeader(
+  view: DataView,
+  at: number,
+  conv: number,
+  wnd: number,
+  counter: number,
+  una: number,
+  payloadBytes: number,
+): number {
+  writeSegmentHeader(view, at, conv, Command.datagram, 0, wnd, 0, counter, una, payloadBytes);
+  return SEGMENT_HEADER_BYTES;
+}

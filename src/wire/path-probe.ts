@@ -5,6 +5,7 @@ import {
   commandOf,
   conversationOf,
   payloadLengthOf,
+  SEGMENT_FIELD,
   SEGMENT_HEADER_BYTES,
   timestampOf,
   unacknowledgedOf,
@@ -51,4 +52,42 @@ export function readPathProbe(memory: WireMemory, at: number): PathProbe | Decod
     ts: timestampOf(view, at) >>> 0,
     data: memory.bytes.slice(dataAt, dataAt + PATH_DATA_BYTES),
   };
+}
+
+/** Whether the PATH_CHALLENGE or PATH_RESPONSE at `at`, accepted by `checkSegment`, has the 8 bytes it must have. */
+export const hasPathData = (view: DataView, at: number): boolean =>
+  payloadLengthOf(view, at) === PATH_DATA_BYTES;
+
+/**
+ * Whether the PATH_RESPONSE at `at`, accepted by `checkSegment`, brings back exactly `data`, {@link PATH_DATA_BYTES} bytes
+ * that were random when they were sent. False when its payload has another length.
+ */
+export function pathDataEquals(bytes: Uint8Array, at: number, data: Uint8Array): boolean {
+  const lenAt = at + SEGMENT_FIELD.len;
+  let difference = bytes[lenAt]! ^ PATH_DATA_BYTES;
+  difference |= bytes[lenAt + 1]! | bytes[lenAt + 2]! | bytes[lenAt + 3]!;
+  if (difference !== 0) return false;
+  for (let i = 0; i < PATH_DATA_BYTES; i++) difference |= bytes[at + SEGMENT_HEADER_BYTES + i]! ^ data[i]!;
+  return difference === 0;
+}
+
+/**
+ * Writes the PATH_RESPONSE to the challenge at `challengeAt` of `challenge`, for which {@link hasPathData} is true.
+ * Returns {@link PATH_PROBE_BYTES}.
+ */
+export function writePathResponse(
+  memory: WireMemory,
+  at: number,
+  wnd: number,
+  una: number,
+  challenge: WireMemory,
+  challengeAt: number,
+): number {
+  const conv = conversationOf(challenge.view, challengeAt);
+  const ts = timestampOf(challenge.view, challengeAt);
+  writeSegmentHeader(memory.view, at, conv, Command.pathResponse, 0, wnd, ts, 0, una, PATH_DATA_BYTES);
+  for (let i = SEGMENT_HEADER_BYTES; i < PATH_PROBE_BYTES; i++) {
+    memory.bytes[at + i] = challenge.bytes[challengeAt + i]!;
+  }
+  return PATH_PROBE_BYTES;
 }

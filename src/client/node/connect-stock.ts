@@ -8,6 +8,7 @@ import { NO_LOG } from '../../base/logger.ts';
 import { createUdpCarrier } from '../../carrier/node/udp.ts';
 import { Endpoint, NODE_CLOCK } from '../../endpoint/index.ts';
 import { SegmentPool } from '../../kcp/index.ts';
+import { isAllocatableConv } from '../../wire/conversation.ts';
 import { stockKcpConfig, type StockOptions } from './stock-options.ts';
 import { StockConnection } from './stock-connection.ts';
 
@@ -73,7 +74,7 @@ export async function connectStock(options: StockOptions): Promise<StockConnecti
 function randomConversation(): number {
   for (;;) {
     const conv = randomInt(1, 2 ** 32);
-    if (conv !== 0x584f5250 && conv !== 0x0a0d0a0d && (conv & 0xffff) !== 0xec56) return conv;
+    if (isAllocatableConv(conv)) return conv;
   }
 }
 
