@@ -21,6 +21,11 @@ export interface KcpOptions extends Partial<KcpPreset> {
   readonly deadLink?: number;
   /** Payload bytes held towards the peer, sent or not; beyond it `send` takes no more. Default 4 MiB. */
   readonly maxQueueBytes?: number;
+  /**
+   * The largest message in message mode, both ways, 1 to 16 MiB; 0 = as large as fragments and windows allow. `send` refuses
+   * a larger one; one that arrives is never delivered, see `KcpEngine.isOversize`. Default 0.
+   */
+  readonly maxMessageBytes?: number;
   /** Send NEW instead of PUSH until the first ACK, for a kcpgate peer; costs 20 bytes of each segment. Default false. */
   readonly announce?: boolean;
   /**
@@ -53,6 +58,7 @@ export function resolveKcpConfig(options: KcpOptions): KcpConfig {
     stream: options.stream ?? false,
     deadLink: inRange('deadLink', options.deadLink ?? 20, 1, 1000),
     maxQueueBytes: inRange('maxQueueBytes', options.maxQueueBytes ?? 4 * 1024 * 1024, 1, 0x7fffffff),
+    maxMessageBytes: inRange('maxMessageBytes', options.maxMessageBytes ?? 0, 0, MAX_MESSAGE_BYTES),
     announce: options.announce ?? false,
     limitUntilHeard: options.limitUntilHeard ?? false,
     initialSequence: (options.initialSequence ?? 0) | 0,
@@ -79,6 +85,7 @@ export function configOfConversation(shared: KcpConfig, own: ConversationConfig)
     stream: own.stream,
     deadLink: shared.deadLink,
     maxQueueBytes: shared.maxQueueBytes,
+    maxMessageBytes: shared.maxMessageBytes,
     announce: shared.announce,
     limitUntilHeard: own.limitUntilHeard,
     initialSequence: shared.initialSequence,
@@ -90,6 +97,8 @@ export const MIN_MTU = 50;
 export const MAX_MTU = 9000;
 /** The window field has 16 bits; 65,536 would read as "closed". */
 export const MAX_WINDOW = 65_535;
+/** The largest message that can be allowed. */
+const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
 function inRange(name: string, value: number, min: number, max: number): number {
   if (Number.isInteger(value) && value >= min && value <= max) return value;

@@ -176,6 +176,27 @@ export class KcpEngine {
     return this.receiver.isWedged;
   }
 
+  /**
+   * The peer sent a message of more than `maxMessageBytes`. Nothing of it is delivered, and nothing that follows is kept or
+   * acknowledged; messages before it are delivered as usual.
+   */
+  get isOversize(): boolean {
+    return this.receiver.isOversize;
+  }
+
+  /**
+   * Data was dropped, for want of memory or because it was beyond the window, and has not come again. On a lossy path it
+   * will. On a reliable one nobody sends it again: if this lasts, break the connection.
+   */
+  get hasDropped(): boolean {
+    return this.receiver.hasDropped;
+  }
+
+  /** Something was larger than the last {@link pollTransmit} was allowed to write: call it again when more is allowed. */
+  get isHeldBack(): boolean {
+    return this.writer.isOverLimit;
+  }
+
   /** The peer acknowledged something. */
   get isHeard(): boolean {
     return this.sender.isHeard;
@@ -198,6 +219,39 @@ export class KcpEngine {
     this.mtu = mtu;
   }
 
+  // ---- the path ----
+  // Whoever changes it calls pollTransmit afterwards, as after `send`.
+
+  /**
+   * Whether the path delivers all that is sent, in order, as long as it lives (TCP, WebSocket). While it does, nothing is
+   * sent again, nothing counts as lost, no link is dead and no retransmission deadline wakes anybody; acknowledgements and
+   * window probes go on. What is in flight when that ends gets a fresh deadline. Default false.
+   */
+  setReliable(reliable: boolean): void {
+    this.sender.setReliable(reliable);
+    this.receiver.forgetDrops();
+  }
+
+  /**
+   * The path changed, and what was sent over the old one may be lost: the next {@link pollTransmit} sends everything in
+   * flight again, once, in order and before new data, whatever the windows say. It is not loss: retransmission timeout and
+   * congestion control learn nothing, each segment counts as sent for the first time. What is acknowledged until then is
+   * left out. Called again before all was sent it starts over.
+   */
+  resendAll(now: number): void {
+    this.moveClock(now);
+    this.sender.resendAll();
+  }
+
+  /**
+   * Another path: round-trip time and congestion control begin afresh, and acknowledgements of what was sent before tell
+   * nothing about it. What is known of the peer stays. An engine that announces does so again.
+   * @param seedRttMs a round trip measured on the new path, in whole ms. Default: none.
+   */
+  resetPath(seedRttMs?: number): void {
+    this.sender.resetPath(seedRttMs);
+  }
+
   // ---- the network's side ----
 
   /**
@@ -214,16 +268,19 @@ export class KcpEngine {
   }
 
   /**
-   * Writes everything that is to be sent now into the arena: ACKs, window announcements, lost segments, new segments.
+   * Writes everything that is to be sent now into the arena: ACKs, window announcements, what is to be sent again, new
+   * segments.
    * @param caughtUpAt everything that had arrived by then was handed in; what times out later may be acknowledged already by
    *   datagrams nobody has read, and is not sent again yet. Default `now`.
+   * @param maxDatagramBytes the largest datagram to write. A segment that does not fit waits, with all behind it, and wakes
+   *   nobody: see {@link isHeldBack}. Default: the MTU, or more for segments cut when it was larger.
    * @returns true when the arena was full before all was written: flush it and call again.
    */
-  pollTransmit(now: number, arena: SendArena, caughtUpAt = now): boolean {
+  pollTransmit(now: number, arena: SendArena, caughtUpAt = now, maxDatagramBytes = NO_LIMIT): boolean {
     this.moveClock(now);
     const now32 = now | 0;
     const { sender, receiver, writer } = this;
-    writer.begin(arena, this.mtu, receiver.freeSegments, receiver.expected);
+    writer.begin(arena, this.mtu, maxDatagramBytes, receiver.freeSegments, receiver.expected);
     const done =
       receiver.writeAcks(writer) &&
       sender.writeWindowAsk(writer, now32) &&
@@ -231,11 +288,12 @@ export class KcpEngine {
       sender.writeSegments(writer, now32, caughtUpAt | 0);
     writer.end();
     if (writer.hasWritten) receiver.noteWindowTold();
-    return !done;
+    return !done && !writer.isOverLimit;
   }
 
   /** When {@link pollTransmit} is next to be called if nothing else happens, in ms; `NEVER` when there is nothing to do. */
   nextDeadline(): number {
+    if (this.writer.isOverLimit && !this.writer.takesControl) return NEVER;
     const wait = this.sender.waitMs(this.latestNow | 0);
     return wait === NEVER ? NEVER : this.latestNow + Math.max(0, wait);
   }
@@ -255,6 +313,7 @@ export class KcpEngine {
       segmentsReceived: receiver.segmentsReceived,
       timeoutRetransmits: sender.timeoutRetransmits,
       fastRetransmits: sender.fastRetransmits,
+      pathRetransmits: sender.pathRetransmits,
       duplicatesReceived: receiver.duplicatesReceived,
       beyondWindowDrops: receiver.beyondWindowDrops,
       memoryDrops: receiver.memoryDrops,
@@ -325,6 +384,8 @@ export class KcpEngine {
     this.latestNow = now;
   }
 }
+
+const NO_LIMIT = 0x7fffffff;
 
 /** Wrapped times are only comparable within half of this. */
 const CLOCK_JUMP_MS = 2 ** 30;

@@ -1,3 +1,4 @@
+import { MAX_WINDOW } from './config.ts';
 import { ahead } from './sequence.ts';
 import type { SegmentPool } from './segment-pool.ts';
 
@@ -11,7 +12,10 @@ export interface SegmentReceiver {
   write(bytes: Uint8Array, offset: number, length: number, endOfMessage: boolean): boolean;
 }
 
-/** A {@link SegmentReceiver} that may take a message the moment it arrives, from the memory it arrived in. */
+/**
+ * A {@link SegmentReceiver} that may take a message the moment it arrives, from the memory it arrived in. Only whole
+ * messages of one piece come this way, so nothing of a message that turns out to be too large was ever handed out.
+ */
 export interface DirectReceiver extends SegmentReceiver {
   /** Whether `write` may be called now. */
   readonly takesNow: boolean;
@@ -31,6 +35,8 @@ export const Stored = {
   beyondWindow: 4,
   /** Not kept: no payload memory. */
   noMemory: 5,
+  /** Not kept: its message is larger than allowed. */
+  oversize: 6,
 } as const;
 
 /**
@@ -50,6 +56,10 @@ export class ReceiveBuffer {
   /** One past the last segment in order that ends a message. */
   private complete: number;
   private readonly pool: SegmentPool;
+  private readonly maxMessageBytes: number;
+  /** Bytes in order of the message whose last piece is not in order yet. */
+  private openBytes = 0;
+  private oversize = false;
   private ring: Int32Array = NO_RING;
   private mask = -1;
   /** Segments held beyond `next`. */
@@ -58,9 +68,11 @@ export class ReceiveBuffer {
   private end = 0;
   private hasEnd = false;
 
-  constructor(pool: SegmentPool, window: number, initialSequence: number) {
+  /** @param maxMessageBytes the largest message; default: no limit but the window. */
+  constructor(pool: SegmentPool, window: number, initialSequence: number, maxMessageBytes = 0x7fffffff) {
     this.pool = pool;
     this.window = window;
+    this.maxMessageBytes = maxMessageBytes;
     this.undelivered = this.next = this.complete = initialSequence | 0;
   }
 
@@ -89,6 +101,11 @@ export class ReceiveBuffer {
     return this.complete === this.undelivered && ahead(this.next, this.undelivered) >= this.window;
   }
 
+  /** The message that comes next in order is larger than allowed: `next` stays before the piece that was too much. */
+  get isOversize(): boolean {
+    return this.oversize;
+  }
+
   /** Takes one data segment. @returns one of {@link Stored}. */
   store(sn: number, fragment: number, bytes: Uint8Array, offset: number, length: number): number {
     if (ahead(sn, this.next) < 0) return Stored.old;
@@ -98,6 +115,10 @@ export class ReceiveBuffer {
     if (distance > this.mask) this.grow(distance);
     const at = this.recordOf(sn);
     if (this.ring[at + LENGTH] !== EMPTY) return Stored.duplicate;
+    if (sn === this.next && this.openBytes + length > this.maxMessageBytes) {
+      this.oversize = true;
+      return Stored.oversize;
+    }
     let slot = -1;
     if (length > 0) {
       // The last slots are for what is in order: it is delivered and gives its slot back, a gap only holds it.
@@ -120,10 +141,11 @@ export class ReceiveBuffer {
   /**
    * Lets a segment pass that is next in order, a message of its own and has nothing before it that waits: the caller gives
    * it to the application at once, so it is not kept.
-   * @returns false when that is not so, or beyond the peer's end: nothing was done.
+   * @returns false when that is not so, it is too large, or beyond the peer's end: nothing was done.
    */
-  passThrough(sn: number): boolean {
+  passThrough(sn: number, length: number): boolean {
     if (sn !== this.next || sn !== this.undelivered || this.isBeyondEnd(sn)) return false;
+    if (length > this.maxMessageBytes) return false;
     this.next = this.undelivered = this.complete = (sn + 1) | 0;
     if (this.earlyCount > 0) this.advance(false);
     return true;
@@ -140,6 +162,11 @@ export class ReceiveBuffer {
       this.ring[at + LENGTH] = EMPTY;
       this.earlyCount--;
     }
+  }
+
+  /** Whether `sn` has not arrived and can be taken now or later: not beyond the peer's end, nor further than any window. */
+  mayCome(sn: number): boolean {
+    return ahead(sn, this.next) >= 0 && ahead(sn, this.undelivered) <= MAX_WINDOW && !this.isBeyondEnd(sn);
   }
 
   /** Where an early segment stands in the list of ACKs; 0 = never listed. */
@@ -205,11 +232,22 @@ export class ReceiveBuffer {
     // The ring is a window long at most, so a full turn means the record belongs to an `sn` already counted.
     while (ahead(this.next, this.undelivered) <= this.mask) {
       const at = this.recordOf(this.next);
-      if (this.ring[at + LENGTH] === EMPTY) return;
+      const length = this.ring[at + LENGTH]!;
+      if (length === EMPTY) return;
+      const bytes = this.openBytes + length;
+      if (bytes > this.maxMessageBytes) {
+        this.oversize = true;
+        return;
+      }
       if (!fresh) this.earlyCount--;
       fresh = false;
       this.next = (this.next + 1) | 0;
-      if (this.ring[at + FRAGMENT] === 0) this.complete = this.next;
+      if (this.ring[at + FRAGMENT] === 0) {
+        this.complete = this.next;
+        this.openBytes = 0;
+      } else {
+        this.openBytes = bytes;
+      }
     }
   }
 

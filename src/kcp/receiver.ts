@@ -16,6 +16,9 @@ export class Receiver {
   private refusing = false;
   /** The next segment in order is larger than a slot: it can never be taken. */
   private isStuck = false;
+  /** The last `sn` that was not kept although it may still be taken. */
+  private droppedSn = 0;
+  private hasDrop = false;
   private tellWindow = false;
   /** The window the last segment sent carried. */
   private toldWindow: number;
@@ -31,7 +34,8 @@ export class Receiver {
     this.config = config;
     this.pool = pool;
     this.direct = direct;
-    this.buffer = new ReceiveBuffer(pool, config.receiveWindow, config.initialSequence);
+    const limit = config.stream || config.maxMessageBytes === 0 ? undefined : config.maxMessageBytes;
+    this.buffer = new ReceiveBuffer(pool, config.receiveWindow, config.initialSequence, limit);
     this.toldWindow = config.receiveWindow;
   }
 
@@ -59,6 +63,15 @@ export class Receiver {
     return this.isStuck || this.buffer.isWedged;
   }
 
+  /** The message that comes next in order is larger than allowed. */
+  get isOversize(): boolean {
+    return this.buffer.isOversize;
+  }
+  /** Something was not kept, for want of memory or because it was beyond the window, and has not come again. */
+  get hasDropped(): boolean {
+    return this.hasDrop && !isBefore(this.droppedSn, this.buffer.next);
+  }
+
   /** Whether the peer may name `finalSn` as its end: not before what arrived, not beyond what may still arrive. */
   mayEndAt(finalSn: number): boolean {
     return (
@@ -84,6 +97,11 @@ export class Receiver {
     this.refusing = true;
   }
 
+  /** What was dropped until now will come again by itself. */
+  forgetDrops(): void {
+    this.hasDrop = false;
+  }
+
   /** The peer asked for the window. */
   handleWindowAsk(): void {
     this.tellWindow = true;
@@ -91,13 +109,13 @@ export class Receiver {
 
   /** Takes one data segment. */
   handlePush(sn: number, ts: number, fragment: number, bytes: Uint8Array, at: number, length: number): void {
-    if (this.refusing && !isBefore(sn, this.buffer.next)) return;
+    if ((this.refusing || this.buffer.isOversize) && !isBefore(sn, this.buffer.next)) return;
     if (length > this.pool.slotBytes) {
       this.oversizeDrops++;
       if (sn === this.buffer.next) this.isStuck = true;
       return;
     }
-    if (fragment === 0 && this.direct?.takesNow === true && this.buffer.passThrough(sn)) {
+    if (fragment === 0 && this.direct?.takesNow === true && this.buffer.passThrough(sn, length)) {
       this.acks.note(sn, ts);
       this.segmentsReceived++;
       this.pool.lend(bytes);
@@ -107,12 +125,15 @@ export class Receiver {
     const stored = this.buffer.store(sn, fragment, bytes, at, length);
     if (stored === Stored.beyondWindow) {
       this.beyondWindowDrops++;
+      this.noteDrop(sn);
       return;
     }
     if (stored === Stored.noMemory) {
       this.memoryDrops++;
+      this.noteDrop(sn);
       return;
     }
+    if (stored === Stored.oversize) return;
     this.acks.note(sn, ts);
     if (stored === Stored.inOrder) {
       this.segmentsReceived++;
@@ -179,5 +200,11 @@ export class Receiver {
 
   dispose(): void {
     this.buffer.dispose();
+  }
+
+  private noteDrop(sn: number): void {
+    if (!this.buffer.mayCome(sn) || (this.hasDropped && isBefore(sn, this.droppedSn))) return;
+    this.droppedSn = sn;
+    this.hasDrop = true;
   }
 }

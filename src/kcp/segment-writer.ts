@@ -7,18 +7,22 @@ import type { SegmentPool } from './segment-pool.ts';
 /**
  * Writes segments in place into an arena, packed into datagrams: as many to a datagram as the MTU allows. Every segment
  * of one run carries the same window and `una`.
+ *
+ * A run ends early in two ways: the arena is full, or a segment is larger than the run's limit ({@link isOverLimit}).
  */
 export class SegmentWriter {
   private readonly conv: number;
   private readonly pool: SegmentPool;
   private arena: SendArena | undefined;
   private mtu = 0;
+  private limit = 0;
   private window = 0;
   private una = 0;
   /** Where the open datagram begins; -1 when none is open. */
   private start = -1;
   private length = 0;
   private wrote = false;
+  private overLimit = false;
 
   constructor(conv: number, pool: SegmentPool) {
     this.conv = conv;
@@ -30,10 +34,22 @@ export class SegmentWriter {
     return this.wrote;
   }
 
-  /** Starts a run. */
-  begin(arena: SendArena, mtu: number, window: number, una: number): void {
+  /** The last run met a segment larger than its limit, and ended there. */
+  get isOverLimit(): boolean {
+    return this.overLimit;
+  }
+
+  /** The limit of the last run has room for a segment without payload. */
+  get takesControl(): boolean {
+    return this.limit >= SEGMENT_HEADER_BYTES;
+  }
+
+  /** Starts a run. No datagram gets larger than `limit`, which may be below the MTU. */
+  begin(arena: SendArena, mtu: number, limit: number, window: number, una: number): void {
     this.arena = arena;
-    this.mtu = mtu;
+    this.mtu = limit < mtu ? limit : mtu;
+    this.limit = limit;
+    this.overLimit = false;
     this.window = window;
     this.una = una;
     this.start = -1;
@@ -41,7 +57,7 @@ export class SegmentWriter {
     this.wrote = false;
   }
 
-  /** Writes a segment without payload. @returns false when the arena is full: nothing was written. */
+  /** Writes a segment without payload. @returns false when the run ends here: nothing was written. */
   writeControl(command: number, ts: number, sn: number): boolean {
     const at = this.room(SEGMENT_HEADER_BYTES);
     if (at < 0) return false;
@@ -52,7 +68,7 @@ export class SegmentWriter {
   /**
    * Writes a data segment whose payload lies in `slot` (-1 when it has none).
    * @param announcing as NEW with an address block that is not filled, instead of PUSH.
-   * @returns false when the arena is full: nothing was written.
+   * @returns false when the run ends here: nothing was written.
    */
   writeData(
     fragment: number,
@@ -83,9 +99,13 @@ export class SegmentWriter {
   /**
    * Room for one segment: in the open datagram, or at the start of the next one. A segment larger than the MTU (it was
    * cut before the MTU went down) gets a datagram of its own.
-   * @returns its offset in the arena, or -1 when the arena is full.
+   * @returns its offset in the arena, or -1 when the arena is full or the segment larger than the limit.
    */
   private room(bytes: number): number {
+    if (bytes > this.limit) {
+      this.overLimit = true;
+      return -1;
+    }
     if (this.start >= 0) {
       if (this.length + bytes <= this.mtu) {
         const at = this.start + this.length;

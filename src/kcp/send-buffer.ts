@@ -152,6 +152,19 @@ export class SendBuffer {
     this.link(sn);
   }
 
+  /** Records a transmission on another path: it counts as the first one. */
+  markRestart(sn: number, now: number, resendAt: number, rto: number): void {
+    this.ring[this.recordOf(sn) + TRANSMITS] = 0;
+    this.markResend(sn, now, resendAt, rto);
+  }
+
+  /** Changes nothing but when `sn` counts as lost. */
+  setDeadline(sn: number, resendAt: number, rto: number): void {
+    const at = this.recordOf(sn);
+    this.ring[at + RESEND_AT] = resendAt;
+    this.ring[at + RTO] = rto;
+  }
+
   /** Takes the ACK of one `sn`. @returns false when it is not in flight. */
   acknowledge(sn: number): boolean {
     if (!this.isInFlight(sn)) return false;

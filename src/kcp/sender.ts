@@ -18,8 +18,8 @@ import { WindowProbe } from './window-probe.ts';
  * Times are 32-bit wrapped ms.
  */
 export class Sender {
-  readonly rtt: RttEstimator;
-  readonly congestion: CongestionController;
+  rtt: RttEstimator;
+  congestion: CongestionController;
   private readonly config: KcpConfig;
   private readonly pool: SegmentPool;
   private readonly buffer: SendBuffer;
@@ -30,6 +30,11 @@ export class Sender {
   private peerWindowSeen = 0;
   /** It told its window while it held nothing of ours. */
   private peerWindowExact = false;
+  /**
+   * The peer takes everything before this `sn`. A late datagram may tell a larger window than there is: what is sent into it
+   * is dropped, which on a reliable path nobody makes good.
+   */
+  private peerEdge: number;
   private segmentBytes: number;
   /** Segments held at most, so that tiny messages cannot take a slot each without end. */
   private readonly maxSegments: number;
@@ -41,6 +46,22 @@ export class Sender {
   private resendBound = 0;
   private hasResendBound = false;
 
+  /** The path loses nothing: nothing is sent again but on {@link resendAll}. */
+  private reliable = false;
+  /** What is in flight gets fresh deadlines in the next drain. */
+  private rearmPending = false;
+  /** What is to be sent again because the path changed: from `resendNext` up to `resendEnd` while that is pending. */
+  private resendPending = false;
+  private resendNext = 0;
+  private resendEnd = 0;
+  /** What is to be sent again is larger than the last drain's limit. */
+  private heldBack = false;
+  /** The time stamp of the last data segment. */
+  private lastDataAt = 0;
+  /** ACKs of transmissions up to this time tell nothing about the path of now. */
+  private staleUntil = 0;
+  private hasStale = false;
+
   // What the datagram being read acknowledged so far.
   private sawAck = false;
   private newestAckSn = 0;
@@ -50,6 +71,7 @@ export class Sender {
   segmentsSent = 0;
   timeoutRetransmits = 0;
   fastRetransmits = 0;
+  pathRetransmits = 0;
   acksReceived = 0;
   windowProbesSent = 0;
 
@@ -60,11 +82,10 @@ export class Sender {
     this.segmentBytes = this.largestPayload(config.mtu);
     this.maxSegments = Math.max(config.sendWindow, Math.ceil(config.maxQueueBytes / this.segmentBytes));
     this.buffer = new SendBuffer(pool, config.initialSequence);
-    this.rtt = new RttEstimator(config.nodelay ? MIN_RTO_NODELAY_MS : MIN_RTO_MS, config.intervalMs);
-    this.congestion =
-      config.congestion === 'none'
-        ? NO_CONGESTION_CONTROL
-        : new RenoCongestionControl(config.congestion, this.segmentBytes);
+    // Any peer takes one segment.
+    this.peerEdge = (config.initialSequence + 1) | 0;
+    this.rtt = makeEstimator(config);
+    this.congestion = makeCongestionControl(config, this.segmentBytes);
   }
 
   get una(): number {
@@ -131,6 +152,34 @@ export class Sender {
     this.askPending = true;
   }
 
+  // ---- the path ----
+
+  /** See `KcpEngine.setReliable`. */
+  setReliable(reliable: boolean): void {
+    if (reliable === this.reliable) return;
+    this.reliable = reliable;
+    this.rearmPending = !reliable;
+    this.dead = false;
+  }
+
+  /** See `KcpEngine.resendAll`. */
+  resendAll(): void {
+    this.resendPending = this.buffer.flightCount > 0;
+    this.resendNext = this.buffer.una;
+    this.resendEnd = this.buffer.next;
+    this.dead = false;
+  }
+
+  /** See `KcpEngine.resetPath`. */
+  resetPath(seedRttMs: number | undefined): void {
+    this.rtt = makeEstimator(this.config);
+    if (seedRttMs !== undefined) this.rtt.sample(seedRttMs);
+    this.congestion = makeCongestionControl(this.config, this.segmentBytes);
+    this.staleUntil = this.lastDataAt;
+    this.hasStale = true;
+    this.announcing = this.config.announce;
+  }
+
   // ---- what the peer says ----
 
   /** A datagram begins: what its segments acknowledge is judged together, at its end. */
@@ -145,10 +194,15 @@ export class Sender {
    */
   handleHeader(una: number, window: number): boolean {
     if (ahead(una, this.buffer.next) > 0) return false;
-    this.peerWindow = window;
     if (window > this.peerWindowSeen) this.peerWindowSeen = window;
     if (una === this.config.initialSequence) this.peerWindowExact = true;
-    if (ahead(una, this.buffer.una) > 0) this.buffer.acknowledgeBelow(una);
+    this.peerWindow = window;
+    const progress = ahead(una, this.buffer.una);
+    if (progress >= 0) {
+      const edge = (una + window) | 0;
+      if (isBefore(this.peerEdge, edge)) this.peerEdge = edge;
+      if (progress > 0) this.buffer.acknowledgeBelow(una);
+    }
     return true;
   }
 
@@ -165,8 +219,9 @@ export class Sender {
   /** The datagram ends: one round-trip sample, one count for what it overtook, one step of the congestion window. */
   endDatagram(now32: number): void {
     if (this.sawAck) {
-      this.rtt.sample(ahead(now32, this.newestAckTs));
-      if (this.config.fastResend > 0 && this.buffer.flightCount > 0) {
+      if (!this.hasStale || this.isFresh(this.newestAckTs, now32))
+        this.rtt.sample(ahead(now32, this.newestAckTs));
+      if (this.config.fastResend > 0 && this.buffer.flightCount > 0 && !this.reliable) {
         this.buffer.countFastAck(this.newestAckSn, this.newestAckTs, this.config.fastResend);
       }
     }
@@ -182,13 +237,14 @@ export class Sender {
   /** After a jump of days a wrapped deadline says nothing any more: everything in flight is overdue. */
   handleClockJump(now32: number): void {
     this.resendBound = now32;
+    this.hasStale = false;
   }
 
   // ---- sending ----
 
   /** Asks for the window if that is due. @returns false when the arena was full. */
   writeWindowAsk(writer: SegmentWriter, now32: number): boolean {
-    if (this.peerWindow === 0 && this.buffer.waitingCount > 0) {
+    if (this.buffer.waitingCount > 0 && this.isWindowClosed) {
       this.probe.arm(now32);
       if (this.probe.isDue(now32)) {
         if (!writer.writeControl(Command.windowAsk, now32, 0)) return false;
@@ -206,18 +262,24 @@ export class Sender {
   }
 
   /**
-   * Writes what is lost, then what is new, as far as the windows allow.
+   * Writes what is to be sent again, then what is new, as far as the windows allow.
    * @param caughtUp32 what times out later than this may be acknowledged by datagrams nobody has read yet.
-   * @returns false when the arena was full before all was written.
+   * @returns false when the writer's run ended before all was written.
    */
   writeSegments(writer: SegmentWriter, now32: number, caughtUp32: number): boolean {
-    return this.writeLost(writer, now32, caughtUp32) && this.writeNew(writer, now32);
+    if (this.rearmPending) this.rearm(now32);
+    const done =
+      (!this.resendPending || this.writeInFlight(writer, now32)) &&
+      (this.reliable || this.writeLost(writer, now32, caughtUp32));
+    this.heldBack = !done && writer.isOverLimit;
+    return done && this.writeNew(writer, now32);
   }
 
   /** How long until something is to be done although nothing arrives, in ms; `NEVER` when nothing is. May be negative. */
   waitMs(now32: number): number {
     let wait = NEVER;
-    if (this.hasResendBound) wait = ahead(this.resendBound, now32);
+    if (this.rearmPending) wait = 0;
+    else if (this.hasResendBound && !this.reliable && !this.heldBack) wait = ahead(this.resendBound, now32);
     if (this.probe.isArmed) wait = Math.min(wait, ahead(this.probe.dueAt, now32));
     return wait;
   }
@@ -228,7 +290,7 @@ export class Sender {
 
   dispose(): void {
     this.buffer.dispose();
-    this.hasResendBound = false;
+    this.hasResendBound = this.resendPending = this.rearmPending = false;
     this.probe.disarm();
   }
 
@@ -297,6 +359,55 @@ export class Sender {
     return this.peerWindowExact ? this.peerWindowSeen : Math.max(this.peerWindowSeen, SMALLEST_PEER_WINDOW);
   }
 
+  /** Whether a transmission of that time went over the path of now. */
+  private isFresh(ts: number, now32: number): boolean {
+    // Later than a round trip can last there is nothing to tell apart any more, and wrapped times must not be compared.
+    const age = ahead(now32, this.staleUntil);
+    if (age < 0 || age > MAX_RTO_MS) this.hasStale = false;
+    return !this.hasStale || isBefore(this.staleUntil, ts);
+  }
+
+  /** The deadline of a first transmission. */
+  private firstDeadline(now32: number): number {
+    const rto = this.rtt.rtoMs;
+    return (now32 + rto + (this.config.nodelay ? 0 : rto >> 3)) | 0;
+  }
+
+  /** Gives everything in flight a fresh deadline. */
+  private rearm(now32: number): void {
+    const { buffer } = this;
+    this.rearmPending = false;
+    this.hasResendBound = buffer.flightCount > 0;
+    this.resendBound = this.firstDeadline(now32);
+    let sn = buffer.oldestInFlight;
+    for (let left = buffer.flightCount; left > 0; left--) {
+      buffer.setDeadline(sn, this.resendBound, this.rtt.rtoMs);
+      if (left > 1) sn = buffer.sentAfter(sn);
+    }
+  }
+
+  /** Sends everything again that was in flight on the old path. */
+  private writeInFlight(writer: SegmentWriter, now32: number): boolean {
+    const { buffer } = this;
+    const resendAt = this.firstDeadline(now32);
+    for (; this.resendNext !== this.resendEnd; this.resendNext = (this.resendNext + 1) | 0) {
+      const sn = this.resendNext;
+      if (!buffer.isInFlight(sn)) continue;
+      if (!this.writeData(writer, sn, now32)) return false;
+      buffer.markRestart(sn, now32, resendAt, this.rtt.rtoMs);
+      this.noteDeadline(resendAt);
+      this.pathRetransmits++;
+    }
+    this.resendPending = false;
+    return true;
+  }
+
+  private noteDeadline(resendAt: number): void {
+    if (this.hasResendBound && !isBefore(resendAt, this.resendBound)) return;
+    this.resendBound = resendAt;
+    this.hasResendBound = true;
+  }
+
   /** Sends again what is lost: overtaken often enough, or timed out. */
   private writeLost(writer: SegmentWriter, now32: number, caughtUp32: number): boolean {
     const { buffer } = this;
@@ -343,19 +454,21 @@ export class Sender {
     const { buffer } = this;
     if (buffer.waitingCount === 0) return true;
     const allowed = Math.min(this.config.sendWindow, this.peerWindow, this.congestion.windowSegments);
-    const window = this.isLimited ? Math.min(allowed, UNHEARD_WINDOW) : allowed;
+    const safe = this.reliable ? Math.min(allowed, ahead(this.peerEdge, buffer.una)) : allowed;
+    const window = this.isLimited ? Math.min(safe, UNHEARD_WINDOW) : safe;
     const rto = this.rtt.rtoMs;
-    const slack = this.config.nodelay ? 0 : rto >> 3;
-    const resendAt = (now32 + rto + slack) | 0;
+    const resendAt = this.firstDeadline(now32);
     while (buffer.waitingCount > 0 && buffer.inFlight < window) {
       if (!this.writeData(writer, buffer.next, now32)) return false;
       buffer.markFirstSend(now32, resendAt, rto);
-      if (!this.hasResendBound || isBefore(resendAt, this.resendBound)) {
-        this.resendBound = resendAt;
-        this.hasResendBound = true;
-      }
+      this.noteDeadline(resendAt);
     }
     return true;
+  }
+
+  /** The peer takes nothing now. */
+  private get isWindowClosed(): boolean {
+    return this.peerWindow === 0 || (this.reliable && ahead(this.peerEdge, this.buffer.una) <= 0);
   }
 
   /** The peer has proved nothing yet. */
@@ -385,6 +498,7 @@ export class Sender {
     const length = buffer.lengthOf(sn);
     if (!writer.writeData(buffer.fragmentOf(sn), now32, sn, slot, length, this.announcing)) return false;
     this.segmentsSent++;
+    this.lastDataAt = now32;
     return true;
   }
 
@@ -393,6 +507,16 @@ export class Sender {
     const payload = mtu - SEGMENT_HEADER_BYTES - (this.config.announce ? ADDRESS_BLOCK_BYTES : 0);
     return Math.min(payload, this.pool.slotBytes);
   }
+}
+
+function makeEstimator(config: KcpConfig): RttEstimator {
+  return new RttEstimator(config.nodelay ? MIN_RTO_NODELAY_MS : MIN_RTO_MS, config.intervalMs);
+}
+
+function makeCongestionControl(config: KcpConfig, segmentBytes: number): CongestionController {
+  return config.congestion === 'none'
+    ? NO_CONGESTION_CONTROL
+    : new RenoCongestionControl(config.congestion, segmentBytes);
 }
 
 /** What the C reference assumes of its peer before the first datagram (its smallest receive window). */

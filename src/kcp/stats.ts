@@ -24,6 +24,8 @@ export interface KcpStats {
   readonly timeoutRetransmits: number;
   /** Retransmissions because later segments were acknowledged. */
   readonly fastRetransmits: number;
+  /** Retransmissions because the path changed: not loss. */
+  readonly pathRetransmits: number;
   /** Data segments that had arrived before. */
   readonly duplicatesReceived: number;
   /** Data segments beyond the receive window, dropped. */
