@@ -14,29 +14,35 @@ import {
 import { hex32 } from './printable.ts';
 
 /** Takes a kcp-go FEC packet apart, and the segments in a data packet. */
-export function dissectFec(draft: Draft, end: number): void {
+export function dissectFec(draft: Draft, at: number, end: number): void {
   const { view } = draft.memory;
-  const type = fecTypeOf(view, 0);
-  const header = [field('seqid', fecSequenceOf(view, 0), 0, 4), field('type', type, 4, 2)];
+  const type = fecTypeOf(view, at);
+  const header = [field('seqid', fecSequenceOf(view, at), at, 4), field('type', type, at + 4, 2)];
   if (type === FecType.parity) {
-    const codeWords = bytesField(draft.memory, 'codeWords', FEC_HEADER_BYTES, end - FEC_HEADER_BYTES);
-    draft.unit('FEC_PARITY', 0, end, [...header, codeWords]);
+    const codeWords = bytesField(
+      draft.memory,
+      'codeWords',
+      at + FEC_HEADER_BYTES,
+      end - at - FEC_HEADER_BYTES,
+    );
+    draft.unit('FEC_PARITY', at, end - at, [...header, codeWords]);
     return;
   }
-  header.push(field('size', fecSizeOf(view, 0), 6, 2));
-  const counted = fecPayloadLength(view, 0, end);
-  if (counted < 0) draft.problem('bad_fec_size', 6, `size ${fecSizeOf(view, 0)} does not fit the datagram`);
-  const innerEnd = counted < 0 ? end : FEC_DATA_HEADER_BYTES + counted;
-  if (type === FecType.outOfBand) dissectOutOfBand(draft, header, innerEnd);
-  else dissectData(draft, header, innerEnd);
+  header.push(field('size', fecSizeOf(view, at), at + 6, 2));
+  const counted = fecPayloadLength(view, at, end);
+  if (counted < 0)
+    draft.problem('bad_fec_size', at + 6, `size ${fecSizeOf(view, at)} does not fit the datagram`);
+  const innerEnd = counted < 0 ? end : at + FEC_DATA_HEADER_BYTES + counted;
+  if (type === FecType.outOfBand) dissectOutOfBand(draft, header, at, innerEnd);
+  else dissectData(draft, header, at, innerEnd);
   if (innerEnd < end)
     draft.problem('trailing_bytes', innerEnd, `${end - innerEnd} bytes after the FEC packet`);
 }
 
-function dissectData(draft: Draft, header: readonly Field[], end: number): void {
+function dissectData(draft: Draft, header: readonly Field[], at: number, end: number): void {
   const { view } = draft.memory;
-  const inner = FEC_DATA_HEADER_BYTES;
-  draft.unit('FEC_DATA', 0, inner, header);
+  const inner = at + FEC_DATA_HEADER_BYTES;
+  draft.unit('FEC_DATA', at, inner - at, header);
   const kind = datagramKind(view, inner, end - inner);
   if (kind === 'clear') dissectSegments(draft, inner, end);
   else if (end - inner < MIN_DATAGRAM_BYTES)
@@ -44,17 +50,17 @@ function dissectData(draft: Draft, header: readonly Field[], end: number): void 
   else draft.problem('unknown_kind', inner + 4, 'what is inside does not begin with a segment');
 }
 
-function dissectOutOfBand(draft: Draft, header: readonly Field[], end: number): void {
+function dissectOutOfBand(draft: Draft, header: readonly Field[], at: number, end: number): void {
   const { memory } = draft;
-  const convAt = FEC_DATA_HEADER_BYTES;
+  const convAt = at + FEC_DATA_HEADER_BYTES;
   if (end - convAt < 4) {
     draft.problem('too_short', convAt, 'no room for a conv inside');
-    draft.unit('FEC_OOB', 0, end, header);
+    draft.unit('FEC_OOB', at, end - at, header);
     return;
   }
   const conv = memory.view.getUint32(convAt, true);
   const payloadAt = convAt + 4;
-  draft.unit('FEC_OOB', 0, end, [
+  draft.unit('FEC_OOB', at, end - at, [
     ...header,
     field('conv', conv, convAt, 4, hex32(conv)),
     bytesField(memory, 'payload', payloadAt, end - payloadAt),

@@ -13,13 +13,17 @@ import {
   SEGMENT_HEADER_BYTES,
 } from './segment.ts';
 
-/** Takes the segments from `from` to `end` apart, up to the first that is cut off. */
-export function dissectSegments(draft: Draft, from: number, end: number): void {
-  const conv = conversationOf(draft.memory.view, from);
+/**
+ * Takes the segments from `from` to `end` apart, up to the first that is cut off.
+ * @param header conv of the header in front of them; without one all must have that of the first.
+ */
+export function dissectSegments(draft: Draft, from: number, end: number, header?: number): void {
+  const conv = header ?? conversationOf(draft.memory.view, from);
+  const whose = header === undefined ? 'the first segment' : 'the header';
   let at = from;
   while (end - at >= SEGMENT_HEADER_BYTES) {
     if (conversationOf(draft.memory.view, at) !== conv) {
-      draft.problem('conv_mismatch', at, `conv is not the ${hex32(conv)} of the first segment`);
+      draft.problem('conv_mismatch', at, `conv is not the ${hex32(conv)} of ${whose}`);
     }
     at = dissectSegment(draft, at, end);
   }

@@ -21,6 +21,13 @@ export class Draft {
   }
 }
 
+/** Adds what stands between the last field and `end`, when that is anything. */
+export function addRest(draft: Draft, fields: Field[], end: number): void {
+  const last = fields.at(-1);
+  const at = last === undefined ? 0 : last.offset + last.length;
+  if (at < end) fields.push(bytesField(draft.memory, 'rest', at, end - at));
+}
+
 /** A field; its text is the value unless something better is known. */
 export function field(
   name: string,

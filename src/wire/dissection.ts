@@ -1,10 +1,13 @@
 import type { DatagramKind } from './datagram-kind.ts';
+import type { HandshakeFault } from './hello.ts';
+import type { ProxyFault } from './proxy-result.ts';
 
 /** One datagram taken apart, for people and for tests. All offsets count from its first byte. */
 export interface Dissection {
   /** Bytes of the whole datagram. */
   readonly length: number;
-  readonly kind: DatagramKind;
+  /** Behind a PROXY or SPP header; `proxy_fault` when that header is faulty, so that nothing tells where it ends. */
+  readonly kind: DatagramKind | 'proxy_fault';
   /** What stands in it, in order. */
   readonly units: readonly Unit[];
   /** Everything that is wrong with it, in order. */
@@ -13,7 +16,7 @@ export interface Dissection {
 
 /** One segment, or a header around segments. */
 export interface Unit {
-  /** `PUSH`, `FEC_DATA`, `SEALED`, ... */
+  /** `PUSH`, `FEC_DATA`, `SEALED`, `PROXY_V2`, ... */
   readonly name: string;
   readonly offset: number;
   /** Bytes that belong to it; less than it claims when the datagram is cut off. */
@@ -48,6 +51,9 @@ export const FIELD_PREVIEW_BYTES = 32;
  * - `bad_address_block`: version or length is wrong
  * - `bad_utf8`: text that is not UTF-8
  * - `bad_fec_size`: the size in an FEC header does not fit
+ * - `truncated_tag`: a sealed datagram ends before its tag does
+ * - `hello_...`: see {@link HandshakeFault}
+ * - `proxy_...`: see {@link ProxyFault}; `proxy_incomplete`: the datagram ends inside the header
  */
 export type ProblemCode =
   | 'empty'
@@ -62,7 +68,11 @@ export type ProblemCode =
   | 'bad_length'
   | 'bad_address_block'
   | 'bad_utf8'
-  | 'bad_fec_size';
+  | 'bad_fec_size'
+  | 'truncated_tag'
+  | 'proxy_incomplete'
+  | HandshakeFault
+  | ProxyFault;
 
 export interface Problem {
   readonly code: ProblemCode;

@@ -5,7 +5,7 @@ import { type Dissection, FIELD_PREVIEW_BYTES, type Problem, type Unit } from '.
  *
  *     0x01020304 PUSH frg=0 wnd=1024 ts=1234 sn=7 una=5 len=3 payload=616263
  *
- * Only fields that mean something are shown. No line break at the end.
+ * Only fields that mean something are shown, and none that the name of the unit says already. No line break at the end.
  */
 export function formatLine(dissection: Dissection): string {
   const lines = dissection.units.map(unitLine);
@@ -39,14 +39,14 @@ export function formatHex(bytes: Uint8Array, maxBytes = 65_535): string {
   return lines.join('\n');
 }
 
-const NAME_COLUMN = 12;
+const NAME_COLUMN = 15;
 const ROW_BYTES = 16;
 
 function unitLine(unit: Unit): string {
   const conv = unit.fields.find((field) => field.name === 'conv');
   const words = conv === undefined ? [unit.name] : [conv.text, unit.name];
   for (const { name, text, length, unused } of unit.fields) {
-    if (unused || name === 'conv' || name === 'cmd') continue;
+    if (unused || name === 'conv' || name === 'cmd' || name === 'kind') continue;
     words.push(`${name}=${text}`);
     if (length > FIELD_PREVIEW_BYTES && text.endsWith('...')) words.push(`(${length} bytes)`);
   }

@@ -80,7 +80,7 @@ describe('formatLine', () => {
   it('prints a sealed datagram without its contents', () => {
     const vector = vectors.datagrams.find((candidate) => candidate.name === 'sealed')!;
     expect(formatLine(dissect(fromHex(vector.hex)))).toMatch(
-      /^0x01020304 SEALED kind=0xa0 addressBlock=false body=[0-9a-f]{64}\.\.\. \(\d+ bytes\)$/,
+      /^0x01020304 SEALED pathId=0 pn=1 ciphertext=[0-9a-f]{64}\.\.\. \(37 bytes\) tag=[0-9a-f]{32}$/,
     );
   });
 });
@@ -92,15 +92,15 @@ describe('formatTree', () => {
       [
         'clear datagram, 32 bytes',
         '  KICK at 0, 31 bytes',
-        '        0 +4     conv         0x01020304',
-        '        4 +1     cmd          KICK',
-        '        5 +1     frg          0 (unused)',
-        '        6 +2     wnd          1024 (unused)',
-        '        8 +4     retryAfter   2000ms',
-        '       12 +4     code         3500(kicked)',
-        '       16 +4     una          5 (unused)',
-        '       20 +4     len          7',
-        '       24 +7     reason       "bye ✓"',
+        '        0 +4     conv            0x01020304',
+        '        4 +1     cmd             KICK',
+        '        5 +1     frg             0 (unused)',
+        '        6 +2     wnd             1024 (unused)',
+        '        8 +4     retryAfter      2000ms',
+        '       12 +4     code            3500(kicked)',
+        '       16 +4     una             5 (unused)',
+        '       20 +4     len             7',
+        '       24 +7     reason          "bye ✓"',
         '  ! trailing_bytes at 31: 1 bytes after the last segment',
       ].join('\n'),
     );
