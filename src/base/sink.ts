@@ -26,6 +26,11 @@ export interface Sink {
    * {@link SessionPort.end}.
    */
   drain(): void;
+  /**
+   * Takes a message that was sent outside the order, by {@link SessionPort.sendDatagram} of the peer: as it comes, or never.
+   * Bytes as in {@link write}. Default: such messages are dropped and counted.
+   */
+  datagram?(bytes: Uint8Array, offset: number, length: number): void;
   /** The peer answered for the first time. */
   opened?(): void;
   /** The session is gone, for this reason; release everything. Last call. */
@@ -43,6 +48,11 @@ export interface SessionPort {
    *   {@link Sink.writable} follows. Negative: {@link SendError}, the bytes can never be sent.
    */
   send(bytes: Uint8Array, offset: number, length: number): number;
+  /**
+   * Sends one message outside the order, once: it arrives soon or never. Only sessions that logged in can. Copies the bytes.
+   * @returns `length`, or a negative {@link SendError}.
+   */
+  sendDatagram(bytes: Uint8Array, offset: number, length: number): number;
   /** Ends this direction after everything queued was sent; the other direction goes on. */
   end(): void;
   /** Asks for data again after {@link Sink.write} returned false. */

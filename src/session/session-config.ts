@@ -15,10 +15,15 @@ export interface SessionConfig {
   readonly kcp: KcpConfig;
   /** Closed with `idle_timeout` when nothing valid arrived for so long, in ms. */
   readonly idleTimeoutMs: number;
-  /** A quiet session asks for the peer's window (any KCP peer answers that) so often, in ms; 0 = never. */
+  /**
+   * A quiet session asks whether the peer is still there so often, in ms; 0 = never. One that logged in sends a
+   * PATH_CHALLENGE, a fifth earlier or later; others ask for the peer's window, which any KCP peer answers.
+   */
   readonly keepAliveMs: number;
   /** How long a closing session may take to get its data across, in ms; saying goodbye may take 4 s more. */
   readonly closeTimeoutMs: number;
   /** How long a closed session is remembered, to answer repeats and to keep late packets from reviving it, in ms. */
   readonly lingerMs: number;
+  /** Client: data that waits when the handshake begins goes out with it; it may be replayed. */
+  readonly earlyData: boolean;
 }

@@ -10,31 +10,70 @@ import {
   type SegmentPool,
 } from '../kcp/index.ts';
 import { Command } from '../wire/command.ts';
+import { readDrain } from '../wire/drain.ts';
 import { FIN_BYTES, finCodeOf, finalSequenceOf, isFinAck, writeFin } from '../wire/fin.ts';
 import { KICK_MAX_BYTES, kickCodeOf, readKick, writeKick } from '../wire/kick.ts';
+import { PATH_DATA_BYTES } from '../wire/path-probe.ts';
+import { SEGMENT_HEADER_BYTES } from '../wire/segment.ts';
+import type { ClientHandshake } from './client-handshake.ts';
+import { DatagramQueue } from './datagram-queue.ts';
+import { DrainAnnouncement, type DrainNotice } from './drain-notice.ts';
+import { EarlyArena } from './early-arena.ts';
 import { FinExchange } from './fin-exchange.ts';
+import { isProbing } from './is-probing.ts';
 import { KickExchange } from './kick-exchange.ts';
+import type { PathArena } from './path-arena.ts';
+import type { Path } from './path.ts';
 import { PeerEnd } from './peer-end.ts';
+import type { Seal } from './seal.ts';
 import type { SessionConfig } from './session-config.ts';
+import { SessionPaths, type PathHost, type PathOutput, type SegmentContext } from './session-paths.ts';
 
 /** Whoever drives a session. */
-export interface SessionHost {
+export interface SessionHost extends PathHost {
   /** The session was called from outside a turn and wants a {@link Session.drain}. Called at most once until then. */
   wake(session: Session): void;
 }
 
+/** What a session tells of its paths, from within its turns. A client decides by it where to go. */
+export interface SessionObserver {
+  /** The peer answered on a path that was tried. */
+  pathValidated?(path: Path): void;
+  /** Nobody answered on a path that was tried; it is given up unless it is the one in use. */
+  pathFailed?(path: Path): void;
+  /** The connection of the path in use broke. */
+  pathLost?(path: Path): void;
+  /** The session uses another path. */
+  moved?(from: Path, to: Path): void;
+  /** Client: the gateway asks to go elsewhere. */
+  draining?(notice: DrainNotice): void;
+}
+
+/** What a session begins with, beside its configuration. */
+export interface SessionBeginning {
+  /** Where its first datagram came from, or goes to. */
+  readonly path: Path;
+  /** Of a session whose handshake is done; clear sessions have none. */
+  readonly seal?: Seal | undefined;
+  /** Client: the handshake to begin with. */
+  readonly handshake?: ClientHandshake | undefined;
+  /** It logged in: it may have several paths, and its peer knows every command. */
+  readonly loggedIn?: boolean;
+}
+
 /**
+ * - `opening`: a client that logged in waits for the gateway's HELLO_ACK; what it is given to send is kept.
  * - `open`: data flows; either direction may have ended.
  * - `closing`: the reason is fixed; what is due is still delivered or sent, for a bounded time.
  * - `lingering`: the sink is gone; only repeats are answered.
  * - `gone`: forget it.
  */
-export type SessionState = 'open' | 'closing' | 'lingering' | 'gone';
+export type SessionState = 'opening' | 'open' | 'closing' | 'lingering' | 'gone';
 
 /**
- * One session with one peer over one path: a KCP engine, a sink for what arrives, and the ways it can end.
+ * One session with one peer: a KCP engine, the paths to the peer, a sink for what arrives, and the ways it can end.
  *
- * Sans-I/O. Input: {@link handleDatagram}. Once a turn: {@link drain}, which gives what arrived to the sink, moves the
+ * Sans-I/O. Input: {@link handleDatagram}, {@link handleOpened}. Once a turn: {@link drain}, which gives what arrived to the sink, moves the
  * close on and writes what is to be sent. Then come back at {@link nextDeadline}. The sink talks back through the
  * {@link SessionPort} side, which never acts at once: it notes what is wanted and wakes the host.
  */
@@ -42,10 +81,24 @@ export class Session implements SessionPort, DirectReceiver {
   /** A small number the host gives it, to find its own record again. */
   readonly tag: number;
   readonly config: SessionConfig;
+  /** It logged in: it may have several paths, and its peer knows every command. */
+  readonly loggedIn: boolean;
+  /** Told of paths; set by whoever wants to know. */
+  observer: SessionObserver | undefined;
   private readonly engine: KcpEngine;
   private readonly host: SessionHost;
+  private readonly ways: SessionPaths;
+  private currentSeal: Seal | undefined;
+  private handshake: ClientHandshake | undefined;
   private sink: Sink | undefined;
   private currentState: SessionState = 'open';
+  /** The path the datagram being read came on. */
+  private arrival: Path;
+  private arrivalBytes: Uint8Array = NO_BYTES;
+  private datagrams: DatagramQueue | undefined;
+  private drainAnnouncement: DrainAnnouncement | undefined;
+  private moveCount = 0;
+  private unwantedDatagrams = 0;
   private openedAt: number;
   private heardAt: number;
   /** The last turn in which no gap was open in what arrived, or it moved. */
@@ -91,11 +144,26 @@ export class Session implements SessionPort, DirectReceiver {
   private reminderWanted = false;
   private lingerUntil = NEVER;
 
-  constructor(config: SessionConfig, pool: SegmentPool, host: SessionHost, tag: number, now: number) {
+  constructor(
+    config: SessionConfig,
+    pool: SegmentPool,
+    host: SessionHost,
+    tag: number,
+    now: number,
+    { path, seal, handshake, loggedIn = false }: SessionBeginning,
+  ) {
     this.config = config;
     this.tag = tag;
     this.host = host;
+    this.loggedIn = loggedIn;
+    this.currentSeal = seal;
+    this.handshake = handshake;
+    if (handshake !== undefined) this.currentState = 'opening';
+    this.ways = new SessionPaths(host, path);
+    this.arrival = path;
     this.engine = new KcpEngine(config.kcp, pool, config.peer === 'kcpgate' ? this : undefined, this);
+    if (path.reliable) this.engine.setReliable(true);
+    if (loggedIn && !path.isValidated) this.ways.ask(path);
     this.openedAt = this.heardAt = this.activeAt = this.progressAt = now;
     this.progressSn = this.engine.expectedSequence;
     this.keepAliveAt = config.keepAliveMs > 0 ? now + config.keepAliveMs : NEVER;
@@ -140,12 +208,38 @@ export class Session implements SessionPort, DirectReceiver {
     return this.engine.stats();
   }
 
+  /** What protects its datagrams; undefined for a clear session, and for a client whose handshake is not done. */
+  get seal(): Seal | undefined {
+    return this.currentSeal;
+  }
+
+  /** The path in use. */
+  get path(): Path {
+    return this.ways.active;
+  }
+
+  /** All its paths, the one in use first. */
+  get paths(): Iterable<Path> {
+    return this.ways;
+  }
+
+  /** How often it went to another path. */
+  get moves(): number {
+    return this.moveCount;
+  }
+
+  /** Messages sent outside the order, and those that gave way or had no taker. */
+  get datagramCounts(): { readonly sent: number; readonly dropped: number; readonly unwanted: number } {
+    const { sent = 0, dropped = 0 } = this.datagrams ?? {};
+    return { sent, dropped, unwanted: this.unwantedDatagrams };
+  }
+
   // ---- SessionPort: what the sink may do ----
 
   send(bytes: Uint8Array, offset: number, length: number): number {
     // In a drain the end is told by the KICK: until then an echo may still have to answer.
     const ended = this.sendEnded && (!this.draining || this.fin.isBegun);
-    if (this.currentState !== 'open' || ended || this.closeWanted) return SendError.closed;
+    if (!this.isUsable || ended || this.closeWanted) return SendError.closed;
     const taken = this.engine.send(bytes, offset, length);
     if (taken >= 0 && taken < length) this.sendBlocked = true;
     this.touched = true;
@@ -154,8 +248,18 @@ export class Session implements SessionPort, DirectReceiver {
     return taken;
   }
 
+  sendDatagram(bytes: Uint8Array, offset: number, length: number): number {
+    if (!this.isUsable || this.closeWanted || !this.loggedIn) return SendError.closed;
+    if (length === 0) return SendError.empty;
+    if (length > this.config.kcp.mtu - SEGMENT_HEADER_BYTES) return SendError.tooLarge;
+    (this.datagrams ??= new DatagramQueue()).push(bytes, offset, length);
+    this.touched = true;
+    if (!this.inDrain) this.wake();
+    return length;
+  }
+
   end(): void {
-    if (this.currentState !== 'open' || this.sendEnded) return;
+    if (!this.isUsable || this.sendEnded) return;
     this.sendEnded = true;
     this.wake();
   }
@@ -180,6 +284,62 @@ export class Session implements SessionPort, DirectReceiver {
     this.requestClose(code, reason, true, true);
   }
 
+  /** Tells a client that logged in that it should go elsewhere; the session goes on. */
+  announceDrain(now: number, notice: DrainNotice): void {
+    if (this.currentState !== 'open' || !this.loggedIn) return;
+    this.drainAnnouncement = new DrainAnnouncement(notice, now);
+    this.wake();
+  }
+
+  // ---- paths ----
+
+  /**
+   * Client: tries another way to the gateway. {@link SessionObserver.pathValidated} or `pathFailed` follows; until
+   * {@link moveTo} the session stays where it is.
+   */
+  tryPath(port: number, slot: number, reliable: boolean): Path {
+    const path = this.ways.find(port, slot) ?? this.ways.tryOut(port, slot, reliable);
+    this.ways.ask(path);
+    this.wake();
+    return path;
+  }
+
+  /** Client: goes on on another path of this session; what was not acknowledged is sent again there, at once. */
+  moveTo(now: number, path: Path): void {
+    if (path === this.ways.active || !this.isUsable) return;
+    if (this.handshake !== undefined) this.handshake.hurry();
+    this.move(now, path);
+    this.wake();
+  }
+
+  /** Client: gives up a path that is not in use. */
+  abandonPath(path: Path): void {
+    this.ways.abandon(path);
+  }
+
+  /** The connection behind an address slot broke. */
+  handlePathLost(port: number, slot: number): void {
+    const path = this.ways.lose(port, slot);
+    if (path === undefined) return;
+    if (path !== this.ways.active) {
+      this.observer?.pathFailed?.(path);
+      this.ways.abandon(path);
+      return;
+    }
+    // Nothing can arrive: what is in flight waits for the next path, and does not count as lost meanwhile.
+    this.engine.setReliable(true);
+    this.observer?.pathLost?.(path);
+    this.wake();
+  }
+
+  /** The carrier of a path has enough queued for it, or has room again. */
+  setPathFull(port: number, slot: number, isFull: boolean): void {
+    const path = this.ways.find(port, slot);
+    if (path === undefined || path.isFull === isFull) return;
+    path.isFull = isFull;
+    if (!isFull) this.wake();
+  }
+
   /** Begins the end of a session because the gateway shuts down: no new data is taken from either side. */
   beginDrain(): void {
     if (this.currentState !== 'open') return;
@@ -194,9 +354,10 @@ export class Session implements SessionPort, DirectReceiver {
    * a session about to be destroyed; does nothing when the end was told already.
    * @returns false when the arena was full: nothing was written.
    */
-  writeFarewell(arena: SendArena, code: CloseCode, reason: string): boolean {
+  writeFarewell(output: PathOutput, code: CloseCode, reason: string): boolean {
     if (this.currentState !== 'open' && this.currentState !== 'closing') return true;
     if (this.currentState === 'open') this.setClose(code, reason);
+    const arena = this.activeArena(output);
     if (this.config.role === 'gateway') return this.writeKickSegment(this.heardAt, arena);
     return this.config.peer === 'stock' || this.writeFinSegment(arena, false, this.engine.endSequence, code);
   }
@@ -205,7 +366,7 @@ export class Session implements SessionPort, DirectReceiver {
   destroy(code: CloseCode, reason: string): void {
     const state = this.currentState;
     if (state === 'gone') return;
-    if (state === 'open' && !this.closeWanted) this.setClose(code, reason);
+    if ((state === 'open' || state === 'opening') && !this.closeWanted) this.setClose(code, reason);
     // First: what the sink does when it is told finds the session closed.
     this.currentState = 'gone';
     try {
@@ -214,6 +375,8 @@ export class Session implements SessionPort, DirectReceiver {
       this.engine.dispose();
       // A sink may do this from within a write; what follows in its datagram must not be kept.
       this.engine.refuseNewData();
+      this.handshake?.dispose();
+      this.ways.dispose();
     }
   }
 
@@ -231,6 +394,87 @@ export class Session implements SessionPort, DirectReceiver {
     }
     if (this.currentState === 'lingering') this.reminderWanted = true;
     return fault;
+  }
+
+  /**
+   * As {@link handleDatagram}, for a session that logged in: an authentic datagram, opened, with where it came from.
+   * @param port the carrier's number. @param slot the address slot there. @param reliable the path is a connection.
+   * @param pathId what its header says. @param isNewest its packet number is the highest so far: it may move the session.
+   * @param wireBytes its length on the wire.
+   */
+  handleOpened(
+    now: number,
+    bytes: Uint8Array,
+    view: DataView,
+    offset: number,
+    length: number,
+    port: number,
+    slot: number,
+    reliable: boolean,
+    pathId: number,
+    isNewest: boolean,
+    wireBytes: number,
+  ): number {
+    if (this.currentState === 'gone') return DatagramFault.none;
+    let path = this.ways.active;
+    let mayMove = false;
+    if (path.port !== port || path.slot !== slot) {
+      // A client knows its paths; what comes any other way is heard all the same.
+      if (this.config.role === 'gateway') {
+        mayMove = isNewest && (pathId === path.id || !isProbing(view, offset, length));
+        path = this.ways.arrivedOn(port, slot, reliable, pathId);
+      } else {
+        path = this.ways.find(port, slot) ?? path;
+      }
+    }
+    if (!path.isValidated) path.receivedBytes += wireBytes;
+    // Whatever comes from the gateway here shows that it has seen the block.
+    path.isAnnouncing = false;
+    if (this.config.role === 'gateway' && isNewest && path === this.ways.active) this.ways.noteId(path, pathId);
+    this.arrival = path;
+    this.arrivalBytes = bytes;
+    const fault = this.handleDatagram(now, bytes, view, offset, length);
+    this.arrivalBytes = NO_BYTES;
+    if (mayMove && fault === DatagramFault.none && !this.isGone) {
+      this.ways.noteId(path, pathId);
+      this.move(now, path);
+    }
+    return fault;
+  }
+
+  /**
+   * Client: takes the gateway's HELLO_ACK, opened in place.
+   * @returns whether it was the answer this session waits for.
+   */
+  handleHelloAck(now: number, bytes: Uint8Array, view: DataView, offset: number, length: number): boolean {
+    const { handshake } = this;
+    if (this.currentState !== 'opening' || handshake === undefined) return false;
+    const answer = handshake.handleAck(bytes, view, offset, length);
+    if (answer === undefined) return false;
+    this.currentSeal = answer.seal;
+    this.currentState = 'open';
+    this.ways.active.isAnnouncing = false;
+    handshake.dispose();
+    this.arrival = this.ways.active;
+    this.handleDatagram(now, bytes, view, answer.bodyAt, answer.bodyLength);
+    // The gateway connects its back end only when it heard from this side again.
+    if (!this.closeWanted) this.ways.ask(this.ways.active);
+    this.tellOpened();
+    return true;
+  }
+
+  /**
+   * Client: takes a RESET of a gateway that does not know this session.
+   * @returns whether its token is the one that came with the login; others are ignored.
+   */
+  handleReset(now: number, token: Uint8Array): boolean {
+    if (this.handshake?.isResetToken(token) !== true) return false;
+    if (this.isUsable) {
+      this.kicking.answer();
+      this.enterClosing(now, CloseCode.staleSession, 'the gateway does not know the session', false, true);
+      this.wake();
+    }
+    return true;
   }
 
   /** {@link DirectReceiver}: nothing is in the way of data that has just arrived. */
@@ -254,9 +498,17 @@ export class Session implements SessionPort, DirectReceiver {
   }
 
   /** The engine hands over every command it does not know itself. */
-  handleCommand(_now: number, command: number, view: DataView, at: number): void {
+  handleCommand(
+    now: number,
+    command: number,
+    view: DataView,
+    at: number,
+    payloadAt: number,
+    payloadLength: number,
+  ): void {
     if (command === Command.fin) this.handleFin(view, at);
     else if (command === Command.kick && this.config.role === 'client') this.handleKick(view, at);
+    else if (this.loggedIn) this.handlePathCommand(now, command, view, at, payloadAt, payloadLength);
   }
 
   /**
@@ -264,29 +516,38 @@ export class Session implements SessionPort, DirectReceiver {
    * @param caughtUpAt everything that had arrived by then was handed in; see {@link KcpEngine.pollTransmit}. Default `now`.
    * @returns true when the arena was full: flush it and call again.
    */
-  drain(now: number, arena: SendArena, caughtUpAt = now): boolean {
+  drain(now: number, output: PathOutput, caughtUpAt = now): boolean {
     this.caughtUpAt = caughtUpAt;
     this.wakePending = false;
     this.inDrain = true;
-    const full = this.writeReplies(arena) || this.drainState(now, arena);
+    const full = this.writeProbes(now, output) || this.writeActive(now, output);
     this.inDrain = false;
     return full;
+  }
+
+  /** Writes what goes out on the path in use. What its budget does not allow waits until more came from there. */
+  private writeActive(now: number, output: PathOutput): boolean {
+    const arena = this.activeArena(output);
+    const full = this.writeReplies(arena) || this.drainState(now, arena);
+    return full && !arena.isOverBudget;
   }
 
   /** When {@link drain} is next to be called if nothing else happens, in ms. */
   nextDeadline(): number {
     switch (this.currentState) {
+      case 'opening':
+        return this.handshake?.deadline ?? NEVER;
       case 'open': {
         const trimAt = this.trimmed ? NEVER : onGrid(this.activeAt + TRIM_AFTER_MS);
         const idleAt = onGrid(this.heardAt + this.config.idleTimeoutMs);
         const gapAt = this.engine.hasGap ? onGrid(this.progressAt + this.gapTimeoutMs) : NEVER;
         const quiet = Math.min(idleAt, gapAt, trimAt, this.keepAliveAt);
         const finAt = this.draining ? NEVER : (this.finExchange?.deadline ?? NEVER);
-        return Math.min(quiet, this.engine.nextDeadline(), finAt, this.retryAt);
+        return Math.min(quiet, this.engineDeadline(), finAt, this.retryAt, this.pathsDeadline());
       }
       case 'closing':
         if (this.flushWanted || this.deliverWanted)
-          return Math.min(this.engine.nextDeadline(), this.closeDeadline);
+          return Math.min(this.engineDeadline(), this.closeDeadline, this.pathsDeadline());
         return this.config.role === 'gateway' ? this.kicking.deadline : this.fin.deadline;
       case 'lingering':
         return this.lingerUntil;
@@ -295,8 +556,10 @@ export class Session implements SessionPort, DirectReceiver {
     }
   }
 
-  private drainState(now: number, arena: SendArena): boolean {
+  private drainState(now: number, arena: PathArena): boolean {
     switch (this.currentState) {
+      case 'opening':
+        return this.drainOpening(now, arena);
       case 'open':
         return this.drainOpen(now, arena);
       case 'closing':
@@ -308,24 +571,80 @@ export class Session implements SessionPort, DirectReceiver {
     }
   }
 
+  // ---- opening ----
+
+  /** Repeats the HELLO until it is answered, for a bounded time. */
+  private drainOpening(now: number, arena: PathArena): boolean {
+    const { handshake } = this;
+    if (handshake === undefined) return false;
+    if (this.closeWanted || handshake.isSpent(now)) {
+      // The gateway knows nothing of this session yet, or never will: there is nobody to say goodbye to.
+      if (!this.closeWanted) this.setClose(CloseCode.deadLink, 'no answer to the handshake');
+      handshake.dispose();
+      this.linger(now);
+      return this.drainLingering(now, arena);
+    }
+    if (!handshake.isDue(now)) return false;
+    return !handshake.write(now, arena, this.ways.active, this.writeEarly);
+  }
+
+  /** Early data: what is queued goes out with the HELLO, as far as it fits. */
+  private readonly writeEarly = (arena: SendArena, at: number, room: number): number => {
+    if (!this.config.earlyData) return 0;
+    const early = new EarlyArena(arena, at, room);
+    this.engine.pollTransmit(this.caughtUpAt, early, this.caughtUpAt, room);
+    return early.length;
+  };
+
   // ---- open ----
 
-  private drainOpen(now: number, arena: SendArena): boolean {
-    if (!this.openedTold && this.engine.isHeard) {
-      this.openedTold = true;
-      this.sink?.opened?.();
-    }
+  private drainOpen(now: number, arena: PathArena): boolean {
+    if (this.engine.isHeard) this.tellOpened();
     this.deliver();
     this.offerRoom(now);
     this.checkEnds(now);
     if (this.currentState !== 'open') return this.drainState(now, arena);
     this.houseKeep(now);
-    if (this.engine.pollTransmit(now, arena, this.caughtUpAt)) return true;
+    if (this.writeUnordered(now, arena) || this.transmit(now, arena)) return true;
     if (this.engine.isDead) {
       this.enterClosing(now, CloseCode.deadLink, 'no acknowledgement', false, true);
       return this.drainState(now, arena);
     }
     return this.writeFin(now, arena);
+  }
+
+  private tellOpened(): void {
+    if (this.openedTold) return;
+    this.openedTold = true;
+    this.sink?.opened?.();
+  }
+
+  /** Writes what the engine has to send, on the path in use. @returns true when that was not all. */
+  private transmit(now: number, arena: PathArena): boolean {
+    const path = this.ways.active;
+    if (path.isFull) return false;
+    if (path.isValidated) return this.engine.pollTransmit(now, arena, this.caughtUpAt);
+    for (;;) {
+      const { sentBytes } = path;
+      const room = arena.budgetOf(path);
+      if (room < SEGMENT_HEADER_BYTES) return false;
+      if (!this.engine.pollTransmit(now, arena, this.caughtUpAt, room)) return false;
+      // Each datagram leaves less for the next, which may then be shorter.
+      if (path.sentBytes === sentBytes) return !arena.isOverBudget;
+      arena.isOverBudget = false;
+    }
+  }
+
+  /** Messages outside the order, and what the gateway announces. @returns true when the arena was full. */
+  private writeUnordered(now: number, arena: PathArena): boolean {
+    const { datagrams, drainAnnouncement } = this;
+    if (datagrams === undefined && drainAnnouncement === undefined) return false;
+    if (this.ways.active.isFull) return false;
+    const { wnd, una } = this.engine.advertised;
+    if (drainAnnouncement?.isDue(now) === true) {
+      if (!drainAnnouncement.write(now, arena, this.conv, wnd, una, this.engine.rtoMs)) return true;
+    }
+    return datagrams?.write(arena, this.conv, wnd, una) === false;
   }
 
   private deliver(): void {
@@ -373,7 +692,9 @@ export class Session implements SessionPort, DirectReceiver {
       if (code === CloseCode.normal && peerEnd.isTruncated)
         this.enterClosing(now, CloseCode.kicked, 'the peer gave up', false, true);
       else this.enterClosing(now, code, 'the peer closed', false, true);
-    } else if (engine.isWedged) {
+    } else if (this.currentSeal?.isSpent === true) {
+      this.enterClosing(now, CloseCode.rekeyRequired, 'the keys are used up', false, true);
+    } else if (engine.isWedged || engine.isOversize) {
       const reason = 'a message is larger than can be received';
       this.enterClosing(now, CloseCode.messageTooLarge, reason, false, false);
     } else if (this.draining && sent && !engine.hasMessage) {
@@ -414,12 +735,24 @@ export class Session implements SessionPort, DirectReceiver {
       this.engine.trim();
     }
     if (now < this.keepAliveAt) return;
-    if (now - this.heardAt >= this.config.keepAliveMs) this.engine.askWindow();
-    this.keepAliveAt = Math.max(now - 1, this.heardAt) + this.config.keepAliveMs;
+    if (now - this.heardAt >= this.config.keepAliveMs) {
+      if (this.loggedIn) this.ways.ask(this.ways.active);
+      else this.engine.askWindow();
+    }
+    this.keepAliveAt = Math.max(now - 1, this.heardAt) + this.keepAliveWaitMs();
+  }
+
+  /** With jitter for sessions that logged in, so that thousands of clients do not ask in step. */
+  private keepAliveWaitMs(): number {
+    const { keepAliveMs } = this.config;
+    if (!this.loggedIn) return keepAliveMs;
+    const random = new Uint8Array(1);
+    this.host.fillRandom(random);
+    return Math.round(keepAliveMs * (1 - KEEP_ALIVE_JITTER + (2 * KEEP_ALIVE_JITTER * (random[0] ?? 0)) / 255));
   }
 
   /** Ends this direction once everything was sent. Not while draining: then the KICK ends both. */
-  private writeFin(now: number, arena: SendArena): boolean {
+  private writeFin(now: number, arena: PathArena): boolean {
     if (this.config.peer !== 'kcpgate' || this.draining) return false;
     if (!this.sendEnded || !this.engine.isAllSent || !this.fin.isDue(now)) return false;
     if (!this.writeFinSegment(arena, false, this.engine.endSequence, 0)) return true;
@@ -428,7 +761,7 @@ export class Session implements SessionPort, DirectReceiver {
   }
 
   /** What is answered at once in every state, each in a datagram of its own. */
-  private writeReplies(arena: SendArena): boolean {
+  private writeReplies(arena: PathArena): boolean {
     const { peerEnd } = this;
     if (peerEnd?.isAckDue === true) {
       if (!this.writeFinSegment(arena, true, peerEnd.ackSequence, peerEnd.ackFinCode)) return true;
@@ -454,7 +787,7 @@ export class Session implements SessionPort, DirectReceiver {
   }
 
   private requestClose(code: CloseCode, reason: string, flush: boolean, deliver: boolean): void {
-    if (this.currentState !== 'open' || this.closeWanted) return;
+    if (!this.isUsable || this.closeWanted) return;
     this.setClose(code, reason);
     this.closeWanted = true;
     this.flushWanted = flush;
@@ -480,7 +813,7 @@ export class Session implements SessionPort, DirectReceiver {
   }
 
   /** Delivers and sends what is still due, then says goodbye. */
-  private drainClosing(now: number, arena: SendArena): boolean {
+  private drainClosing(now: number, arena: PathArena): boolean {
     const late = now >= this.closeDeadline;
     if (this.deliverWanted) {
       this.deliver();
@@ -501,13 +834,13 @@ export class Session implements SessionPort, DirectReceiver {
     }
     if (!this.flushWanted && !this.deliverWanted) this.releaseSink();
     // Acknowledging goes on meanwhile: the peer must not think that its data was lost.
-    if (this.flushWanted || this.deliverWanted) return this.engine.pollTransmit(now, arena, this.caughtUpAt);
+    if (this.flushWanted || this.deliverWanted) return this.transmit(now, arena);
     this.closeDeadline = NEVER;
     return this.config.role === 'gateway' ? this.kickPeer(now, arena) : this.leave(now, arena);
   }
 
   /** The gateway's goodbye. */
-  private kickPeer(now: number, arena: SendArena): boolean {
+  private kickPeer(now: number, arena: PathArena): boolean {
     if (this.kicking.isDue(now) && !this.writeKickSegment(now, arena)) return true;
     if (!this.kicking.isOver(now)) return false;
     this.linger(now);
@@ -515,7 +848,7 @@ export class Session implements SessionPort, DirectReceiver {
   }
 
   /** The client's goodbye: FIN with the code until it is acknowledged; nothing if the gateway spoke first. */
-  private leave(now: number, arena: SendArena): boolean {
+  private leave(now: number, arena: PathArena): boolean {
     const answered = this.kicking.isAnswered || this.fin.isAcknowledged || this.fin.isSpent(now);
     if (this.config.peer === 'kcpgate' && !answered) {
       if (!this.fin.isDue(now)) return false;
@@ -537,13 +870,14 @@ export class Session implements SessionPort, DirectReceiver {
   }
 
   /** Whoever still sends although it was kicked did not hear of it: tells it again, once a second at most. */
-  private drainLingering(now: number, arena: SendArena): boolean {
+  private drainLingering(now: number, arena: PathArena): boolean {
     if (now >= this.lingerUntil) {
       this.currentState = 'gone';
+      this.ways.dispose();
       return false;
     }
     // The last ACK may still be due, or was lost: the peer then repeats data that arrived long ago.
-    if (this.engine.pollTransmit(now, arena, this.caughtUpAt)) return true;
+    if (this.transmit(now, arena)) return true;
     if (this.reminderWanted && this.kicking.isReminderDue(now) && !this.writeKickSegment(now, arena))
       return true;
     this.reminderWanted = false;
@@ -589,6 +923,106 @@ export class Session implements SessionPort, DirectReceiver {
     this.requestClose(closeCodeFrom(kick.code), kick.reason, false, true);
   }
 
+  /** Commands that only sessions that logged in use. */
+  private handlePathCommand(
+    now: number,
+    command: number,
+    view: DataView,
+    at: number,
+    payloadAt: number,
+    payloadLength: number,
+  ): void {
+    switch (command) {
+      case Command.pathChallenge:
+        if (payloadLength === PATH_DATA_BYTES) this.ways.handleChallenge(this.arrival, view, at);
+        return;
+      case Command.pathResponse:
+        if (payloadLength === PATH_DATA_BYTES) this.handlePathResponse(now, view, at);
+        return;
+      case Command.datagram:
+        if (!this.takesNow || this.sink?.datagram === undefined) this.unwantedDatagrams++;
+        else this.sink.datagram(this.arrivalBytes, payloadAt, payloadLength);
+        return;
+      case Command.drain:
+        if (this.config.role === 'client') this.handleDrain(view, at);
+    }
+  }
+
+  private handlePathResponse(now: number, view: DataView, at: number): void {
+    const path = this.arrival;
+    const wasKeepAlive = path === this.ways.active && path.isValidated;
+    if (!this.ways.handleResponse(now, path, view, at) || wasKeepAlive) return;
+    this.observer?.pathValidated?.(path);
+  }
+
+  private handleDrain(view: DataView, at: number): void {
+    const { observer } = this;
+    if (observer?.draining === undefined) return;
+    const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+    const { deadlineMs, jitterMs, lines } = readDrain({ view, bytes }, at);
+    observer.draining({ deadlineMs, jitterMs, lines });
+  }
+
+  // ---- paths ----
+
+  private move(now: number, path: Path): void {
+    const { engine, ways } = this;
+    const from = ways.active;
+    const onlyPort = ways.activate(path, now + RETIRE_PTOS * engine.rtoMs);
+    engine.setReliable(path.reliable);
+    if (!onlyPort) {
+      engine.resetPath(path.rttMs < 0 ? undefined : path.rttMs);
+      engine.resendAll(now);
+    }
+    if (!path.isValidated) ways.ask(path);
+    this.moveCount++;
+    this.observer?.moved?.(from, path);
+  }
+
+  /** Challenges and their answers, each on its path; what became of those nobody answered. */
+  private writeProbes(now: number, output: PathOutput): boolean {
+    const { ways } = this;
+    if (!ways.isDue(now) || this.currentState === 'opening' || this.isGone) return false;
+    for (let failed = ways.expire(now); failed !== undefined; failed = ways.expire(now)) {
+      this.handlePathFailed(now, failed);
+    }
+    return ways.write(now, output, this.context());
+  }
+
+  private handlePathFailed(now: number, path: Path): void {
+    const { ways } = this;
+    this.observer?.pathFailed?.(path);
+    if (path !== ways.active) {
+      if (path.retireAt === NEVER) ways.abandon(path);
+      return;
+    }
+    // Somebody may have sent a copy of a datagram from an address that is not the peer's.
+    const back = path.isValidated ? undefined : ways.fallback();
+    if (back === undefined) return;
+    this.move(now, back);
+    ways.abandon(path);
+  }
+
+  private activeArena(output: PathOutput): PathArena {
+    const path = this.ways.active;
+    return output.arenaOf(path).select(this.conv, this.currentSeal, path);
+  }
+
+  private context(): SegmentContext {
+    const { wnd, una } = this.engine.advertised;
+    return { conv: this.conv, seal: this.currentSeal, wnd, una, ptoMs: this.engine.rtoMs };
+  }
+
+  /** A path that is not validated is not worth waking up for: its budget grows by what arrives. */
+  private engineDeadline(): number {
+    const { isValidated, isFull } = this.ways.active;
+    return isValidated && !isFull ? this.engine.nextDeadline() : NEVER;
+  }
+
+  private pathsDeadline(): number {
+    return Math.min(this.ways.deadline, this.drainAnnouncement?.deadline ?? NEVER);
+  }
+
   // ---- segments of our own ----
 
   private writeFinSegment(arena: SendArena, acknowledges: boolean, finalSn: number, code: number): boolean {
@@ -601,7 +1035,7 @@ export class Session implements SessionPort, DirectReceiver {
     return true;
   }
 
-  private writeKickSegment(now: number, arena: SendArena): boolean {
+  private writeKickSegment(now: number, arena: PathArena): boolean {
     const at = arena.reserve(KICK_MAX_BYTES);
     if (at < 0) return false;
     const { wnd, una } = this.engine.advertised;
@@ -624,6 +1058,16 @@ export class Session implements SessionPort, DirectReceiver {
     this.host.wake(this);
   }
 
+  /** Neither closing nor closed. */
+  private get isUsable(): boolean {
+    return this.currentState === 'open' || this.currentState === 'opening';
+  }
+
+  /** Read anew after a call out, which may have changed it. */
+  private get isGone(): boolean {
+    return this.currentState === 'gone';
+  }
+
   /** Read anew after a call out, which may have set it. */
   private isSendBlocked(): boolean {
     return this.sendBlocked;
@@ -641,6 +1085,10 @@ function closeCodeFrom(code: number): CloseCode {
   return CloseCode.protocolError;
 }
 
+const NO_BYTES = new Uint8Array(0);
+const KEEP_ALIVE_JITTER = 0.2;
+/** How long a path that was left can still be heard, in retransmission timeouts. */
+const RETIRE_PTOS = 3;
 const TRIM_AFTER_MS = 2000;
 const MAX_OPENING_GAP_MS = 5000;
 const UNHEARD_REASON_LENGTH = 32;

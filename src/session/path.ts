@@ -1,0 +1,61 @@
+import type { PathChallenge } from './path-challenge.ts';
+
+/**
+ * One way to the peer: a carrier of the host and, on it, an address or a connection.
+ *
+ * An address that nobody proved yet is *not validated*: towards it a gateway sends at most three times what came from it,
+ * so that whoever forges a source address gains nothing (RFC 9000, section 8).
+ */
+export class Path {
+  /** The host's number of the carrier. */
+  readonly port: number;
+  /** Address slot on that carrier. */
+  readonly slot: number;
+  /** A connection: what is sent arrives, in order, as long as it lives. */
+  readonly reliable: boolean;
+  /** Its number in sealed datagrams, 0 to 255; the client's to give. */
+  id: number;
+  isValidated: boolean;
+  /** Its connection broke: what is sent here goes nowhere. */
+  isLost = false;
+  /** Its carrier has enough queued for it: nothing is written until there is room. */
+  isFull = false;
+  /** Client: datagrams carry an address block, until the gateway was heard here. */
+  isAnnouncing: boolean;
+  /** The last round trip of a challenge in ms; -1 before the first. */
+  rttMs = -1;
+  /** Bytes that came from here and went here; only counted while it is not validated. */
+  receivedBytes = 0;
+  sentBytes = 0;
+  /** Asked and not answered. */
+  challenge: PathChallenge | undefined;
+  /** The peer's challenge, to be returned: its 8 bytes and its time stamp. */
+  answer: Uint8Array | undefined;
+  answerTimestamp = 0;
+  /** When the host may forget it, although it is not the one in use; NEVER while that is open. */
+  retireAt: number = Number.POSITIVE_INFINITY;
+
+  constructor(port: number, slot: number, reliable: boolean, id: number, state: PathBeginning) {
+    this.port = port;
+    this.slot = slot;
+    this.reliable = reliable;
+    this.id = id;
+    this.isValidated = state.validated;
+    this.isAnnouncing = state.announcing;
+  }
+
+  /** Bytes that may be sent here now; no limit for a validated path. */
+  get budget(): number {
+    if (this.isValidated) return Number.POSITIVE_INFINITY;
+    return Math.max(0, AMPLIFICATION * this.receivedBytes - this.sentBytes);
+  }
+}
+
+/** How a {@link Path} begins. */
+export interface PathBeginning {
+  readonly validated: boolean;
+  readonly announcing: boolean;
+}
+
+/** Bytes sent for each byte that came from an address nobody proved. */
+const AMPLIFICATION = 3;

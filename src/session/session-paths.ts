@@ -1,0 +1,255 @@
+import { NEVER } from '../base/clock.ts';
+import { PATH_DATA_BYTES, PATH_PROBE_BYTES, writePathProbe } from '../wire/path-probe.ts';
+import { SEGMENT_HEADER_BYTES } from '../wire/segment.ts';
+import { PathChallenge } from './path-challenge.ts';
+import type { PathArena } from './path-arena.ts';
+import { Path } from './path.ts';
+import type { Seal } from './seal.ts';
+
+/** What a session asks of its host about paths. */
+export interface PathHost {
+  /** The session keeps a path: its slot must stay. */
+  retainPath(path: Path): void;
+  /** The session does not use the path any more. */
+  releasePath(path: Path): void;
+  /** Whether two paths of one carrier lead to the same address, ports aside. */
+  isSameHost(a: Path, b: Path): boolean;
+  /** Fills with unpredictable bytes. */
+  fillRandom(bytes: Uint8Array): void;
+}
+
+/** Where a session's datagrams go. */
+export interface PathOutput {
+  /** The arena of the path's carrier, pointed at the path's peer. The session selects the path in it. */
+  arenaOf(path: Path): PathArena;
+}
+
+/** What every segment of a session says of it. */
+export interface SegmentContext {
+  readonly conv: number;
+  readonly seal: Seal | undefined;
+  readonly wnd: number;
+  readonly una: number;
+  /** How long an answer may take on a path that is known, in ms. */
+  readonly ptoMs: number;
+}
+
+/** The paths of one session: the one in use, those being tried, and those it left. */
+export class SessionPaths {
+  private readonly host: PathHost;
+  private current: Path;
+  private others: Path[] = NONE;
+  /** The latest number given to a path by this side, or seen in use. */
+  private latestId: number;
+
+  constructor(host: PathHost, first: Path) {
+    this.host = host;
+    this.current = first;
+    this.latestId = first.id;
+    host.retainPath(first);
+  }
+
+  /** The path in use: where everything but challenges and their answers is sent. */
+  get active(): Path {
+    return this.current;
+  }
+
+  /** All paths, the active one first. */
+  *[Symbol.iterator](): IterableIterator<Path> {
+    yield this.current;
+    yield* this.others;
+  }
+
+  find(port: number, slot: number): Path | undefined {
+    const { current } = this;
+    if (current.port === port && current.slot === slot) return current;
+    return this.others.find((path) => path.port === port && path.slot === slot);
+  }
+
+  /** Gateway: the path an authentic datagram came on; a new one unless it is known. */
+  arrivedOn(port: number, slot: number, reliable: boolean, id: number): Path {
+    const known = this.find(port, slot);
+    if (known !== undefined) return known;
+    return this.add(new Path(port, slot, reliable, id, { validated: reliable, announcing: false }));
+  }
+
+  /** Client: a path to be tried, with a number of its own. It is asked at once whether it leads to the gateway. */
+  tryOut(port: number, slot: number, reliable: boolean): Path {
+    this.latestId = (this.latestId + 1) & 0xff;
+    const path = new Path(port, slot, reliable, this.latestId, { validated: true, announcing: true });
+    this.ask(path);
+    return this.add(path);
+  }
+
+  /** Sends a challenge on a path, unless one is under way. */
+  ask(path: Path): void {
+    if (path.challenge !== undefined) return;
+    const data = new Uint8Array(PATH_DATA_BYTES);
+    this.host.fillRandom(data);
+    path.challenge = new PathChallenge(data);
+  }
+
+  /**
+   * Makes another path the one in use; the old one can still be heard for a while.
+   * @param retireAt when the old one may be forgotten.
+   * @returns whether only the port changed: what was learned of the old path holds for the new one.
+   */
+  activate(path: Path, retireAt: number): boolean {
+    const old = this.current;
+    const isSameHost =
+      old.port === path.port && !path.reliable && !old.isLost && this.host.isSameHost(old, path);
+    this.others = this.others.filter((other) => other !== path);
+    this.current = path;
+    path.retireAt = NEVER;
+    old.retireAt = retireAt;
+    this.others.push(old);
+    return isSameHost;
+  }
+
+  /** The connection behind a path broke. @returns the path, or undefined when it is none of this session. */
+  lose(port: number, slot: number): Path | undefined {
+    const path = this.find(port, slot);
+    if (path === undefined) return undefined;
+    path.isLost = true;
+    path.isFull = false;
+    path.challenge = path.answer = undefined;
+    return path;
+  }
+
+  /** The best path to go back to: validated, alive, left last. */
+  fallback(): Path | undefined {
+    return this.others.findLast((path) => path.isValidated && !path.isLost && path.retireAt !== NEVER);
+  }
+
+  /** Gives up a path that is not in use. */
+  abandon(path: Path): void {
+    if (path === this.current || !this.others.includes(path)) return;
+    this.others = this.others.filter((other) => other !== path);
+    this.host.releasePath(path);
+  }
+
+  /** Takes a PATH_CHALLENGE: it is answered on the path it came on. A later one replaces one that waits. */
+  handleChallenge(path: Path, view: DataView, at: number): void {
+    const data = (path.answer ??= new Uint8Array(PATH_DATA_BYTES));
+    const from = at + SEGMENT_HEADER_BYTES;
+    for (let i = 0; i < PATH_DATA_BYTES; i++) data[i] = view.getUint8(from + i);
+    path.answerTimestamp = view.getInt32(at + TIMESTAMP_AT, true);
+  }
+
+  /** Takes a PATH_RESPONSE. @returns whether it answers what was asked on this path. */
+  handleResponse(now: number, path: Path, view: DataView, at: number): boolean {
+    const { challenge } = path;
+    if (challenge === undefined) return false;
+    const from = at + SEGMENT_HEADER_BYTES;
+    for (let i = 0; i < PATH_DATA_BYTES; i++) {
+      if (view.getUint8(from + i) !== challenge.data[i]) return false;
+    }
+    path.challenge = undefined;
+    path.isValidated = true;
+    path.rttMs = Math.max(0, ((now | 0) - view.getInt32(at + TIMESTAMP_AT, true)) | 0);
+    return true;
+  }
+
+  /**
+   * Writes challenges and answers that are due, each on its path.
+   * @returns true when an arena was full.
+   */
+  write(now: number, output: PathOutput, context: SegmentContext): boolean {
+    for (const path of this) {
+      if (path.answer !== undefined) {
+        if (!this.writeProbe(now, output, context, path, 'pathResponse', path.answer)) return true;
+        path.answer = undefined;
+      }
+      const { challenge } = path;
+      if (challenge?.isDue(now) === true) {
+        if (!this.writeProbe(now, output, context, path, 'pathChallenge', challenge.data)) return true;
+        const pto = path.rttMs < 0 ? Math.max(context.ptoMs, MIN_FIRST_PTO_MS) : context.ptoMs;
+        challenge.sent(now, pto);
+      }
+    }
+    return false;
+  }
+
+  /** Whether anything is due to be written or forgotten at `now`: cheap, for the many turns in which nothing is. */
+  isDue(now: number): boolean {
+    const { current } = this;
+    if (current.answer !== undefined || current.challenge !== undefined) return true;
+    if (this.others.length === 0) return false;
+    return this.others.some(
+      ({ answer, challenge, retireAt }) => answer !== undefined || challenge !== undefined || retireAt <= now,
+    );
+  }
+
+  /**
+   * Forgets paths that were left long ago, and finds those whose challenge nobody answered.
+   * @returns one of the latter; call again for the next.
+   */
+  expire(now: number): Path | undefined {
+    if (this.current.isValidated) {
+      for (const path of this.others) if (path.retireAt <= now) this.abandon(path);
+    }
+    for (const path of this) {
+      if (path.challenge?.isSpent(now) !== true) continue;
+      path.challenge = undefined;
+      return path;
+    }
+    return undefined;
+  }
+
+  /** When {@link write} or {@link expire} is next to be called, in ms. */
+  get deadline(): number {
+    let deadline = this.current.challenge?.deadline ?? NEVER;
+    for (const { challenge, retireAt } of this.others) {
+      if (challenge !== undefined) deadline = Math.min(deadline, challenge.deadline);
+      if (this.current.isValidated) deadline = Math.min(deadline, retireAt);
+    }
+    return deadline;
+  }
+
+  /** Releases every path. */
+  dispose(): void {
+    for (const path of this) this.host.releasePath(path);
+    this.others = NONE;
+  }
+
+  /** The peer uses this number now. */
+  noteId(path: Path, id: number): void {
+    path.id = this.latestId = id;
+  }
+
+  private add(path: Path): Path {
+    if (this.others.length >= MAX_OTHERS) {
+      const oldest = this.others.find(({ isLost }) => isLost) ?? this.others[0];
+      if (oldest !== undefined) this.abandon(oldest);
+    }
+    if (this.others === NONE) this.others = [];
+    this.host.retainPath(path);
+    this.others.push(path);
+    return path;
+  }
+
+  /** @returns false when the arena was full; what the budget of a path does not allow counts as written, and is lost. */
+  private writeProbe(
+    now: number,
+    output: PathOutput,
+    { conv, seal, wnd, una }: SegmentContext,
+    path: Path,
+    type: 'pathChallenge' | 'pathResponse',
+    data: Uint8Array,
+  ): boolean {
+    const arena = output.arenaOf(path).select(conv, seal, path);
+    const at = arena.reserve(PATH_PROBE_BYTES);
+    if (at < 0) return arena.isOverBudget;
+    const ts = type === 'pathResponse' ? path.answerTimestamp : now | 0;
+    arena.commit(writePathProbe(arena, at, { type, conv, wnd, una, ts, data }));
+    return true;
+  }
+}
+
+/** Shared: most sessions never have another path. */
+const NONE: Path[] = [];
+/** Paths beside the active one; older ones give way. */
+const MAX_OTHERS = 3;
+/** How long the first answer on a path may take at least, in ms. */
+const MIN_FIRST_PTO_MS = 200;
+const TIMESTAMP_AT = 8;
