@@ -115,10 +115,6 @@ export class ReceiveBuffer {
     if (distance > this.mask) this.grow(distance);
     const at = this.recordOf(sn);
     if (this.ring[at + LENGTH] !== EMPTY) return Stored.duplicate;
-    if (sn === this.next && this.openBytes + length > this.maxMessageBytes) {
-      this.oversize = true;
-      return Stored.oversize;
-    }
     let slot = -1;
     if (length > 0) {
       // The last slots are for what is in order: it is delivered and gives its slot back, a gap only holds it.
@@ -134,8 +130,10 @@ export class ReceiveBuffer {
       this.earlyCount++;
       return Stored.early;
     }
-    this.advance(true);
-    return Stored.inOrder;
+    if (this.advance(true)) return Stored.inOrder;
+    if (slot >= 0) this.pool.release(slot);
+    this.ring[at + LENGTH] = EMPTY;
+    return Stored.oversize;
   }
 
   /**
@@ -226,18 +224,19 @@ export class ReceiveBuffer {
   /**
    * Moves `next` over everything that now is in order.
    * @param isFresh the segment at `next` arrived just now; it was never early.
+   * @returns false when it is fresh and makes its message larger than allowed: nothing moved.
    */
-  private advance(isFresh: boolean): void {
+  private advance(isFresh: boolean): boolean {
     let fresh = isFresh;
     // The ring is a window long at most, so a full turn means the record belongs to an `sn` already counted.
     while (ahead(this.next, this.undelivered) <= this.mask) {
       const at = this.recordOf(this.next);
       const length = this.ring[at + LENGTH]!;
-      if (length === EMPTY) return;
+      if (length === EMPTY) return true;
       const bytes = this.openBytes + length;
       if (bytes > this.maxMessageBytes) {
         this.oversize = true;
-        return;
+        return !fresh;
       }
       if (!fresh) this.earlyCount--;
       fresh = false;
@@ -249,6 +248,7 @@ export class ReceiveBuffer {
         this.openBytes = bytes;
       }
     }
+    return true;
   }
 
   private grow(distance: number): void {

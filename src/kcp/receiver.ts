@@ -109,7 +109,7 @@ export class Receiver {
 
   /** Takes one data segment. */
   handlePush(sn: number, ts: number, fragment: number, bytes: Uint8Array, at: number, length: number): void {
-    if ((this.refusing || this.buffer.isOversize) && !isBefore(sn, this.buffer.next)) return;
+    if (this.refusing && !isBefore(sn, this.buffer.next)) return;
     if (length > this.pool.slotBytes) {
       this.oversizeDrops++;
       if (sn === this.buffer.next) this.isStuck = true;
@@ -133,12 +133,16 @@ export class Receiver {
       this.noteDrop(sn);
       return;
     }
-    if (stored === Stored.oversize) return;
+    if (stored === Stored.oversize) {
+      this.refusing = true;
+      return;
+    }
     this.acks.note(sn, ts);
     if (stored === Stored.inOrder) {
       this.segmentsReceived++;
       return;
     }
+    if (this.buffer.isOversize) this.refusing = true;
     if (stored === Stored.early) this.segmentsReceived++;
     else this.duplicatesReceived++;
     // An early segment is acknowledged by itself, once a drain.

@@ -102,10 +102,6 @@ export class SegmentWriter {
    * @returns its offset in the arena, or -1 when the arena is full or the segment larger than the limit.
    */
   private room(bytes: number): number {
-    if (bytes > this.limit) {
-      this.overLimit = true;
-      return -1;
-    }
     if (this.start >= 0) {
       if (this.length + bytes <= this.mtu) {
         const at = this.start + this.length;
@@ -113,6 +109,10 @@ export class SegmentWriter {
         return at;
       }
       this.end();
+    }
+    if (bytes > this.mtu && bytes > this.limit) {
+      this.overLimit = true;
+      return -1;
     }
     const at = this.arena!.reserve(bytes > this.mtu ? bytes : this.mtu);
     if (at < 0) return -1;

@@ -35,6 +35,8 @@ export class Sender {
    * is dropped, which on a reliable path nobody makes good.
    */
   private peerEdge: number;
+  /** The `una` of the last header. */
+  private toldUna: number;
   private segmentBytes: number;
   /** Segments held at most, so that tiny messages cannot take a slot each without end. */
   private readonly maxSegments: number;
@@ -84,6 +86,7 @@ export class Sender {
     this.buffer = new SendBuffer(pool, config.initialSequence);
     // Any peer takes one segment.
     this.peerEdge = (config.initialSequence + 1) | 0;
+    this.toldUna = (config.initialSequence - 1) | 0;
     this.rtt = makeEstimator(config);
     this.congestion = makeCongestionControl(config, this.segmentBytes);
   }
@@ -193,7 +196,10 @@ export class Sender {
    * @returns false when `una` acknowledges what was never sent: nothing was taken.
    */
   handleHeader(una: number, window: number): boolean {
+    // Most headers of a one-way transfer say what the one before said.
+    if (una === this.toldUna && window === this.peerWindow) return true;
     if (ahead(una, this.buffer.next) > 0) return false;
+    this.toldUna = una;
     if (window > this.peerWindowSeen) this.peerWindowSeen = window;
     if (una === this.config.initialSequence) this.peerWindowExact = true;
     this.peerWindow = window;
@@ -268,11 +274,14 @@ export class Sender {
    */
   writeSegments(writer: SegmentWriter, now32: number, caughtUp32: number): boolean {
     if (this.rearmPending) this.rearm(now32);
-    const done =
+    const before = this.segmentsSent;
+    const again =
       (!this.resendPending || this.writeInFlight(writer, now32)) &&
       (this.reliable || this.writeLost(writer, now32, caughtUp32));
-    this.heldBack = !done && writer.isOverLimit;
-    return done && this.writeNew(writer, now32);
+    this.heldBack = !again && writer.isOverLimit;
+    const done = again && this.writeNew(writer, now32);
+    if (this.segmentsSent !== before) this.lastDataAt = now32;
+    return done;
   }
 
   /** How long until something is to be done although nothing arrives, in ms; `NEVER` when nothing is. May be negative. */
@@ -498,7 +507,6 @@ export class Sender {
     const length = buffer.lengthOf(sn);
     if (!writer.writeData(buffer.fragmentOf(sn), now32, sn, slot, length, this.announcing)) return false;
     this.segmentsSent++;
-    this.lastDataAt = now32;
     return true;
   }
 
