@@ -14,9 +14,16 @@ export interface BatchArenaOptions {
   readonly bytes?: number;
   /** The most datagrams in one batch. Default 1024. */
   readonly maxDatagrams?: number;
+  /** Room left in front of each datagram, on top of `bytes`, for what frames it on a byte stream. Default 0. */
+  readonly headBytes?: number;
 }
 
-/** A send arena of fixed size: datagrams stand one after the other, each with a descriptor for the system call. */
+/**
+ * A send arena of fixed size: datagrams stand one after the other, each with a descriptor for the system call.
+ *
+ * With head room, what lies between two datagrams is the head of the second: once that is filled in, neighbours for one
+ * connection are one piece of a byte stream, without having been moved.
+ */
 export class BatchArena implements CarrierArena {
   bytes: Uint8Array;
   view: DataView;
@@ -26,24 +33,32 @@ export class BatchArena implements CarrierArena {
   /** Committed datagrams. */
   count = 0;
 
+  /** Bytes in front of each datagram that are for whoever sends them. */
+  readonly headBytes: number;
+
   readonly #maxDatagrams: number;
+  readonly #maxBytes: number;
+  /** Bytes of committed datagrams, without their heads. */
+  #used = 0;
   #end = 0;
   #reserved = -1;
 
   constructor(options: BatchArenaOptions = {}) {
     this.#maxDatagrams = options.maxDatagrams ?? 1024;
-    this.bytes = new Uint8Array(options.bytes ?? 256 * 1024);
+    this.#maxBytes = options.bytes ?? 256 * 1024;
+    this.headBytes = options.headBytes ?? 0;
+    this.bytes = new Uint8Array(this.#maxBytes + this.#maxDatagrams * this.headBytes);
     this.view = new DataView(this.bytes.buffer);
     this.descriptors = new Int32Array(this.#maxDatagrams * DESCRIPTOR_STRIDE);
   }
 
   reserve(length: number): number {
-    if (this.count === this.#maxDatagrams || length > this.bytes.length - this.#end) {
+    if (this.count === this.#maxDatagrams || length > this.#maxBytes - this.#used) {
       this.#reserved = -1;
       return -1;
     }
     this.#reserved = length;
-    return this.#end;
+    return this.#end + this.headBytes;
   }
 
   /** @throws RangeError when nothing is reserved, or less than `length`: the datagram would overlap another. */
@@ -52,17 +67,20 @@ export class BatchArena implements CarrierArena {
       throw new RangeError(`cannot commit ${length} bytes: ${this.#reserved} are reserved`);
     }
     const at = this.count * DESCRIPTOR_STRIDE;
-    this.descriptors[at + DESCRIPTOR_OFFSET] = this.#end;
+    const offset = this.#end + this.headBytes;
+    this.descriptors[at + DESCRIPTOR_OFFSET] = offset;
     this.descriptors[at + DESCRIPTOR_LENGTH] = length;
     this.descriptors[at + DESCRIPTOR_ADDRESS] = this.target;
     this.count++;
-    this.#end += length;
+    this.#used += length;
+    this.#end = offset + length;
     this.#reserved = -1;
   }
 
   /** Empties the arena; its memory is written again. */
   reset(): void {
     this.count = 0;
+    this.#used = 0;
     this.#end = 0;
     this.#reserved = -1;
   }

@@ -1,6 +1,7 @@
 import type { SocketAddress } from '../base/address.ts';
 import type { CloseCode } from '../base/close-code.ts';
 import type { SendArena } from '../base/send-arena.ts';
+import type { ConnectionStats } from './connection-stats.ts';
 
 /** What carries the datagrams. */
 export type CarrierKind = 'memory' | 'udp' | 'tcp' | 'ws';
@@ -81,6 +82,8 @@ export interface CarrierStats {
    * datagrams may be seen by sampling, so this says that something is wrong, not how often.
    */
   readonly socketErrors: number;
+  /** Present where {@link Carrier.connections} is. */
+  readonly connections?: ConnectionStats;
 }
 
 /** What a carrier tells besides the datagrams. Never called from within a call of its user. */

@@ -1,6 +1,8 @@
 import type { NativeLoad } from '../../native-bindings/index.ts';
 import type { SocketAddress } from '../../src/base/address.ts';
 import { MemoryHub } from '../../src/carrier/memory.ts';
+import { createTcpCarrier } from '../../src/carrier/node/tcp.ts';
+import { connectTcpCarrier } from '../../src/carrier/node/tcp-client.ts';
 import { createUdpCarrier } from '../../src/carrier/node/udp.ts';
 import { describeWithNative } from '../support/native.ts';
 import { describeCarrier, type CreateCarrierPair } from './carrier.ts';
@@ -28,6 +30,16 @@ const createUdpPair =
     return { near, far, farAddress: { ...loopback, port: far.localAddress.port }, until: untilTrue };
   };
 
+/** `near` is the client. */
+const createTcpPair =
+  (farBind: SocketAddress, loopback: SocketAddress): CreateCarrierPair =>
+  async (nearLimits, farLimits) => {
+    const far = await createTcpCarrier({ bind: farBind, ...farLimits });
+    const farAddress = { ...loopback, port: far.localAddress.port };
+    const near = await connectTcpCarrier({ remote: farAddress, ...nearLimits });
+    return { near, far, farAddress, until: untilTrue };
+  };
+
 function describeUdpCarrier(implementation: string, native: NativeLoad): void {
   const name = `udp by ${implementation}`;
   describeCarrier(`${name} on 127.0.0.1`, createUdpPair(native, LOOPBACK_V4, LOOPBACK_V4));
@@ -39,6 +51,10 @@ function describeUdpCarrier(implementation: string, native: NativeLoad): void {
 
 const ipv6 = await hasIpv6();
 describeCarrier('memory', createMemoryPair);
+describeCarrier('tcp', createTcpPair(LOOPBACK_V4, LOOPBACK_V4), {
+  sendsEmpty: false,
+  oversizeEndsConnection: true,
+});
 describeUdpCarrier('dgram', { status: 'off', reason: 'this test' });
 describeWithNative('native', (bindings, file) =>
   describeUdpCarrier('native', { status: 'loaded', bindings, file }),

@@ -1,8 +1,8 @@
 import type { SocketAddress } from '../../base/address.ts';
+import { plainAddress } from './socket-address.ts';
 
 const NONE = -1;
 const INITIAL_SLOTS = 64;
-const V4_MAPPED = '::ffff:';
 
 /**
  * Gives every (address text, port) a small integer, its slot, for as long as somebody counts on it.
@@ -105,12 +105,7 @@ export class AddressTable {
    */
   addressOf(slot: number): SocketAddress {
     if (!this.has(slot)) throw new RangeError(`address slot ${slot} is not in use`);
-    const text = this.textOf(slot);
-    const port = this.portOf(slot);
-    if (text.startsWith(V4_MAPPED) && text.includes('.')) {
-      return { address: text.slice(V4_MAPPED.length), family: 4, port };
-    }
-    return { address: text, family: text.includes(':') ? 6 : 4, port };
+    return plainAddress(this.textOf(slot), this.portOf(slot));
   }
 
   #find(text: string, port: number): number {

@@ -1,12 +1,11 @@
 import type { NativeLoad } from '../../../native-bindings/index.ts';
 import type { SocketAddress } from '../../base/address.ts';
-import { GatewayError } from '../../base/errors.ts';
 import { NO_LOG } from '../../base/logger.ts';
-import type { SystemErrorLike } from '../../base/node-error.ts';
 import { BatchArena } from '../batch-arena.ts';
 import type { Carrier, CarrierCapabilities, CarrierStats, ReceiveBatch } from '../carrier.ts';
 import { createDatagramSocket } from './create-datagram-socket.ts';
 import type { DatagramSocket, DatagramSocketOptions } from './datagram-socket.ts';
+import { openDualStack } from './dual-stack.ts';
 
 export interface UdpCarrierOptions extends DatagramSocketOptions {
   /** What does the work. Default: the addon where it is loaded, `node:dgram` otherwise. */
@@ -21,7 +20,9 @@ export interface UdpCarrierOptions extends DatagramSocketOptions {
  * @throws GatewayError `address_in_use`, `permission_denied`, `bind_failed` or `connect_failed`.
  */
 export async function createUdpCarrier(options: UdpCarrierOptions): Promise<Carrier> {
-  const socket = await openDualStack(options);
+  const socket = await openDualStack(options, options.logger ?? NO_LOG, (bind) =>
+    createDatagramSocket({ ...options, bind }, options.native),
+  );
   const arena = new BatchArena({
     bytes: options.arenaBytes ?? 256 * 1024,
     maxDatagrams: socket.capabilities.maxBatch,
@@ -93,25 +94,4 @@ class UdpCarrier implements Carrier {
   close(): Promise<void> {
     return this.#socket.close();
   }
-}
-
-async function openDualStack(options: UdpCarrierOptions): Promise<DatagramSocket> {
-  try {
-    return await createDatagramSocket(options, options.native);
-  } catch (error) {
-    const dualStack = options.bind.address === '::' && options.ipv6Only !== true;
-    if (!dualStack || !meansNoIpv6(error)) throw error;
-    (options.logger ?? NO_LOG).info('this machine has no IPv6: listening on IPv4 only', {
-      port: options.bind.port,
-    });
-    const bind: SocketAddress = { address: '0.0.0.0', family: 4, port: options.bind.port };
-    return createDatagramSocket({ ...options, bind }, options.native);
-  }
-}
-
-/** Whether that is what binding `::` answers on a machine without IPv6. */
-function meansNoIpv6(error: unknown): boolean {
-  if (!(error instanceof GatewayError)) return false;
-  const errno = (error.cause as SystemErrorLike | undefined)?.code;
-  return errno === 'EAFNOSUPPORT' || errno === 'EADDRNOTAVAIL' || errno === 'EPROTONOSUPPORT';
 }
