@@ -3,6 +3,9 @@ import { parseSocketAddress, type SocketAddress } from '../../base/address.ts';
 import type { ConfigTree } from './config-tree.ts';
 import type { ConfigIssue, ConfigPath } from './issue.ts';
 import { isMap } from './document-map.ts';
+import { DEFAULT_BINDS } from './listener-schema.ts';
+import { placeOf } from './place.ts';
+import { DEFAULT_ADMIN_ADDRESS } from './schema.ts';
 import { parseServerAddress } from './server-address.ts';
 import { didYouMean } from './suggestion.ts';
 
@@ -13,6 +16,7 @@ import { didYouMean } from './suggestion.ts';
 export function checkReferences(tree: ConfigTree): ConfigIssue[] {
   return [
     ...repeatedNames(tree, 'listeners'),
+    ...repeatedNames(tree, 'peers'),
     ...repeatedNames(tree, 'routes'),
     ...sharedBinds(tree),
     ...unknownListeners(tree),
@@ -20,29 +24,72 @@ export function checkReferences(tree: ConfigTree): ConfigIssue[] {
   ];
 }
 
-function repeatedNames(tree: ConfigTree, section: 'listeners' | 'routes'): ConfigIssue[] {
+function repeatedNames(tree: ConfigTree, section: 'listeners' | 'peers' | 'routes'): ConfigIssue[] {
   const first = new Map<string, ConfigPath>();
   const issues: ConfigIssue[] = [];
   for (const { path, text } of textsOf(tree, section, ['name'])) {
     const earlier = first.get(text);
     if (earlier === undefined) first.set(text, path);
-    else issues.push(tree.issue(path, `the name "${text}" is taken by ${placeOf(tree, earlier)}`));
+    else
+      issues.push(tree.issue(path, `the name "${text}" is taken by ${placeOf(tree, earlier.slice(0, 2))}`));
   }
   return issues;
 }
 
 function sharedBinds(tree: ConfigTree): ConfigIssue[] {
-  const bound: { readonly path: ConfigPath; readonly address: SocketAddress }[] = [];
+  const bound: BoundSocket[] = [];
   const issues: ConfigIssue[] = [];
-  for (const { path, text } of textsOf(tree, 'listeners', ['bind'])) {
-    const parsed = parseSocketAddress(text);
-    if (!parsed.ok) continue;
-    const { address } = parsed;
-    const earlier = bound.find((other) => overlaps(other.address, address));
-    if (earlier === undefined) bound.push({ path, address });
-    else issues.push(tree.issue(path, `"${text}" is the address of ${placeOf(tree, earlier.path)} too`));
+  for (const socket of [...adminSockets(tree), ...listeningSockets(tree)]) {
+    const { path, text, address, protocol } = socket;
+    const earlier = bound.find((other) => other.protocol === protocol && overlaps(other.address, address));
+    if (earlier === undefined) bound.push(socket);
+    else issues.push(tree.issue(path, `"${text}" is the address of ${placeOf(tree, earlier.place)} too`));
   }
   return issues;
+}
+
+interface BoundSocket {
+  /** Of the address. */
+  readonly path: ConfigPath;
+  /** Of what has the address. */
+  readonly place: ConfigPath;
+  readonly text: string;
+  readonly address: SocketAddress;
+  readonly protocol: 'udp' | 'tcp';
+}
+
+const PROTOCOLS: Readonly<Record<string, BoundSocket['protocol']>> = {
+  'kcp-udp': 'udp',
+  relay: 'udp',
+  'kcp-tcp': 'tcp',
+  http: 'tcp',
+};
+
+function listeningSockets(tree: ConfigTree): BoundSocket[] {
+  return textsOf(tree, 'listeners', ['type']).flatMap(({ path, text: type }) => {
+    const place = path.slice(0, 2);
+    const protocol = PROTOCOLS[type];
+    const text = tree.at([...place, 'bind']) ?? (DEFAULT_BINDS as Readonly<Record<string, string>>)[type];
+    return protocol === undefined ? [] : boundSockets([...place, 'bind'], place, text, protocol);
+  });
+}
+
+function adminSockets(tree: ConfigTree): BoundSocket[] {
+  const path = ['common', 'admin_addr'];
+  const text = tree.at(path);
+  return boundSockets(path, path, text === undefined ? DEFAULT_ADMIN_ADDRESS : text, 'tcp');
+}
+
+function boundSockets(
+  path: ConfigPath,
+  place: ConfigPath,
+  text: unknown,
+  protocol: BoundSocket['protocol'],
+): BoundSocket[] {
+  const parsed = typeof text === 'string' ? parseSocketAddress(text) : undefined;
+  return parsed?.ok === true && typeof text === 'string'
+    ? [{ path, place, text, address: parsed.address, protocol }]
+    : [];
 }
 
 /** Whether two sockets cannot be bound at once; `[::]` is dual stack. */
@@ -93,11 +140,4 @@ function textsOf(
     if (typeof text === 'string' && !tree.isBroken(path)) found.push({ path, text });
   }
   return found;
-}
-
-/** `listeners[0] (line 4)`. */
-function placeOf(tree: ConfigTree, path: ConfigPath): string {
-  const { line } = tree.origin(path);
-  const entry = `${String(path[0])}[${String(path[1])}]`;
-  return line === undefined ? entry : `${entry} (line ${String(line)})`;
 }

@@ -1,4 +1,4 @@
-import { type GatewayConfig, routeMatches } from './config.ts';
+import { type GatewayConfig, type ListenerConfig, routeMatches } from './config.ts';
 import type { ConfigTree } from './config-tree.ts';
 import { DEFAULT_SOURCE } from './default-section.ts';
 import type { ConfigIssue } from './issue.ts';
@@ -6,6 +6,7 @@ import type { ConfigIssue } from './issue.ts';
 /** Listeners whose sessions no route takes. */
 export function unroutedListeners(config: GatewayConfig, tree: ConfigTree): ConfigIssue[] {
   return config.listeners.flatMap((listener, index) => {
+    if (!hasSessions(listener)) return [];
     if (config.routes.some((route) => routeMatches(route.match, listener))) return [];
     const message = `no route takes the sessions of listener "${listener.name}"`;
     const path = ['listeners', index, 'name'];
@@ -16,32 +17,23 @@ export function unroutedListeners(config: GatewayConfig, tree: ConfigTree): Conf
   });
 }
 
-/** What can run but is hardly meant. */
-export function doubtfulParts(config: GatewayConfig, tree: ConfigTree): ConfigIssue[] {
-  return [...uselessListeners(config, tree), ...idleRoutes(config, tree), ...unusedUpstreams(config, tree)];
+/** Whether sessions come in here by which a route has to be chosen. */
+function hasSessions(listener: ListenerConfig): boolean {
+  return listener.type === 'http' ? listener.websocketPath !== null : listener.type !== 'relay';
 }
 
-function uselessListeners(config: GatewayConfig, tree: ConfigTree): ConfigIssue[] {
-  const issues: ConfigIssue[] = [];
-  for (const [index, listener] of config.listeners.entries()) {
-    const warn = (key: string, message: string): void =>
-      void issues.push(tree.issue(['listeners', index, key], message));
-    if (!listener.allowStock)
-      warn('allow_stock', 'stock peers are the only ones of this version: nobody can connect');
-    const packet = listener.bind.family === 4 ? 1472 : 1452;
-    if (listener.mtu > packet)
-      warn('mtu', `datagrams above ${String(packet)} bytes need two packets on Ethernet`);
-    if (listener.maxQueueBytes > listener.maxMemoryBytes)
-      warn('max_queue', 'is more than max_memory, which comes first');
-  }
-  return issues;
+/** Routes and upstreams that can be there but hardly are meant so. */
+export function idleParts(config: GatewayConfig, tree: ConfigTree): ConfigIssue[] {
+  return [...idleRoutes(config, tree), ...unusedUpstreams(config, tree)];
 }
 
 /** Routes that take nothing, because no listener is meant or earlier routes take all. */
 function idleRoutes(config: GatewayConfig, tree: ConfigTree): ConfigIssue[] {
   const taken = new Set<string>();
   return config.routes.flatMap((route, index) => {
-    const meant = config.listeners.filter((listener) => routeMatches(route.match, listener));
+    const meant = config.listeners.filter(
+      (listener) => hasSessions(listener) && routeMatches(route.match, listener),
+    );
     const left = meant.filter((listener) => !taken.has(listener.name));
     for (const listener of meant) taken.add(listener.name);
     if (left.length > 0) return [];

@@ -5,7 +5,8 @@ import type { ConfigIssue, ConfigPath } from './issue.ts';
 import { formatPath } from './issue.ts';
 import { isLaterKey, isLaterType, NOT_YET } from './later.ts';
 import { fieldsOf, keysAt } from './schema-field.ts';
-import { CONFIG_SCHEMA, type ConfigDocument, LISTENER_TYPES, UPSTREAM_TYPES } from './schema.ts';
+import { LISTENER_TYPES } from './listener-schema.ts';
+import { CONFIG_SCHEMA, type ConfigDocument, PEER_TYPES, UPSTREAM_TYPES } from './schema.ts';
 import { didYouMean } from './suggestion.ts';
 
 /** A document of the right shape, or what is wrong with it. */
@@ -35,6 +36,8 @@ interface SchemaIssue {
   readonly keys?: readonly string[];
   readonly expected?: string;
   readonly values?: readonly unknown[];
+  /** Of a union: what is wrong with the value in the eyes of each member; paths begin at the value. */
+  readonly errors?: readonly (readonly SchemaIssue[])[];
 }
 
 type Fields = ReadonlyMap<string, FieldMeta>;
@@ -44,6 +47,10 @@ function translate(tree: ConfigTree, issue: SchemaIssue, fields: Fields): Config
   if (tree.isBroken(path)) return [];
   if (issue.code === 'unrecognized_keys')
     return (issue.keys ?? []).flatMap((key) => unknownKey(tree, path, key));
+  const inner = issuesOfMember(issue);
+  if (inner !== undefined) {
+    return inner.flatMap((below) => translate(tree, { ...below, path: [...path, ...below.path] }, fields));
+  }
   const value = tree.at(path);
   const meta = fields.get(formatPath(path));
   const last = path.at(-1);
@@ -51,7 +58,24 @@ function translate(tree: ConfigTree, issue: SchemaIssue, fields: Fields): Config
     const expects = meta?.expects ?? (last === 'type' ? oneOf(typesAt(path)) : undefined);
     return [tree.issue(path, expects === undefined ? 'is required' : `is required: ${expects}`)];
   }
-  return [tree.issue(path, wrongValue(issue, value, meta))];
+  return [tree.issue(path, wrongValue(issue, isSecret(path, fields) ? SECRET : value, meta))];
+}
+
+/** What stands for a value that no message may show. */
+const SECRET = Symbol('a secret');
+
+function isSecret(path: ConfigPath, fields: Fields): boolean {
+  return path.some((_, index) => fields.get(formatPath(path.slice(0, index + 1)))?.secret === true);
+}
+
+/** The issues of the one member of a union that is of the value's kind; undefined when there is none. */
+function issuesOfMember({ code, errors = [] }: SchemaIssue): readonly SchemaIssue[] | undefined {
+  if (code !== 'invalid_union') return undefined;
+  return errors.find((issues) => issues.length > 0 && !issues.some(isOtherKind));
+}
+
+function isOtherKind({ code, path }: SchemaIssue): boolean {
+  return path.length === 0 && (code === 'invalid_type' || code === 'invalid_value');
 }
 
 function unknownKey(tree: ConfigTree, path: ConfigPath, key: string): ConfigIssue[] {
@@ -72,14 +96,21 @@ function wrongValue(issue: SchemaIssue, value: unknown, meta: FieldMeta | undefi
   }
   const choices = types.length > 0 ? types : (meta?.choices ?? issue.values?.map(String) ?? []);
   const expects = choices.length > 0 ? oneOf(choices) : (meta?.expects ?? containerOf(issue));
+  if (value === SECRET) return `must be ${expects}`;
   return `${mustBe(expects, value)}${typeof value === 'string' ? didYouMean(value, choices) : ''}`;
 }
 
 /** The types that an entry can have, when the path is that of its type. */
 function typesAt(path: ConfigPath): readonly string[] {
   if (path.length !== 3 || path[2] !== 'type') return [];
-  return path[0] === 'listeners' ? LISTENER_TYPES : path[0] === 'upstreams' ? UPSTREAM_TYPES : [];
+  return TYPES[String(path[0])] ?? [];
 }
+
+const TYPES: Readonly<Record<string, readonly string[]>> = {
+  listeners: LISTENER_TYPES,
+  upstreams: UPSTREAM_TYPES,
+  peers: PEER_TYPES,
+};
 
 function oneOf(choices: readonly string[]): string {
   return choices.length === 1 ? choices.join() : `one of ${choices.join(', ')}`;

@@ -1,12 +1,15 @@
 import { type ConfigPath, formatPath } from './issue.ts';
+import { LISTENER_TYPES } from './listener-schema.ts';
 import { fieldsOf } from './schema-field.ts';
 import { CONFIG_SCHEMA } from './schema.ts';
 import { settingsOf } from './setting.ts';
 
 /** What there is to know of one key. */
 export interface ConfigRow {
-  /** `common`, `listeners`, `upstreams` or `routes`. */
+  /** `common`, `listeners` and so on. */
   readonly section: string;
+  /** Where the keys of entries depend on their type, the type that has this one; otherwise empty. */
+  readonly entryType: string;
   /** Whole key: `common.log_level`, `listeners[].mtu`, `upstreams.<NAME>.servers[].address`. */
   readonly key: string;
   readonly type: string;
@@ -27,6 +30,7 @@ export function describeConfig(): ConfigRow[] {
   );
   return fieldsOf(CONFIG_SCHEMA, ONE_OF_EACH).map(({ path, meta, defaultValue, required }) => ({
     section: String(path[0]),
+    entryType: path[0] === 'listeners' ? (LISTENER_TYPES[Number(path[1])] ?? '') : '',
     key: keyOf(path),
     type: meta.type,
     default: required ? 'required' : defaultText(defaultValue),
@@ -36,10 +40,16 @@ export function describeConfig(): ConfigRow[] {
   }));
 }
 
-/** A document with one entry in every list and map; the type of the upstream is the one with all keys. */
+/**
+ * A document with one entry in every list and map, of listeners one of each type; the type of the upstream is the one with
+ * all keys.
+ */
 const ONE_OF_EACH = {
   common: {},
-  listeners: [{ name: '<NAME>' }],
+  listeners: LISTENER_TYPES.map((type) => ({ name: '<NAME>', type })),
+  sessions: {},
+  login: { lines: [{}], ticket_keys: [{}], tokens: [{}] },
+  peers: [{ name: '<NAME>', type: 'gateway' }],
   upstreams: { '<NAME>': { type: 'tcp', servers: [{}] } },
   routes: [{ name: '<NAME>', match: {} }],
 };

@@ -4,7 +4,7 @@ import type { ConfigIssue } from './issue.ts';
 import { formatPath } from './issue.ts';
 import { isLaterSection, NOT_YET } from './later.ts';
 import { CONFIG_SCHEMA } from './schema.ts';
-import { type Setting, settingsOf } from './setting.ts';
+import { otherWay, override, type Setting, settingsOf } from './setting.ts';
 import { closest, didYouMean } from './suggestion.ts';
 import type { TextFile } from './text-file.ts';
 
@@ -33,7 +33,8 @@ export function applyEnvironment(
 ): EnvironmentResult {
   const errors: ConfigIssue[] = [];
   const warnings: ConfigIssue[] = [];
-  const settings = byVariable(settingsOf(tree.root));
+  const all = settingsOf(tree.root);
+  const settings = byVariable(all);
   for (const [variable, value] of Object.entries(environment)) {
     if (value === undefined || !variable.startsWith(PREFIX) || OTHER_VARIABLES.includes(variable)) continue;
     const fail = (message: string): void => void errors.push({ source: variable, path: '', message });
@@ -41,20 +42,22 @@ export function applyEnvironment(
     const [setting, second] = settings.get(base) ?? [];
     if (setting === undefined) judgeUnknown(variable, [...settings.keys()], errors, warnings);
     else if (second !== undefined) fail(ambiguous(setting, second));
-    else if (base === variable) override(tree, setting, value, variable);
-    else if (environment[base] !== undefined) fail(`${base} is set too; only one of the two can be`);
+    else if (base === variable) {
+      const other = setting.meta.file === true ? otherWay(setting, all)?.variable : undefined;
+      if (other !== undefined && environment[other] !== undefined) fail(setToo(other));
+      else override(tree, setting, all, value, variable);
+    } else if (environment[base] !== undefined) fail(setToo(base));
     else {
       const file = readFile(value, MAX_VALUE_BYTES);
-      if (file.ok) override(tree, setting, file.text.trim(), variable);
+      if (file.ok) override(tree, setting, all, file.text.trim(), variable);
       else fail(`cannot read ${JSON.stringify(value)}: ${file.error}`);
     }
   }
   return { errors, warnings };
 }
 
-function override(tree: ConfigTree, setting: Setting, text: string, variable: string): void {
-  tree.set(setting.path, text, { source: variable });
-  tree.markText(setting.path);
+function setToo(variable: string): string {
+  return `${variable} is set too; only one of the two can be`;
 }
 
 function byVariable(settings: readonly Setting[]): Map<string, Setting[]> {

@@ -1,10 +1,19 @@
 import * as z from 'zod';
-import { parseSocketAddress } from '../../base/address.ts';
-import { parseServerAddress } from './server-address.ts';
 import { formatDuration, formatSize, parseDurationMs, parseSizeBytes } from './units.ts';
 
 /** How text from the environment or a flag becomes the value of a key. */
-export type FieldKind = 'text' | 'integer' | 'boolean' | 'path' | 'levels' | 'servers';
+export type FieldKind =
+  | 'text'
+  | 'optional-text'
+  | 'integer'
+  | 'optional-integer'
+  | 'boolean'
+  | 'words'
+  | 'integers'
+  | 'levels'
+  | 'servers'
+  | 'ticket-keys'
+  | 'tokens';
 
 /** What is known of one key beside its zod type; error messages and the documentation are made of it. */
 export interface FieldMeta {
@@ -21,6 +30,10 @@ export interface FieldMeta {
   readonly choices?: readonly string[];
   /** The key identifies its entry and cannot be set from outside the file. */
   readonly identity?: boolean;
+  /** The value is a secret, with all that is in it: no message shows it. */
+  readonly secret?: boolean;
+  /** The value is the path of a file that is read with the configuration. */
+  readonly file?: boolean;
 }
 
 /** The meta of every key in the schema. Filled while the schema is built, constant afterwards. */
@@ -39,6 +52,14 @@ export function integerOr<const T extends string>(min: number, max: number, word
   const expects = `a whole number from ${String(min)} to ${String(max)}, or ${word}`;
   const schema = z.union([z.int().min(min).max(max), z.literal(word)]);
   return field(schema, { kind: 'integer', type: `integer or ${word}`, range, expects, text });
+}
+
+/** A whole number in a range, or null. */
+export function optionalInteger(min: number, max: number, text: string) {
+  const range = `${String(min)} to ${String(max)}, null`;
+  const expects = `a whole number from ${String(min)} to ${String(max)}, or null`;
+  const schema = z.int().min(min).max(max).nullable();
+  return field(schema, { kind: 'optional-integer', type: 'integer', range, expects, text });
 }
 
 export function boolean(text: string) {
@@ -98,29 +119,16 @@ export function name(text: string) {
   return field(NAME, { kind: 'text', type: 'name', range: NAME_RANGE, expects: NAME_EXPECTS, text });
 }
 
+/** A name, or null. */
+export function optionalName(text: string) {
+  const expects = `${NAME_EXPECTS}; or null`;
+  const range = `${NAME_RANGE}, or null`;
+  return field(NAME.nullable(), { kind: 'optional-text', type: 'name', range, expects, text });
+}
+
 /** Whether text can be the name of an entry. */
 export function isName(text: string): boolean {
   return NAME_PATTERN.test(text);
-}
-
-/** IP address and port of this machine; the value is a SocketAddress. */
-export function bindAddress(text: string) {
-  const expects = 'an IP address and port, such as 0.0.0.0:4000 or [::]:4000';
-  const schema = z.string().transform((value, context) => {
-    const parsed = parseSocketAddress(value);
-    return parsed.ok ? parsed.address : refuse(context, parsed.error.replace(/\.$/, ''));
-  });
-  return field(schema, { kind: 'text', type: 'address', range: 'IP:port', expects, text });
-}
-
-/** Host and port of a server; the value is a ServerConfig. */
-export function serverAddress(text: string) {
-  const expects = 'host:port, such as 127.0.0.1:7001';
-  const schema = z.string().transform((value, context) => {
-    const parsed = parseServerAddress(value);
-    return parsed.ok ? parsed.server : refuse(context, parsed.error);
-  });
-  return field(schema, { kind: 'text', type: 'address', range: 'host:port', expects, text });
 }
 
 /** Where a route leads: checked against the upstreams later. */
@@ -139,7 +147,7 @@ export function routeTarget(text: string) {
 export function optionalPath(text: string) {
   const expects = 'a path, or null';
   return field(z.string().min(1).nullable(), {
-    kind: 'path',
+    kind: 'optional-text',
     type: 'path',
     range: 'path or null',
     expects,
@@ -147,9 +155,33 @@ export function optionalPath(text: string) {
   });
 }
 
-/** Adds meta to a list or map that can be set as a whole from text. */
-export function described<T extends z.ZodType>(schema: T, meta: FieldMeta): T {
-  return field(schema, meta);
+/** Text without control characters; its length is that in UTF-8. */
+export function plainText(minBytes: number, maxBytes: number, text: string) {
+  const range = `${String(minBytes)} to ${String(maxBytes)} bytes`;
+  const expects = `text of ${range}`;
+  const schema = textSchema(minBytes, maxBytes, expects);
+  return field(schema, { kind: 'text', type: 'text', range, expects, text });
+}
+
+/** As {@link plainText}, or null. */
+export function optionalPlainText(minBytes: number, maxBytes: number, text: string) {
+  const range = `${String(minBytes)} to ${String(maxBytes)} bytes`;
+  const expects = `text of ${range}, or null`;
+  const schema = textSchema(minBytes, maxBytes, expects).nullable();
+  return field(schema, { kind: 'optional-text', type: 'text', range: `${range}, null`, expects, text });
+}
+
+/** Adds meta to a schema; every use makes its own, because meta is known by the identity of its schema. */
+export function field<T extends z.ZodType>(schema: T, meta: FieldMeta): T {
+  const described = schema.describe(meta.text);
+  FIELD_META.add(described, meta);
+  return described;
+}
+
+/** Ends a transformation with a message of its own. */
+export function refuse(context: z.RefinementCtx, message: string): never {
+  context.addIssue({ code: 'custom', message });
+  return z.NEVER;
 }
 
 /** `must be ..., is ...`. */
@@ -169,16 +201,12 @@ function choiceMeta(choices: readonly string[], text: string): FieldMeta {
   return { kind: 'text', type: 'choice', range, expects, text, choices };
 }
 
-/** Every schema gets its own copy, because the registry knows schemas by identity. */
-function field<T extends z.ZodType>(schema: T, meta: FieldMeta): T {
-  const described = schema.describe(meta.text);
-  FIELD_META.add(described, meta);
-  return described;
-}
-
-function refuse(context: z.RefinementCtx, message: string): never {
-  context.addIssue({ code: 'custom', message });
-  return z.NEVER;
+function textSchema(minBytes: number, maxBytes: number, expects: string) {
+  return z.string().superRefine((value, context) => {
+    const length = Buffer.byteLength(value);
+    if (length < minBytes || length > maxBytes || /\p{Cc}/u.test(value))
+      refuse(context, mustBe(expects, value));
+  });
 }
 
 /** A value as errors show it, cut short. */

@@ -1,6 +1,6 @@
 import type { ConfigTree } from './config-tree.ts';
 import type { ConfigIssue } from './issue.ts';
-import { isCalled, settingsOf } from './setting.ts';
+import { isCalled, override, settingsOf } from './setting.ts';
 import { didYouMean } from './suggestion.ts';
 
 /** A configuration value from the command line. */
@@ -27,8 +27,7 @@ export function applyFlags(flags: readonly ConfigFlag[], tree: ConfigTree): Conf
       );
       issues.push({ source: flag, path: '', message: `there is no key "${key}"${hint}` });
     } else {
-      tree.set(setting.path, text, { source: flag });
-      tree.markText(setting.path);
+      override(tree, setting, settings, text, flag);
     }
   }
   return issues;

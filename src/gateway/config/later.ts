@@ -3,19 +3,17 @@ import type { ConfigPath } from './issue.ts';
 /** What is said of a part that the format has, but this version does not. */
 export const NOT_YET = 'not supported in this version';
 
-const SECTIONS: readonly string[] = ['login', 'scheduler', 'peers', 'hub'];
+const SECTIONS: readonly string[] = ['scheduler', 'hub'];
 
 /** Keys by the place they belong to; `*` stands for any index or name. */
 const KEYS: Readonly<Record<string, readonly string[]>> = {
   '': SECTIONS,
-  common: ['gateway_id', 'region', 'admin_addr'],
-  'listeners.*': ['proxy_protocol', 'trusted_proxies', 'websocket_path', 'login_path'],
-  'upstreams.*': ['balancing', 'proxy_protocol', 'health_check'],
+  'upstreams.*': ['balancing', 'health_check'],
   'upstreams.*.servers.*': ['weight'],
 };
 
 const TYPES: Readonly<Record<string, readonly string[]>> = {
-  'listeners.*': ['kcp-tcp', 'http', 'tcp'],
+  'listeners.*': ['tcp'],
   'upstreams.*': ['udp', 'ws'],
 };
 
@@ -31,7 +29,8 @@ export function isLaterKey(path: ConfigPath, key: string): boolean {
 
 /** Whether an entry at this path can have this type in a later version. */
 export function isLaterType(path: ConfigPath, type: string): boolean {
-  return listed(TYPES, path).includes(type);
+  // What other peers there will be is open.
+  return path[0] === 'peers' || listed(TYPES, path).includes(type);
 }
 
 function listed(table: Readonly<Record<string, readonly string[]>>, path: ConfigPath): readonly string[] {

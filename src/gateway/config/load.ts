@@ -1,14 +1,22 @@
+import { checkFiles } from './check-files.ts';
+import { checkGateways } from './check-gateways.ts';
+import { checkListeners } from './check-listeners.ts';
+import { checkLogin } from './check-login.ts';
 import { checkReferences } from './check-references.ts';
-import { doubtfulParts, unroutedListeners } from './check-routes.ts';
+import { unroutedListeners } from './check-routes.ts';
+import { checkMessageSize } from './check-sessions.ts';
 import { checkShape } from './check-shape.ts';
 import type { GatewayConfig } from './config.ts';
 import { ConfigTree } from './config-tree.ts';
 import { addDefaultSections } from './default-section.ts';
+import { doubtfulParts } from './doubtful-parts.ts';
 import { applyEnvironment } from './environment.ts';
 import { applyFlags, type ConfigFlag } from './flag.ts';
 import type { Environment } from './interpolation.ts';
 import { type ConfigIssue, sortIssues } from './issue.ts';
+import { type NamedFiles, readNamedFiles } from './named-files.ts';
 import { resolveConfig } from './resolve.ts';
+import type { ConfigDocument } from './schema.ts';
 import { readTextFile, type TextFile } from './text-file.ts';
 import { readTextValues } from './text-value.ts';
 import { MAX_FILE_LENGTH, readYaml } from './yaml-source.ts';
@@ -22,7 +30,7 @@ export interface LoadOptions {
   readonly env: Environment;
   /** Values given on the command line. Default none. */
   readonly flags?: readonly ConfigFlag[];
-  /** Reads the configuration file and files named by `*_FILE` variables. Default the file system. */
+  /** Reads the configuration file, and files named by its keys and by `*_FILE` variables. Default the file system. */
   readonly readFile?: (path: string, maxBytes: number) => TextFile;
 }
 
@@ -49,15 +57,27 @@ export function loadConfig(options: LoadOptions): ConfigResult {
   const warnings = [...sections.warnings, ...environment.warnings];
   errors.push(...sections.errors, ...environment.errors, ...applyFlags(options.flags ?? [], tree));
   readTextValues(tree);
+  const files = readNamedFiles(tree, readFile, errors);
 
   const shape = checkShape(tree);
   errors.push(...(shape.ok ? [] : shape.issues), ...checkReferences(tree));
   if (!shape.ok || errors.length > 0) return { ok: false, errors: sortIssues(errors) };
 
-  const config = resolveConfig(shape.document);
-  const unrouted = unroutedListeners(config, tree);
-  if (unrouted.length > 0) return { ok: false, errors: sortIssues(unrouted) };
+  const config = resolveConfig(shape.document, files);
+  errors.push(...checkMeaning(shape.document, tree, files), ...unroutedListeners(config, tree));
+  if (errors.length > 0) return { ok: false, errors: sortIssues(errors) };
   return { ok: true, config, warnings: sortIssues([...warnings, ...doubtfulParts(config, tree)]) };
+}
+
+/** What is wrong with a document all of whose values are in order. */
+function checkMeaning(document: ConfigDocument, tree: ConfigTree, files: NamedFiles): ConfigIssue[] {
+  return [
+    ...checkGateways(document, tree),
+    ...checkListeners(document, tree),
+    ...checkMessageSize(document, tree),
+    ...checkLogin(document, tree),
+    ...checkFiles(document, tree, files),
+  ];
 }
 
 function contentOf(options: LoadOptions, readFile: (path: string, maxBytes: number) => TextFile): TextFile {

@@ -3,11 +3,14 @@ import { type ConfigRow, describeConfig } from './describe.ts';
 const BEGIN = '<!-- configuration table: begin (generated from the schema) -->';
 const END = '<!-- configuration table: end -->';
 
-/** The tables of all keys, one a section, in Markdown. */
+/** The tables of all keys, one a section or type of entry, in Markdown. */
 export function referenceTables(): string {
   const sections = new Map<string, ConfigRow[]>();
-  for (const row of describeConfig()) sections.set(row.section, [...(sections.get(row.section) ?? []), row]);
-  return [...sections].map(([section, rows]) => `### ${section}\n\n${table(section, rows)}`).join('\n\n');
+  for (const row of describeConfig()) {
+    const title = row.entryType === '' ? row.section : `${row.section}: ${row.entryType}`;
+    sections.set(title, [...(sections.get(title) ?? []), row]);
+  }
+  return [...sections].map(([title, rows]) => `### ${title}\n\n${table(rows)}`).join('\n\n');
 }
 
 /**
@@ -21,9 +24,9 @@ export function withReferenceTables(page: string): string {
   return `${page.slice(0, begin)}${BEGIN}\n\n${referenceTables()}\n\n${page.slice(end)}`;
 }
 
-function table(section: string, rows: readonly ConfigRow[]): string {
+function table(rows: readonly ConfigRow[]): string {
   const cells = rows.map((row) => [
-    code(row.key.slice(section.length).replace(/^\./, '')),
+    code(row.key.slice(row.section.length).replace(/^\./, '')),
     row.type,
     row.default === 'required' || row.default === 'none' ? row.default : code(row.default),
     row.range,

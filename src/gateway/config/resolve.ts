@@ -1,53 +1,56 @@
-import type {
-  GatewayConfig,
-  ListenerConfig,
-  RouteConfig,
-  TcpUpstreamConfig,
-  UpstreamConfig,
-} from './config.ts';
+import type { GatewayConfig, RouteConfig, TcpUpstreamConfig, UpstreamConfig } from './config.ts';
+import type { NamedFiles } from './named-files.ts';
+import { resolveListener } from './resolve-listener.ts';
+import { resolveLogin } from './resolve-login.ts';
 import { type ConfigDocument, DEFAULT_CONNECT_TIMEOUT_MS } from './schema.ts';
 import { parseServerAddress } from './server-address.ts';
 
-/** The configuration that a checked document means, in the names of the code. */
-export function resolveConfig(document: ConfigDocument): GatewayConfig {
-  const { common } = document;
+/** The configuration that a checked document means, in the names of the code, with what the files it names hold. */
+export function resolveConfig(document: ConfigDocument, files: NamedFiles): GatewayConfig {
+  const { common, sessions } = document;
   const routes = document.routes.map(resolveRoute);
   const upstreams = Object.entries(document.upstreams).map(resolveUpstream);
   return {
     common: {
       nodeId: common.node_id,
+      gatewayId: common.gateway_id,
+      region: common.region,
       logLevel: common.log_level,
       logLevels: common.log_levels,
       logFile: common.log_file,
       logFormat: common.log_format,
       drainTimeoutMs: common.drain_timeout,
       workers: common.workers,
+      adminAddress: common.admin_addr,
+      adminToken: common.admin_token,
     },
-    listeners: document.listeners.map(resolveListener),
+    listeners: document.listeners.map((listener, index) => resolveListener(listener, index, files)),
+    sessions: {
+      preset: sessions.preset,
+      mtu: sessions.mtu,
+      sendWindow: sessions.send_window,
+      receiveWindow: sessions.receive_window,
+      deadLink: sessions.dead_link,
+      idleTimeoutMs: sessions.idle_timeout,
+      maxMessageBytes: sessions.max_message,
+      maxSessions: sessions.max_sessions,
+      maxSessionsPerSource: sessions.max_sessions_per_source,
+      newSessionsPerSecond: sessions.new_sessions_per_second,
+      newSessionsPerSourcePerSecond: sessions.new_sessions_per_source_per_second,
+      maxHalfOpen: sessions.max_half_open,
+      maxQueueBytes: sessions.max_queue,
+      maxMemoryBytes: sessions.max_memory,
+    },
+    login: resolveLogin(document, files),
+    peers: document.peers.map((peer) => ({
+      name: peer.name,
+      type: peer.type,
+      address: peer.address,
+      gatewayId: peer.gateway_id,
+      region: peer.region,
+    })),
     upstreams: [...upstreams, ...serversNamedByRoutes(routes)],
     routes,
-  };
-}
-
-function resolveListener(listener: ConfigDocument['listeners'][number]): ListenerConfig {
-  return {
-    name: listener.name,
-    type: listener.type,
-    bind: listener.bind,
-    allowStock: listener.allow_stock,
-    preset: listener.preset,
-    mtu: listener.mtu,
-    sendWindow: listener.send_window,
-    receiveWindow: listener.receive_window,
-    idleTimeoutMs: listener.idle_timeout,
-    deadLink: listener.dead_link,
-    maxSessions: listener.max_sessions,
-    maxSessionsPerSource: listener.max_sessions_per_source,
-    newSessionsPerSecond: listener.new_sessions_per_second,
-    newSessionsPerSourcePerSecond: listener.new_sessions_per_source_per_second,
-    maxQueueBytes: listener.max_queue,
-    socketBufferBytes: listener.socket_buffer,
-    maxMemoryBytes: listener.max_memory,
   };
 }
 
@@ -58,6 +61,7 @@ function resolveUpstream([name, upstream]: [string, ConfigDocument['upstreams'][
     type: 'tcp',
     servers: upstream.servers.map((server) => server.address),
     connectTimeoutMs: upstream.connect_timeout,
+    proxyProtocol: upstream.proxy_protocol,
   };
 }
 
@@ -78,6 +82,7 @@ function serversNamedByRoutes(routes: readonly RouteConfig[]): TcpUpstreamConfig
         type: 'tcp' as const,
         servers: [parsed.server],
         connectTimeoutMs: DEFAULT_CONNECT_TIMEOUT_MS,
+        proxyProtocol: 'off' as const,
       },
     ];
   });

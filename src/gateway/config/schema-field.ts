@@ -45,7 +45,7 @@ function collect(schema: z.ZodType, value: unknown, path: ConfigPath, into: Sche
     }
   } else if (inner instanceof z.ZodArray && Array.isArray(value)) {
     value.forEach((item: unknown, index) => {
-      if (isMap(item)) collect(inner.element as z.ZodType, item, [...path, index], into);
+      collect(inner.element as z.ZodType, item, [...path, index], into);
     });
   } else if (inner instanceof z.ZodRecord && isMap(value)) {
     for (const [key, item] of Object.entries(value)) {
@@ -73,7 +73,7 @@ function fieldOf(schema: z.ZodType, path: ConfigPath): SchemaField | undefined {
   }
 }
 
-/** The schema without its wrappers; of a union, the member that the value's `type` chooses. */
+/** The schema without its wrappers; of a union, the member that the value's `type` chooses, or the list for a list. */
 function variantOf(schema: z.ZodType, value: unknown): z.ZodType | undefined {
   let current: z.ZodType | undefined = schema;
   while (
@@ -83,6 +83,8 @@ function variantOf(schema: z.ZodType, value: unknown): z.ZodType | undefined {
   ) {
     current = current.def.innerType as z.ZodType;
   }
+  if (!(current instanceof z.ZodUnion)) return current;
+  if (Array.isArray(value)) return current.options.find((option) => option instanceof z.ZodArray);
   if (!(current instanceof z.ZodDiscriminatedUnion)) return current;
   const wanted = childOf(value, 'type');
   return (current.options as readonly z.ZodType[]).find(

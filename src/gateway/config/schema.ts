@@ -1,50 +1,62 @@
 import * as z from 'zod';
-import { LOG_FORMATS, LOG_LEVELS, PRESETS } from './config.ts';
+import { optionalBindAddress, peerAddress, serverAddress } from './address-field.ts';
+import { LOG_FORMATS, LOG_LEVELS, UPSTREAM_PROXY_PROTOCOLS } from './config.ts';
 import {
-  bindAddress,
-  boolean,
   choice,
-  described,
   duration,
   entryName,
+  field,
   integer,
   integerOr,
   name,
+  optionalName,
   optionalPath,
   routeTarget,
-  serverAddress,
-  size,
   variant,
 } from './field.ts';
+import { DEFAULT_BINDS, LISTENER_SCHEMA } from './listener-schema.ts';
+import { LOGIN_SCHEMA } from './login-schema.ts';
+import { HOUR, MINUTE, SECOND } from './magnitudes.ts';
+import { optionalFileToRead, optionalToken } from './secret-field.ts';
+import { SESSIONS_SCHEMA } from './sessions-schema.ts';
 import { formatDuration } from './units.ts';
 
-const SECOND = 1000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
-const KIB = 1024;
-const MIB = 1024 * KIB;
-const GIB = 1024 * MIB;
-
-/** Listener types of this version. */
-export const LISTENER_TYPES = ['kcp-udp'] as const;
 /** Upstream types of this version. */
 export const UPSTREAM_TYPES = ['echo', 'tcp'] as const;
+/** Peer types of this version. */
+export const PEER_TYPES = ['gateway'] as const;
 
 /** Connect timeout of upstreams that do not set one, in milliseconds. */
 export const DEFAULT_CONNECT_TIMEOUT_MS = 5 * SECOND;
 
+/** Where the admin API listens unless the configuration says otherwise. */
+export const DEFAULT_ADMIN_ADDRESS = '127.0.0.1:8888';
+
 /** What a section holds when the configuration does not have it. */
 export const DEFAULT_SECTIONS = {
   common: {},
-  listeners: [{ name: 'line-udp', type: 'kcp-udp', bind: '0.0.0.0:4000' }],
+  listeners: [
+    { name: 'line-udp', type: 'kcp-udp', bind: DEFAULT_BINDS['kcp-udp'] },
+    { name: 'line-tcp', type: 'kcp-tcp', bind: DEFAULT_BINDS['kcp-tcp'] },
+    { name: 'http', type: 'http', bind: DEFAULT_BINDS.http },
+  ],
+  sessions: {},
+  login: {},
+  peers: [],
   upstreams: { demo: { type: 'echo' } },
   routes: [{ name: 'default', match: {}, target: 'demo' }],
 } as const;
 
 const common = z.strictObject({
   node_id: name('Name of this gateway in logs.').prefault('gw-1'),
+  gateway_id: integer(
+    0,
+    255,
+    'Number of this gateway among those that relay to each other; it is the top byte of the `conv` of its sessions. 0 is for a gateway without peers.',
+  ).prefault(0),
+  region: optionalName('Where this gateway is, as clients are told with its lines.').prefault(null),
   log_level: choice(LOG_LEVELS, 'Least severe level that is logged.').prefault('info'),
-  log_levels: described(z.record(z.string(), z.enum(LOG_LEVELS)), {
+  log_levels: field(z.record(z.string(), z.enum(LOG_LEVELS)), {
     kind: 'levels',
     type: 'map',
     range: 'component: level',
@@ -66,65 +78,21 @@ const common = z.strictObject({
     'auto',
     'Threads that serve sessions, each on its own socket per listener; `auto`: one per processor. More than one needs the native addon on Linux.',
   ).prefault(1),
+  admin_addr: optionalBindAddress('IP address and port of the admin API. null: there is none.').prefault(
+    DEFAULT_ADMIN_ADDRESS,
+  ),
+  admin_token: optionalToken(
+    'What callers of the admin API have to show (`Authorization: Bearer`). Required unless `admin_addr` is a loopback address.',
+  ).prefault(null),
+  admin_token_file: optionalFileToRead('File that holds the token, instead of `admin_token`.').prefault(null),
 });
 
-const kcpUdpListener = z.strictObject({
-  name: entryName('Name of the listener, for routes, logs and environment variables.'),
-  type: variant('kcp-udp', LISTENER_TYPES, '`kcp-udp`: KCP over UDP.'),
-  bind: bindAddress(
-    'IP address and port to listen on. `[::]` takes IPv6 and IPv4; port 0 lets the system choose.',
-  ).prefault('0.0.0.0:4000'),
-  allow_stock: boolean(
-    'Whether stock KCP peers (C reference, kcp-go), which do not log in, may connect.',
-  ).prefault(true),
-  preset: choice(
-    PRESETS,
-    'KCP timing: update interval 100, 40, 30, 20 and 10 ms, from `default` to `fast3`; `default` has congestion control and no fast resend, all others the opposite.',
-  ).prefault('fast3'),
-  mtu: integer(
-    576,
-    1500,
-    'Largest datagram sent, in bytes of UDP payload. Above 1472 (IPv6: 1452) Ethernet needs two packets for one.',
-  ).prefault(1400),
-  send_window: integer(1, 65_535, 'Most segments in flight towards one peer.').prefault(1024),
-  receive_window: integer(
-    1,
-    65_535,
-    'Most segments held for one peer while the upstream is slow or a gap is open.',
-  ).prefault(1024),
-  idle_timeout: duration(
-    SECOND,
-    24 * HOUR,
-    'A session from which nothing arrives for so long is closed.',
-  ).prefault('30s'),
-  dead_link: integer(1, 1000, 'A session is closed when one segment was sent so many times.').prefault(20),
-  max_sessions: integer(1, 1_000_000, 'Most sessions at a time.').prefault(10_000),
-  max_sessions_per_source: integer(
-    1,
-    1_000_000,
-    'Most sessions at a time from one source IP address.',
-  ).prefault(1000),
-  new_sessions_per_second: integer(1, 1_000_000, 'Most new sessions a second from all sources.').prefault(
-    1000,
-  ),
-  new_sessions_per_source_per_second: integer(
-    1,
-    1_000_000,
-    'Most new sessions a second from one source IP address.',
-  ).prefault(50),
-  max_queue: size(
-    64 * KIB,
-    GIB,
-    'Most bytes queued towards one peer; at that point reading from its upstream stops.',
-  ).prefault('4MiB'),
-  socket_buffer: size(
-    64 * KIB,
-    GIB,
-    'Kernel buffer asked for, for each direction. The kernel may give less (`net.core.rmem_max`, `net.core.wmem_max`).',
-  ).prefault('4MiB'),
-  max_memory: size(MIB, 1024 * GIB, 'Memory for the segments of all sessions of this listener.').prefault(
-    '512MiB',
-  ),
+const peer = z.strictObject({
+  name: entryName('Name of the gateway, for logs and environment variables.'),
+  type: variant('gateway', PEER_TYPES, '`gateway`: a kcpgate that relays, and is relayed to.'),
+  address: peerAddress('IP address and UDP port of its `relay` listener. Its datagrams come from there too.'),
+  gateway_id: integer(1, 255, 'Its `common.gateway_id`.'),
+  region: optionalName('Its region.').prefault(null),
 });
 
 const echoUpstream = z.strictObject({
@@ -141,7 +109,7 @@ const tcpUpstream = z.strictObject({
     UPSTREAM_TYPES,
     '`echo` sends everything back. `tcp` opens one connection per session.',
   ),
-  servers: described(
+  servers: field(
     z.array(z.strictObject({ address: serverAddress('Host name or IP address, and port.') })).min(1),
     {
       kind: 'servers',
@@ -156,6 +124,10 @@ const tcpUpstream = z.strictObject({
     5 * MINUTE,
     'How long connecting to a server may take (type `tcp`).',
   ).prefault(formatDuration(DEFAULT_CONNECT_TIMEOUT_MS)),
+  proxy_protocol: choice(
+    UPSTREAM_PROXY_PROTOCOLS,
+    '`v2`: every connection begins with a PROXY protocol header that names the real address of the client (type `tcp`).',
+  ).prefault('off'),
 });
 
 const route = z.strictObject({
@@ -173,9 +145,12 @@ const route = z.strictObject({
 export const CONFIG_SCHEMA = z.strictObject({
   common: common.prefault({}),
   listeners: z
-    .array(kcpUdpListener)
+    .array(LISTENER_SCHEMA)
     .min(1)
     .prefault([...DEFAULT_SECTIONS.listeners]),
+  sessions: SESSIONS_SCHEMA.prefault({}),
+  login: LOGIN_SCHEMA.prefault({}),
+  peers: z.array(peer).prefault([]),
   upstreams: z
     .record(z.string(), z.discriminatedUnion('type', [echoUpstream, tcpUpstream]))
     .prefault(DEFAULT_SECTIONS.upstreams),

@@ -21,7 +21,7 @@ export function parseServerAddress(text: string): ParsedServerAddress {
 }
 
 /** Names of letters, digits, `-` and `_`; digits and dots alone are a mistyped IPv4 address. */
-function isHostName(text: string): boolean {
+export function isHostName(text: string): boolean {
   if (text.length > 253 || /^[\d.]+$/.test(text)) return false;
   return text.split('.').every((label) => /^[A-Za-z0-9_][A-Za-z0-9_-]{0,62}$/.test(label));
 }

@@ -26,6 +26,36 @@ export function settingsOf(document: ConfigTree['root']): Setting[] {
   return settings;
 }
 
+/** For a key whose value can stand in a file, the key that names the file; for that, the first. Undefined for others. */
+export function otherWay(setting: Setting, settings: readonly Setting[]): Setting | undefined {
+  const path = otherWayPath(setting.path);
+  return settings.find((other) => samePath(other.path, path));
+}
+
+/** `admin_token` for `admin_token_file`, and the other way round. */
+export function otherWayPath(path: ConfigPath): ConfigPath {
+  const last = String(path.at(-1));
+  const other = last.endsWith(FILE_SUFFIX) ? last.slice(0, -FILE_SUFFIX.length) : `${last}${FILE_SUFFIX}`;
+  return [...path.slice(0, -1), other];
+}
+
+/**
+ * Puts text from outside of the file at a key. What the file says about the same value in the other way (the value itself,
+ * or where it is kept) is weaker and goes.
+ */
+export function override(
+  tree: ConfigTree,
+  setting: Setting,
+  settings: readonly Setting[],
+  text: string,
+  source: string,
+): void {
+  const other = otherWay(setting, settings);
+  if (other !== undefined && tree.at(other.path) !== undefined) tree.set(other.path, null, { source });
+  tree.set(setting.path, text, { source });
+  tree.markText(setting.path);
+}
+
 /** Whether a setting goes by this dotted name. */
 export function isCalled(setting: Setting, dotted: string): boolean {
   return setting.dotted === dotted || formatPath(setting.path) === dotted;
@@ -56,4 +86,10 @@ function nameOf(entry: unknown): string | undefined {
 
 function variablePart(step: string): string {
   return step.startsWith('<') ? step : step.toUpperCase().replace(/[^A-Z0-9]/g, '_');
+}
+
+const FILE_SUFFIX = '_file';
+
+function samePath(a: ConfigPath, b: ConfigPath): boolean {
+  return a.length === b.length && a.every((step, index) => step === b[index]);
 }

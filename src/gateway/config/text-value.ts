@@ -23,12 +23,22 @@ function fromText(kind: FieldKind, text: string): unknown {
       return /^[+-]?\d{1,15}$/.test(text) ? Number(text) : text;
     case 'boolean':
       return text === 'true' ? true : text === 'false' ? false : text;
-    case 'path':
-      return text === '' || text === 'null' ? null : text;
+    case 'optional-text':
+      return isNull(text) ? null : text;
+    case 'optional-integer':
+      return isNull(text) ? null : fromText('integer', text);
+    case 'words':
+      return text === '*' ? text : words(text);
+    case 'integers':
+      return words(text).map((word) => fromText('integer', word));
     case 'servers':
       return words(text).map((address) => Object.assign(newMap(), { address }));
     case 'levels':
       return levels(text);
+    case 'ticket-keys':
+      return pairs(text, (id, key) => ({ id: fromText('integer', id), key }));
+    case 'tokens':
+      return pairs(text, (subject, token) => ({ subject, token }));
   }
 }
 
@@ -41,6 +51,21 @@ function levels(text: string): unknown {
     map[component.trim()] = level.trim();
   }
   return map;
+}
+
+/** `a:b,c:d`, the second part with any further colons; or each on a line of its own. */
+function pairs(text: string, make: (first: string, second: string) => object): unknown {
+  const list: object[] = [];
+  for (const word of text.split('\n').flatMap(words)) {
+    const colon = word.indexOf(':');
+    if (colon < 0) return text;
+    list.push(Object.assign(newMap(), make(word.slice(0, colon), word.slice(colon + 1))));
+  }
+  return list;
+}
+
+function isNull(text: string): boolean {
+  return text === '' || text === 'null';
 }
 
 function words(text: string): string[] {

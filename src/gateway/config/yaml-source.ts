@@ -107,7 +107,12 @@ class TreeReader {
       return;
     this.#tree.locate([], this.origin(contents));
     if (isMap(contents)) this.fillMap(this.#tree.root, contents, [], false);
-    else this.complain([], contents, 'must be a map of sections: common, listeners, upstreams, routes');
+    else
+      this.complain(
+        [],
+        contents,
+        'must be a map of sections: common, listeners, sessions, login, peers, upstreams, routes',
+      );
   }
 
   private read(node: AnyNode, path: ConfigPath): unknown {

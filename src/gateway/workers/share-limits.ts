@@ -1,18 +1,33 @@
 import type { GatewayConfig, ListenerConfig } from '../config/config.ts';
 
 /**
- * The configuration of one of several workers: what a listener may use as a whole is divided among them, rounded up. What
- * is meant for one session or one socket stays as it is.
+ * The configuration of one of several workers: what a listener, or all sessions that logged in, may use as a whole is
+ * divided among them, rounded up. What is meant for one session, one connection or one socket stays as it is.
  */
 export function shareLimits(config: GatewayConfig, workers: number): GatewayConfig {
   const share = (limit: number): number => Math.ceil(limit / workers);
-  const listeners = config.listeners.map((listener): ListenerConfig => ({
-    ...listener,
-    maxSessions: share(listener.maxSessions),
-    maxSessionsPerSource: share(listener.maxSessionsPerSource),
-    newSessionsPerSecond: share(listener.newSessionsPerSecond),
-    newSessionsPerSourcePerSecond: share(listener.newSessionsPerSourcePerSecond),
-    maxMemoryBytes: share(listener.maxMemoryBytes),
-  }));
-  return { ...config, listeners };
+  const shared = <T extends SharedLimits>(limits: T): T => ({
+    ...limits,
+    maxSessions: share(limits.maxSessions),
+    maxSessionsPerSource: share(limits.maxSessionsPerSource),
+    newSessionsPerSecond: share(limits.newSessionsPerSecond),
+    newSessionsPerSourcePerSecond: share(limits.newSessionsPerSourcePerSecond),
+    maxMemoryBytes: share(limits.maxMemoryBytes),
+  });
+  const { sessions } = config;
+  return {
+    ...config,
+    listeners: config.listeners.map((listener): ListenerConfig =>
+      listener.type === 'kcp-udp' ? shared(listener) : listener,
+    ),
+    sessions: { ...shared(sessions), maxHalfOpen: share(sessions.maxHalfOpen) },
+  };
+}
+
+interface SharedLimits {
+  readonly maxSessions: number;
+  readonly maxSessionsPerSource: number;
+  readonly newSessionsPerSecond: number;
+  readonly newSessionsPerSourcePerSecond: number;
+  readonly maxMemoryBytes: number;
 }
