@@ -77,7 +77,8 @@ export class KcpEngine {
   /**
    * Queues bytes: in stream mode a piece of the stream, else one message. Copies them.
    * @returns the bytes taken: all, some (stream mode), or 0 when the queue or the payload memory is full; or a negative
-   *   {@link SendError}: an empty message, or one with more fragments than the peer's window or 255.
+   *   {@link SendError}: an empty message, or one larger than `maxMessageBytes` or with more fragments than the peer's window
+   *   or 255.
    */
   send(bytes: Uint8Array, offset: number, length: number): number {
     return this.sender.send(bytes, offset, length);

@@ -319,6 +319,8 @@ export class Sender {
   }
 
   private sendMessage(bytes: Uint8Array, offset: number, length: number): number {
+    const { maxMessageBytes } = this.config;
+    if (maxMessageBytes > 0 && length > maxMessageBytes) return SendError.tooLarge;
     const size = this.segmentBytes;
     const count = Math.ceil(length / size);
     if (count > MAX_FRAGMENTS || count > this.pool.maxSlots) return SendError.tooLarge;
@@ -408,6 +410,7 @@ export class Sender {
       this.pathRetransmits++;
     }
     this.resendPending = false;
+    this.findResendBound();
     return true;
   }
 

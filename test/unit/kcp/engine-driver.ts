@@ -128,20 +128,21 @@ export class EngineDriver {
     for (let index = 0; index < count; index++) this.send(Uint8Array.of(index & 0xff));
   }
 
-  /** Drains the engine and returns the datagrams. */
-  drain(): Uint8Array[] {
+  /** Drains the engine and returns the datagrams, none larger than `maxDatagramBytes`. */
+  drain(maxDatagramBytes?: number): Uint8Array[] {
     const datagrams: Uint8Array[] = [];
     const keep = (bytes: Uint8Array, offset: number, length: number): void => {
       datagrams.push(bytes.slice(offset, offset + length));
     };
-    while (this.engine.pollTransmit(this.nowMs, this.#arena)) this.#arena.drain(keep);
+    while (this.engine.pollTransmit(this.nowMs, this.#arena, this.nowMs, maxDatagramBytes))
+      this.#arena.drain(keep);
     this.#arena.drain(keep);
     return datagrams;
   }
 
   /** Drains the engine and returns the segments of all datagrams. */
-  flush(): SegmentFields[] {
-    return this.drain().flatMap(segmentsOf);
+  flush(maxDatagramBytes?: number): SegmentFields[] {
+    return this.drain(maxDatagramBytes).flatMap(segmentsOf);
   }
 
   /** Moves to the engine's next deadline and drains. */
