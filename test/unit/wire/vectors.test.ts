@@ -13,28 +13,8 @@ import {
   writeFecHeader,
   type FecType,
 } from '../../../src/wire/fec-header.ts';
-import { wireMemory } from '../../../src/wire/memory.ts';
+import { AT, placed, written } from './placed.ts';
 import { fromHex, toHex, toSegment, vectors } from './vectors.ts';
-
-/** Where a test puts the bytes: not at 0, so that a forgotten offset shows. */
-const AT = 7;
-
-/** `hex` at {@link AT}, with bytes around it that must neither be read nor written. */
-function placed(hex: string): { memory: ReturnType<typeof wireMemory>; end: number } {
-  const bytes = fromHex(hex);
-  const all = new Uint8Array(AT + bytes.length + AT).fill(0xee);
-  all.set(bytes, AT);
-  return { memory: wireMemory(all), end: AT + bytes.length };
-}
-
-/** What `write` wrote, after a check that it wrote nothing else. */
-function written(write: (memory: ReturnType<typeof wireMemory>, at: number) => number): string {
-  const memory = wireMemory(new Uint8Array(400).fill(0xee));
-  const length = write(memory, AT);
-  expect(memory.bytes.subarray(0, AT).every((byte) => byte === 0xee)).toBe(true);
-  expect(memory.bytes.subarray(AT + length).every((byte) => byte === 0xee)).toBe(true);
-  return toHex(memory.bytes.subarray(AT, AT + length));
-}
 
 describe('address block vectors', () => {
   it.each(vectors.addressBlocks)('$name: decodes and encodes', ({ address, hex }) => {

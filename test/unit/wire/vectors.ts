@@ -23,9 +23,11 @@ interface WireVectors {
   readonly datagrams: readonly { name: string; hex: string; units: string[]; problems: string[] }[];
 }
 
-export const vectors = JSON.parse(
-  readFileSync(new URL('../../vectors/wire.json', import.meta.url), 'utf8'),
-) as WireVectors;
+/** What test/vectors/`name` holds; its shape is for the caller to know. */
+export const loadVectors = (name: string): unknown =>
+  JSON.parse(readFileSync(new URL(`../../vectors/${name}`, import.meta.url), 'utf8'));
+
+export const vectors = loadVectors('wire.json') as WireVectors;
 
 export function fromHex(hex: string): Uint8Array {
   return new Uint8Array(Buffer.from(hex, 'hex'));
