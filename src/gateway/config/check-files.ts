@@ -1,7 +1,8 @@
-import { createPrivateKey, createPublicKey, X509Certificate, type KeyObject } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import type { ConfigTree } from './config-tree.ts';
 import type { ConfigIssue, ConfigPath } from './issue.ts';
 import type { NamedFiles } from './named-files.ts';
+import { publicKeyAlgorithm } from './public-key.ts';
 import type { ConfigDocument } from './schema.ts';
 
 /** What is wrong with what is in certificates, keys and key sets. No message shows any of it. */
@@ -30,21 +31,17 @@ function checkPublicKey({ login }: ConfigDocument, tree: ConfigTree, files: Name
   const path = ['login', 'jwt', 'public_key_file'];
   const pem = files.textAt(path);
   if (pem === undefined) return [];
-  const wrong = (message: string): ConfigIssue[] => [tree.issue(path, `the file holds ${message}`)];
-  if (pem.includes('PRIVATE KEY')) return wrong('a private key, which is not needed here');
-  const key = parsed(pem, (text) => createPublicKey(text));
-  if (key === undefined) return wrong('no public key in PEM');
-  const algorithm = algorithmOf(key);
-  if (algorithm === undefined) return wrong('a key that is neither RSA of 2048 bits or more nor Ed25519');
-  const accepted = login.jwt?.algorithms;
-  if (accepted === undefined || accepted.includes(algorithm)) return [];
-  return wrong(`a key for ${algorithm}, which is not one of the algorithms`);
-}
-
-function algorithmOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): 'RS256' | 'EdDSA' | undefined {
-  if (asymmetricKeyType === 'ed25519') return 'EdDSA';
-  const bits = asymmetricKeyDetails?.modulusLength ?? 0;
-  return asymmetricKeyType === 'rsa' && bits >= MIN_RSA_BITS ? 'RS256' : undefined;
+  if (pem.includes('PRIVATE KEY'))
+    return [tree.issue(path, 'the file holds a private key, which is not needed here')];
+  const algorithm = publicKeyAlgorithm(pem);
+  if (algorithm === undefined)
+    return [tree.issue(path, 'the file holds no RSA key of 2048 bits or more and no Ed25519 key in PEM')];
+  return (login.jwt?.algorithms ?? []).flatMap((accepted, index) => {
+    // That HS256 wants a secret is said elsewhere.
+    if (accepted === algorithm || accepted === 'HS256') return [];
+    const message = `the key of public_key_file is for ${algorithm}, not for ${accepted}`;
+    return [tree.issue(['login', 'jwt', 'algorithms', index], message)];
+  });
 }
 
 function checkKeySet(tree: ConfigTree, files: NamedFiles): ConfigIssue[] {
@@ -71,6 +68,3 @@ function parsed<T>(text: string | undefined, parse: (text: string) => T): T | un
     return undefined;
   }
 }
-
-/** Shorter keys are refused by those that check signatures. */
-const MIN_RSA_BITS = 2048;

@@ -65,7 +65,7 @@ function checkTokens({ tokens }: LoginDocument, tree: ConfigTree): ConfigIssue[]
 
 function checkLines({ lines }: LoginDocument, tree: ConfigTree): ConfigIssue[] {
   if (lines === 'auto') return [];
-  return lines.flatMap(({ id, transport, path: urlPath }, index) => {
+  return lines.flatMap(({ id, transport, tls, path: urlPath }, index) => {
     const path = ['login', 'lines', index];
     const issues: ConfigIssue[] = [];
     const earlier = lines.findIndex((other) => other.id === id);
@@ -76,6 +76,8 @@ function checkLines({ lines }: LoginDocument, tree: ConfigTree): ConfigIssue[] {
       issues.push(tree.issue([...path, 'path'], `${transport} needs a path`));
     if (!isWebSocket && (urlPath ?? null) !== null)
       issues.push(tree.issue([...path, 'path'], `a path goes with ws and wss, not with ${transport}`));
+    if (tls && transport !== 'tcp')
+      issues.push(tree.issue([...path, 'tls'], `goes with tcp, not with ${transport}`));
     return issues;
   });
 }

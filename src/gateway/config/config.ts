@@ -253,6 +253,10 @@ export interface LineConfig {
   /** The gateway it leads to. */
   readonly gatewayId: number;
   readonly transport: LineTransport;
+  /** Whether a `tcp` line is TLS; false for the others. */
+  readonly tls: boolean;
+  /** Whether sessions without seal may use it although it is not confidential itself, as `wss` and TLS are. */
+  readonly allowClear: boolean;
   /** Host name or IP address, without brackets. */
   readonly host: string;
   /** 1 to 65535. */

@@ -23,6 +23,10 @@ const line = z.strictObject({
   id: name('Id of the line.'),
   gateway_id: integer(0, 255, 'Gateway that the line leads to. Default: this one.').optional(),
   transport: choice(LINE_TRANSPORTS, 'What carries the datagrams; `wss` is WebSocket over TLS.'),
+  tls: boolean('Whether a `tcp` line is TLS.').prefault(false),
+  allow_clear: boolean(
+    'Whether sessions without seal may use the line although it is not confidential itself, as `wss` and TLS are.',
+  ).prefault(false),
   host: hostName('Host name or IP address that clients connect to.'),
   port: integer(1, 65_535, 'Port that clients connect to.'),
   path: optionalUrlPath(
@@ -55,7 +59,7 @@ const jwt = z.strictObject({
     type: 'list',
     range: JWT_ALGORITHMS.join(', '),
     expects: `a list of ${JWT_ALGORITHMS.join(', ')}`,
-    text: 'Signatures that are accepted. Default: HS256 with a secret, otherwise RS256 and EdDSA.',
+    text: 'Signatures that are accepted. Default: all that the key is good for; with a key set RS256 and EdDSA.',
   }).optional(),
   issuer: optionalPlainText(1, 1024, 'What `iss` has to be. null: anything.').prefault(null),
   audience: optionalPlainText(1, 1024, 'What has to be in `aud`. null: anything.').prefault(null),

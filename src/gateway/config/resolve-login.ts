@@ -1,6 +1,7 @@
-import type { JwtConfig, JwtKeyConfig, LineConfig, LoginConfig } from './config.ts';
+import type { JwtAlgorithm, JwtConfig, JwtKeyConfig, LineConfig, LoginConfig } from './config.ts';
 import type { NamedFiles } from './named-files.ts';
 import { DEFAULT_LINE_PATH } from './login-schema.ts';
+import { publicKeyAlgorithm } from './public-key.ts';
 import type { ConfigDocument } from './schema.ts';
 
 type LoginDocument = ConfigDocument['login'];
@@ -34,6 +35,8 @@ function resolveLine(line: LineDocument, common: ConfigDocument['common']): Line
     id: line.id,
     gatewayId: line.gateway_id ?? common.gateway_id,
     transport: line.transport,
+    tls: line.tls,
+    allowClear: line.allow_clear,
     host: line.host,
     port: line.port,
     path: isWebSocket ? (line.path ?? DEFAULT_LINE_PATH) : null,
@@ -48,13 +51,28 @@ function resolveJwt(jwt: JwtDocument, files: NamedFiles): JwtConfig | null {
   if (key === undefined) return null;
   return {
     key,
-    algorithms: jwt.algorithms ?? (key.type === 'secret' ? ['HS256'] : ['RS256', 'EdDSA']),
+    algorithms: jwt.algorithms ?? algorithmsOf(key),
     issuer: jwt.issuer,
     audience: jwt.audience,
     subjectClaim: jwt.subject_claim,
     clockToleranceMs: jwt.clock_tolerance,
     jwksCacheMs: jwt.jwks_cache,
   };
+}
+
+/** Everything that a key is good for. */
+function algorithmsOf(key: JwtKeyConfig): readonly JwtAlgorithm[] {
+  switch (key.type) {
+    case 'secret':
+      return ['HS256'];
+    case 'public-key': {
+      const algorithm = publicKeyAlgorithm(key.pem);
+      return algorithm === undefined ? [] : [algorithm];
+    }
+    case 'jwks':
+    case 'jwks-url':
+      return ['RS256', 'EdDSA'];
+  }
 }
 
 function resolveJwtKey(jwt: JwtDocument, files: NamedFiles): JwtKeyConfig | undefined {
