@@ -70,8 +70,12 @@ export class Deframer {
     return this.#heldBytes + this.#end - this.#next;
   }
 
-  /** Takes the next chunk: `length` bytes at `offset`. Everything in the one before must have been taken. */
+  /**
+   * Takes the next chunk: `length` bytes at `offset`. Everything in the one before must have been taken. After a fault the
+   * chunk is ignored.
+   */
   begin(chunk: Uint8Array, offset: number, length: number): void {
+    if (this.fault !== undefined) return;
     this.#chunk = chunk;
     this.#next = offset;
     this.#end = offset + length;

@@ -21,7 +21,9 @@ export function parseProxyV1(memory: WireMemory, at: number, length: number, int
   const limit = at + Math.min(length, PROXY_V1_MAX_BYTES);
   const end = lineEnd(bytes, at + SIGNATURE.length, limit);
   // A CR that is the last byte so far may still get its LF.
-  if (end < 0 || end + 1 === limit) return length < PROXY_V1_MAX_BYTES ? 'incomplete' : 'proxy_oversize';
+  if (end < 0 || (end + 1 === limit && bytes[end] === CR)) {
+    return length < PROXY_V1_MAX_BYTES ? 'incomplete' : 'proxy_oversize';
+  }
   if (bytes[end] !== CR || bytes[end + 1] !== LF) return 'proxy_malformed';
   if (!readLine(bytes, at + SIGNATURE.length, end, into)) return 'proxy_malformed';
   into.length = end + 2 - at;
