@@ -226,7 +226,8 @@ export class KcpEngine {
   /**
    * Whether the path delivers all that is sent, in order, as long as it lives (TCP, WebSocket). While it does, nothing is
    * sent again, nothing counts as lost, no link is dead and no retransmission deadline wakes anybody; acknowledgements and
-   * window probes go on. What is in flight when that ends gets a fresh deadline. Default false.
+   * window probes go on. What is in flight when it begins is not sent again either, see {@link resendAll}; what is in flight
+   * when it ends gets a fresh deadline. Default false.
    */
   setReliable(reliable: boolean): void {
     this.sender.setReliable(reliable);
@@ -235,9 +236,10 @@ export class KcpEngine {
 
   /**
    * The path changed, and what was sent over the old one may be lost: the next {@link pollTransmit} sends everything in
-   * flight again, once, in order and before new data, whatever the windows say. It is not loss: retransmission timeout and
-   * congestion control learn nothing, each segment counts as sent for the first time. What is acknowledged until then is
-   * left out. Called again before all was sent it starts over.
+   * flight again, once, in order and before new data. It is not loss: retransmission timeout and congestion control learn
+   * nothing, each segment counts as sent for the first time. What is acknowledged until then is left out. Windows are not
+   * asked, except that on a reliable path what the peer has no room for waits until it has. Called again before all was sent
+   * it starts over.
    */
   resendAll(now: number): void {
     this.moveClock(now);

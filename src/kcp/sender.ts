@@ -250,7 +250,7 @@ export class Sender {
 
   /** Asks for the window if that is due. @returns false when the arena was full. */
   writeWindowAsk(writer: SegmentWriter, now32: number): boolean {
-    if (this.buffer.waitingCount > 0 && this.isWindowClosed) {
+    if ((this.buffer.waitingCount > 0 || this.resendPending) && this.isWindowClosed) {
       this.probe.arm(now32);
       if (this.probe.isDue(now32)) {
         if (!writer.writeControl(Command.windowAsk, now32, 0)) return false;
@@ -404,6 +404,8 @@ export class Sender {
     for (; this.resendNext !== this.resendEnd; this.resendNext = (this.resendNext + 1) | 0) {
       const sn = this.resendNext;
       if (!buffer.isInFlight(sn)) continue;
+      // Sent into a window that a late datagram told: it waits for the edge to move.
+      if (this.reliable && !isBefore(sn, this.peerEdge)) return true;
       if (!this.writeData(writer, sn, now32)) return false;
       buffer.markRestart(sn, now32, resendAt, this.rtt.rtoMs);
       this.noteDeadline(resendAt);
@@ -478,7 +480,7 @@ export class Sender {
     return true;
   }
 
-  /** The peer takes nothing now. */
+  /** The peer takes nothing new now. */
   private get isWindowClosed(): boolean {
     return this.peerWindow === 0 || (this.reliable && ahead(this.peerEdge, this.buffer.una) <= 0);
   }

@@ -288,6 +288,28 @@ describe('sending everything again', () => {
     expect(pushed(driver)).toEqual([0, 1, 2, 3, 4]);
   });
 
+  it('waits on a reliable path for room at the peer, which would drop it for good', () => {
+    const driver = new EngineDriver();
+    driver.handle(windowTell(2));
+    driver.sendMany(6);
+    driver.flush();
+    driver.handle(ack(1, { una: 2, wnd: 1, ts: 1000 }));
+    // A late datagram tells a window that is not there: segments 3 and 4 cannot be taken.
+    driver.handle(windowTell(3));
+    expect(driver.flush()).toMatchObject([{ sn: 2 }, { sn: 3 }, { sn: 4 }]);
+    driver.engine.setReliable(true);
+    driver.engine.resendAll(driver.nowMs);
+    expect(pushed(driver)).toEqual([2]);
+    driver.handle(ack(2, { una: 3, wnd: 1, ts: 1000 }));
+    expect(pushed(driver)).toEqual([3]);
+    driver.handle(ack(3, { una: 4, wnd: 0, ts: 1000 }));
+    expect(driver.flush()).toEqual([]);
+    expect(driver.flushAtDeadline()).toMatchObject([{ cmd: Command.windowAsk }]);
+    driver.handle(windowTell(2, { una: 4 }));
+    expect(pushed(driver)).toEqual([4, 5]);
+    expect(driver.engine.stats().pathRetransmits).toBe(3);
+  });
+
   it('goes on where a full arena stopped it, and starts over when asked again in between', () => {
     const driver = sent(8, { mtu: 50 });
     const arena = new DatagramArena(50);
