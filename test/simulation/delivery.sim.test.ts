@@ -3,14 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { NEVER } from '../../src/base/clock.ts';
 import type { KcpOptions } from '../../src/kcp/config.ts';
 import type { KcpPresetName } from '../../src/kcp/presets.ts';
-import { SendError } from '../../src/base/sink.ts';
-import { SEGMENT_HEADER_BYTES } from '../../src/wire/segment.ts';
 import { PERFECT_LINK, type LinkProfile } from '../../tools/kcpgate/relay/net-emulator.ts';
+import { Direction } from './direction.ts';
 import { Pair } from './pair.ts';
 import type { Peer } from './peer.ts';
 import { PROFILES } from './profiles.ts';
 import { seeds, withSeed } from './seeds.ts';
-import { StreamTransfer, streamByte } from './workloads.ts';
+import { StreamTransfer } from './workloads.ts';
 
 /*
  * Whatever the network does short of changing bytes, what one side sends is what the other receives: all of it, once, in
@@ -18,8 +17,6 @@ import { StreamTransfer, streamByte } from './workloads.ts';
  */
 
 const LIMIT_MS = 4 * 3600 * 1000;
-/** Segments any receiver is taken to hold. */
-const SMALLEST_PEER_WINDOW = 32;
 
 const rate = (max: number): fc.Arbitrary<number> =>
   fc.integer({ min: 0, max: max * 100 }).map((n) => n / 100);
@@ -74,79 +71,6 @@ const scenario = fc.record({
   }),
 });
 
-/** One direction: what was given to the sender, what is still to be given, and what came out. */
-class Direction {
-  readonly sent: Uint8Array[] = [];
-  readonly received: Uint8Array[] = [];
-  readonly #waiting: { readonly bytes: Uint8Array; taken: number }[] = [];
-  readonly #from: Peer;
-  readonly #largestBytes: number;
-  readonly #segmentBytes: number;
-  #offeredBytes = 0;
-  #pieces: number[] = [];
-
-  constructor(from: Peer, to: Peer) {
-    this.#from = from;
-    this.#segmentBytes = from.engine.config.mtu - SEGMENT_HEADER_BYTES;
-    // Before the peer has spoken, its window is taken to be 128 segments.
-    this.#largestBytes = this.#segmentBytes * Math.min(to.engine.config.receiveWindow, 128);
-    from.beforeTransmit = () => {
-      this.#offer();
-    };
-    to.receive = (bytes, offset, length, endOfMessage) => {
-      for (let index = 0; index < length; index++) this.#pieces.push(bytes[offset + index] ?? 0);
-      if (endOfMessage) {
-        this.received.push(Uint8Array.from(this.#pieces));
-        this.#pieces = [];
-      }
-      return true;
-    };
-  }
-
-  /** Whether everything was given to the sender and came out of the receiver. */
-  get isThrough(): boolean {
-    return this.#waiting.length === 0 && this.receivedBytes === this.sentBytes;
-  }
-
-  get sentBytes(): number {
-    return this.sent.reduce((sum, message) => sum + message.length, 0);
-  }
-
-  get receivedBytes(): number {
-    return this.received.reduce((sum, message) => sum + message.length, 0);
-  }
-
-  send(share: number): void {
-    const length = Math.max(1, Math.floor((this.#largestBytes * share) / 100));
-    const first = this.#offeredBytes;
-    this.#offeredBytes += length;
-    const bytes = Uint8Array.from({ length }, (_, index) => streamByte(first + index));
-    this.#waiting.push({ bytes, taken: 0 });
-  }
-
-  #offer(): void {
-    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
-      const taken = this.#from.engine.send(next.bytes, next.taken, next.bytes.length - next.taken);
-      if (taken < 0) {
-        this.#dropTooLarge(taken, next.bytes.length);
-        continue;
-      }
-      if (next.taken === 0 && taken > 0) this.sent.push(next.bytes);
-      next.taken += taken;
-      if (next.taken < next.bytes.length) return;
-      this.#waiting.shift();
-    }
-  }
-
-  /** A message of many fragments may be refused: the largest window the peer has told so far was smaller. */
-  #dropTooLarge(error: number, length: number): void {
-    if (error !== SendError.tooLarge || length <= this.#segmentBytes * SMALLEST_PEER_WINDOW) {
-      throw new Error(`${String(length)} bytes are refused with ${String(error)}`);
-    }
-    this.#waiting.shift();
-  }
-}
-
 function run(given: typeof scenario extends fc.Arbitrary<infer Value> ? Value : never): void {
   const options = (side: typeof given.left): KcpOptions => ({
     conv: 7,
@@ -185,19 +109,12 @@ function run(given: typeof scenario extends fc.Arbitrary<infer Value> ? Value : 
     pair.right.engine.nextDeadline() === NEVER;
   pair.runUntil(() => forward.isThrough && backward.isThrough && isQuiet(), LIMIT_MS);
 
-  check(forward, given.left.stream);
-  check(backward, given.right.stream);
+  forward.check(given.left.stream);
+  backward.check(given.right.stream);
   expect(isQuiet(), 'everything is acknowledged and nothing is waited for').toBe(true);
   expect([...pair.left.refused, ...pair.right.refused]).toEqual([]);
   expect(pair.left.pool.usedSlots).toBe(0);
   expect(pair.right.pool.usedSlots).toBe(0);
-}
-
-function check(direction: Direction, stream: boolean): void {
-  const sizes = (messages: readonly Uint8Array[]): number[] => messages.map((message) => message.length);
-  if (!stream) expect(sizes(direction.received)).toEqual(sizes(direction.sent));
-  expect(direction.receivedBytes).toBe(direction.sentBytes);
-  expect(Buffer.concat(direction.received).equals(Buffer.concat(direction.sent))).toBe(true);
 }
 
 describe('two engines', () => {
