@@ -1,11 +1,10 @@
 import type { NativeLoad } from '../../native-bindings/index.ts';
 import type { SocketAddress } from '../../src/base/address.ts';
 import { MemoryHub } from '../../src/carrier/memory.ts';
-import { createTcpCarrier } from '../../src/carrier/node/tcp.ts';
-import { connectTcpCarrier } from '../../src/carrier/node/tcp-client.ts';
 import { createUdpCarrier } from '../../src/carrier/node/udp.ts';
 import { describeWithNative } from '../support/native.ts';
 import { describeCarrier, type CreateCarrierPair } from './carrier.ts';
+import { tcpServer, wsServer, type CreateConnectionServer } from './connection-servers.ts';
 import { ANY_V6, hasIpv6, LOOPBACK_V4, LOOPBACK_V6, untilTrue } from './loopback.ts';
 
 const createMemoryPair: CreateCarrierPair = (nearLimits, farLimits) => {
@@ -31,14 +30,20 @@ const createUdpPair =
   };
 
 /** `near` is the client. */
-const createTcpPair =
-  (farBind: SocketAddress, loopback: SocketAddress): CreateCarrierPair =>
+const createConnectedPair =
+  (createServer: CreateConnectionServer): CreateCarrierPair =>
   async (nearLimits, farLimits) => {
-    const far = await createTcpCarrier({ bind: farBind, ...farLimits });
-    const farAddress = { ...loopback, port: far.localAddress.port };
-    const near = await connectTcpCarrier({ remote: farAddress, ...nearLimits });
-    return { near, far, farAddress, until: untilTrue };
+    const server = await createServer({ ...farLimits, lingerMs: LINGER_MS });
+    const near = await server.connect({ ...nearLimits, lingerMs: LINGER_MS });
+    const far = server.carrier;
+    return { near, far, farAddress: near.remoteAddress, until: untilTrue, close: () => server.close() };
   };
+
+/** In some cases one end is never started, so it does not see the other's end. */
+const LINGER_MS = 100;
+
+const TCP_TRAITS = { sendsEmpty: false, oversizeEndsConnection: true };
+const WS_TRAITS = { sendsEmpty: true, oversizeEndsConnection: true };
 
 function describeUdpCarrier(implementation: string, native: NativeLoad): void {
   const name = `udp by ${implementation}`;
@@ -51,11 +56,29 @@ function describeUdpCarrier(implementation: string, native: NativeLoad): void {
 
 const ipv6 = await hasIpv6();
 describeCarrier('memory', createMemoryPair);
-describeCarrier('tcp', createTcpPair(LOOPBACK_V4, LOOPBACK_V4), {
-  sendsEmpty: false,
-  oversizeEndsConnection: true,
-});
 describeUdpCarrier('dgram', { status: 'off', reason: 'this test' });
 describeWithNative('native', (bindings, file) =>
   describeUdpCarrier('native', { status: 'loaded', bindings, file }),
 );
+
+const CONNECTION_SERVERS = [
+  { name: 'tcp', create: tcpServer(LOOPBACK_V4, LOOPBACK_V4, false), traits: TCP_TRAITS },
+  { name: 'tcp with tls', create: tcpServer(LOOPBACK_V4, LOOPBACK_V4, true), traits: TCP_TRAITS },
+  { name: 'ws', create: wsServer(LOOPBACK_V4, false), traits: WS_TRAITS },
+  { name: 'wss', create: wsServer(LOOPBACK_V4, true), traits: WS_TRAITS },
+  ...(ipv6
+    ? [
+        { name: 'tcp on ::1', create: tcpServer(LOOPBACK_V6, LOOPBACK_V6, false), traits: TCP_TRAITS },
+        {
+          name: 'tcp, IPv4 peer of a dual-stack socket',
+          create: tcpServer(ANY_V6, LOOPBACK_V4, false),
+          traits: TCP_TRAITS,
+        },
+        { name: 'ws on ::1', create: wsServer(LOOPBACK_V6, false), traits: WS_TRAITS },
+      ]
+    : []),
+];
+
+for (const { name, create, traits } of CONNECTION_SERVERS) {
+  describeCarrier(name, createConnectedPair(create), traits);
+}

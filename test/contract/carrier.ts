@@ -29,6 +29,8 @@ export interface CarrierPair {
   readonly farAddress: SocketAddress;
   /** Lets the network move until `done`; fails when it never is. */
   until(done: () => boolean): Promise<void>;
+  /** Closes what neither carrier owns. */
+  close?(): Promise<void>;
 }
 
 export type CreateCarrierPair = (near: CarrierLimits, far: CarrierLimits) => Promise<CarrierPair>;
@@ -40,18 +42,18 @@ export function describeCarrier(
   traits: CarrierTraits = DATAGRAM_TRAITS,
 ): void {
   describe(`carrier: ${name}`, () => {
-    const open: Carrier[] = [];
+    const open: { close(): Promise<void> }[] = [];
     const createOpenPair = async (
       near: CarrierLimits = {},
       far: CarrierLimits = {},
     ): Promise<CarrierPair> => {
       const pair = await createPair(near, far);
-      open.push(pair.near, pair.far);
+      open.push(pair.near, pair.far, { close: () => pair.close?.() ?? Promise.resolve() });
       return pair;
     };
 
     afterEach(async () => {
-      await Promise.all(open.splice(0).map((carrier) => carrier.close()));
+      await Promise.all(open.splice(0).map((opened) => opened.close()));
     });
 
     it('delivers datagrams whole, each with the slot of its sender', async () => {

@@ -241,23 +241,19 @@ export class ConnectionCarrier implements Carrier {
     connection.destroy();
   }
 
-  /** A connection broke a rule whose name its peer is to be told: it is ended in order. `gone` follows. */
-  faultInOrder(
-    connection: Connection,
-    reason: ConnectionEndReason,
-    code: number,
-    text: string,
-    end: (code: number, text: string) => void,
-  ): void {
+  /** A connection cannot go on and ends in order by itself: nothing is sent or delivered. `gone` follows. */
+  faultInOrder(connection: Connection, reason: ConnectionEndReason): void {
+    if (reason === 'frame_oversize') this.#oversizeDrops++;
     connection.endReason ??= reason;
     connection.isEnding = true;
     this.#limitEnd(connection);
-    end(code, text);
   }
 
   /** Nothing is left of a connection. Never called from within a call of the user. */
   gone(connection: Connection): void {
     const { slot } = connection;
+    // It was refused for want of a slot.
+    if (slot < 0) return;
     clearTimeout(connection.timer);
     connection.isEnding = true;
     this.counters.close(connection.endReason ?? 'peer_closed');
@@ -299,7 +295,7 @@ export class ConnectionCarrier implements Carrier {
   /** Sends neighbours for one connection. @returns false when it still reads the memory of the arena. */
   #sendRun(target: number, first: number, end: number, bytes: number): boolean {
     const connection = this.#table.at(target);
-    if (connection === undefined || connection.isEnding) {
+    if (connection === undefined || connection.isEnding || !connection.isWritable) {
       this.#sendDrops += end - first;
       return true;
     }

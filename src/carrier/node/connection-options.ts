@@ -35,6 +35,9 @@ export interface ConnectionServerOptions extends ConnectionOptions {
   readonly firstDatagramTimeoutMs?: number;
 }
 
+/** Slots of connections that are gone may be retained for a while. */
+export const SLOTS_PER_CONNECTION = 2;
+
 /** {@link ConnectionOptions}, complete. */
 export type ConnectionConfig = Required<ConnectionOptions>;
 

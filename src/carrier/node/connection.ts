@@ -17,6 +17,8 @@ export abstract class Connection {
   /** Ends it: when it was not confirmed in time, and when its end takes too long. */
   timer: NodeJS.Timeout | undefined;
 
+  /** The connection takes what it is given to send. */
+  abstract readonly isWritable: boolean;
   /** Bytes given to `send` that the system did not take yet. */
   abstract readonly queuedBytes: number;
   /** Starts to read. Called once. */

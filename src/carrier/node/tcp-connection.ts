@@ -41,6 +41,10 @@ export class TcpConnection extends Connection {
     });
   }
 
+  get isWritable(): boolean {
+    return this.#socket.writable;
+  }
+
   get queuedBytes(): number {
     return this.#socket.writableLength;
   }

@@ -10,6 +10,7 @@ import { ConnectionLimits } from '../connection-limits.ts';
 import { ConnectionCarrier } from './connection-carrier.ts';
 import {
   resolveConnectionServerConfig,
+  SLOTS_PER_CONNECTION,
   type ConnectionServerConfig,
   type ConnectionServerOptions,
 } from './connection-options.ts';
@@ -155,9 +156,6 @@ class TcpListener {
 
 /** A quiet connection is probed by TCP after so long, so that a peer that vanished is found. */
 const KEEP_ALIVE_MS = 30_000;
-
-/** Slots of connections that are gone may be retained for a while. */
-const SLOTS_PER_CONNECTION = 2;
 
 const trustNobody = (): boolean => false;
 
