@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { type AnySegment, writeAnySegment } from '../../../src/wire/any-segment.ts';
 import { writeFecHeader } from '../../../src/wire/fec-header.ts';
 import { wireMemory } from '../../../src/wire/memory.ts';
+import { anyMutation, mutated, type Mutation } from './mutate.ts';
 
 const uint = (bits: number) =>
   fc.oneof(
@@ -100,16 +101,6 @@ const wellFormed = fc
     return memory.bytes.slice(0, end);
   });
 
-/** One change to a datagram; positions are fractions of its length, so that they shrink well. */
-type Mutation = (bytes: Uint8Array) => Uint8Array;
-
-const position = fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true });
-const place = (bytes: Uint8Array, fraction: number): number => Math.floor(bytes.length * fraction);
-
-const setByte: fc.Arbitrary<Mutation> = fc.tuple(position, uint(8)).map(([fraction, value]) => (bytes) => {
-  bytes[place(bytes, fraction)] = value;
-  return bytes;
-});
 /** A field of some 24-byte step gets an edge value: command, len and everything between. */
 const setField: fc.Arbitrary<Mutation> = fc
   .tuple(fc.integer({ min: 0, max: 8 }), fc.constantFrom(0, 4, 5, 6, 8, 12, 16, 20), uint(32))
@@ -130,32 +121,8 @@ const setKind: fc.Arbitrary<Mutation> = fc
     if (bytes.length > 5) bytes.set([clear ? command : kind, 0], 4);
     return bytes;
   });
-const cut: fc.Arbitrary<Mutation> = position.map(
-  (fraction) => (bytes) => bytes.slice(0, place(bytes, fraction)),
-);
-const cutAtBegin: fc.Arbitrary<Mutation> = position.map(
-  (fraction) => (bytes) => bytes.slice(place(bytes, fraction)),
-);
-const repeat: fc.Arbitrary<Mutation> = fc.tuple(position, position).map(([from, to]) => (bytes) => {
-  const piece = bytes.slice(place(bytes, Math.min(from, to)), place(bytes, Math.max(from, to)));
-  return Uint8Array.from([...bytes, ...piece]);
-});
-const insert: fc.Arbitrary<Mutation> = fc
-  .tuple(position, fc.uint8Array({ maxLength: 30 }))
-  .map(([fraction, extra]) => (bytes) => {
-    const at = place(bytes, fraction);
-    return Uint8Array.from([...bytes.subarray(0, at), ...extra, ...bytes.subarray(at)]);
-  });
-
 /** A datagram that was well-formed before up to four changes: it gets deep into the decoders. */
-export const mutatedDatagram = fc
-  .tuple(
-    wellFormed,
-    fc.array(fc.oneof(setByte, setField, setField, setKind, cut, cutAtBegin, repeat, insert), {
-      maxLength: 4,
-    }),
-  )
-  .map(([bytes, mutations]) => mutations.reduce<Uint8Array>((current, mutate) => mutate(current), bytes));
+export const mutatedDatagram = mutated(wellFormed, fc.oneof(anyMutation, setField, setField, setKind));
 
 /** Any bytes; those of an interesting length more often. */
 export const randomDatagram = fc.oneof(

@@ -5,20 +5,14 @@ import { readAnySegment, writeAnySegment } from '../../../src/wire/any-segment.t
 import { dissect } from '../../../src/wire/dissect.ts';
 import { fecPayloadLength } from '../../../src/wire/fec-header.ts';
 import { wireMemory } from '../../../src/wire/memory.ts';
-import { formatHex, formatLine, formatTree } from '../../../src/wire/print.ts';
+import { checkDissection } from './check-dissection.ts';
 import { mutatedDatagram, randomDatagram, segment } from './generate-datagram.ts';
-
-/** How often each property runs; set KCPGATE_FUZZ_RUNS for a longer hunt. */
-const RUNS = Number(process.env.KCPGATE_FUZZ_RUNS ?? 5000);
-const LIMIT_MS = 60_000 + RUNS * 5;
+import { LIMIT_MS, RUNS } from './runs.ts';
 
 const datagram = fc.oneof(
   { weight: 3, arbitrary: mutatedDatagram },
   { weight: 1, arbitrary: randomDatagram },
 );
-
-/** What may stand in printed text: no control but the line breaks between the lines. */
-const CONTROL = /[\p{Cc}\p{Cf}\u2028\u2029]/u;
 
 describe('fuzz: the wire', () => {
   it(
@@ -26,32 +20,7 @@ describe('fuzz: the wire', () => {
     () => {
       fc.assert(
         fc.property(datagram, (bytes) => {
-          const before = bytes.slice();
-          const dissection = dissect(bytes);
-          const segments = Math.floor(bytes.length / 24) + 1;
-          expect(dissection.units.length).toBeLessThanOrEqual(segments);
-          expect(dissection.problems.length).toBeLessThanOrEqual(4 * segments + 1);
-          let end = 0;
-          for (const unit of dissection.units) {
-            expect(unit.offset).toBe(end);
-            expect(unit.length).toBeGreaterThan(0);
-            end = unit.offset + unit.length;
-            for (const field of unit.fields) {
-              expect(field.offset).toBeGreaterThanOrEqual(unit.offset);
-              expect(field.offset + field.length).toBeLessThanOrEqual(end);
-            }
-          }
-          expect(end).toBeLessThanOrEqual(bytes.length);
-          for (const problem of dissection.problems) expect(problem.offset).toBeLessThanOrEqual(bytes.length);
-          const line = formatLine(dissection);
-          const tree = formatTree(dissection);
-          expect(line.length).toBeLessThanOrEqual(500 + 20 * bytes.length);
-          expect(tree.length).toBeLessThanOrEqual(500 + 60 * bytes.length);
-          for (const text of [line, tree]) {
-            for (const each of text.split('\n')) expect(each).not.toMatch(CONTROL);
-          }
-          formatHex(bytes);
-          expect(bytes).toEqual(before);
+          checkDissection(bytes);
         }),
         { numRuns: RUNS },
       );

@@ -3,7 +3,7 @@ import { type AnySegment, writeAnySegment } from '../../../src/wire/any-segment.
 import { dissect, MAX_DATAGRAM_BYTES } from '../../../src/wire/dissect.ts';
 import { wireMemory } from '../../../src/wire/memory.ts';
 import { formatHex, formatLine, formatTree } from '../../../src/wire/print.ts';
-import { fromHex, vectors } from './vectors.ts';
+import { fromHex, loadVectors, vectors } from './vectors.ts';
 
 /** The vector datagrams that are one segment or one packet, each as one line. */
 const LINES: readonly (readonly [name: string, line: string])[] = [
@@ -61,6 +61,16 @@ const PACKET_LINES: readonly (readonly [name: string, line: string])[] = [
   ],
 ];
 
+const named = (file: string, list: string, name: string): string => {
+  const lists = loadVectors(file) as Readonly<Record<string, readonly { name: string; hex: string }[]>>;
+  return lists[list]!.find((candidate) => candidate.name === name)!.hex;
+};
+
+const HELLO_RANDOM = 'random=404142434445464748494a4b4c4d4e4f';
+const ACK_RANDOM = 'random=606162636465666768696a6b6c6d6e6f';
+const BYTES = '[0-9a-f]+';
+const LONG = '[0-9a-f]{64}\\.\\.\\. ';
+
 function encode(segment: AnySegment): Uint8Array {
   const memory = wireMemory(new Uint8Array(2000));
   return memory.bytes.slice(0, writeAnySegment(memory, 0, segment));
@@ -81,6 +91,108 @@ describe('formatLine', () => {
     const vector = vectors.datagrams.find((candidate) => candidate.name === 'sealed')!;
     expect(formatLine(dissect(fromHex(vector.hex)))).toMatch(
       /^0x01020304 SEALED pathId=0 pn=1 ciphertext=[0-9a-f]{64}\.\.\. \(37 bytes\) tag=[0-9a-f]{32}$/,
+    );
+  });
+});
+
+describe('formatLine of handshake and sealed datagrams', () => {
+  it.each([
+    [
+      'HELLO with address block, filled by a proxy',
+      'hellos',
+      `^0x01020304 HELLO version=1 pn=2 ${HELLO_RANDOM} ticketLength=107 ticketVersion=1 ticketKeyId=5 ` +
+        `ticketNonce=b0b1b2b3b4b5b6b7b8b9babb ticketText=${LONG}\\(77 bytes\\) ticketTag=${BYTES} ` +
+        `address=203\\.0\\.113\\.9:40001 ciphertext=${BYTES} tag=${BYTES}$`,
+    ],
+    [
+      'HELLO_ACK',
+      'helloAcks',
+      `^0x01020304 HELLO_ACK version=1 pn=0 ${ACK_RANDOM} ciphertext=${BYTES} tag=${BYTES}$`,
+    ],
+    [
+      'HELLO_CLEAR without segments',
+      'hellos',
+      `^0x01020304 HELLO_CLEAR version=1 pn=0 ${HELLO_RANDOM} ticketLength=102 .* address=not-filled$`,
+    ],
+    [
+      'HELLO_CLEAR_ACK that refuses',
+      'helloAcks',
+      `^0x01020304 HELLO_CLEAR_ACK version=1 pn=0 ${ACK_RANDOM}\n` +
+        '0x01020304 KICK retryAfter=2000ms code=3006\\(overload\\) len=4 reason="full"$',
+    ],
+    [
+      'version 2',
+      'badHandshakes',
+      `^0x01020304 HELLO version=2 pn=0 ${HELLO_RANDOM} rest=${LONG}\\(\\d+ bytes\\)\n` +
+        '! hello_version at 0: the version of the handshake is not 1$',
+    ],
+    [
+      'client, new path, block filled by a proxy',
+      'sealedDatagrams',
+      '^0x01020304 SEALED pathId=1 pn=4294967301 address=\\[2001:db8::1\\]:65535 ' +
+        `ciphertext=${LONG}\\(37 bytes\\) tag=${BYTES}$`,
+    ],
+    [
+      '28 bytes with block',
+      'cutSealedDatagrams',
+      `^0x01020304 SEALED pathId=1 pn=4294967301 rest=${BYTES}\n! truncated_tag at 28: the datagram ends .*$`,
+    ],
+  ])('prints %s', (name, list, pattern) => {
+    expect(formatLine(dissect(fromHex(named('handshake.json', list, name))))).toMatch(new RegExp(pattern));
+  });
+});
+
+describe('formatLine of proxied datagrams', () => {
+  const PUSH_LINE = '0x01020304 PUSH frg=0 wnd=1024 ts=1234 sn=7 una=5 len=3 payload=616263';
+
+  it.each([
+    [
+      'v1, nginx, IPv6',
+      'PROXY_V1 family=TCP6 source=::1 destination=::1 sourcePort=40002 destinationPort=9100',
+    ],
+    ['v1, UNKNOWN', 'PROXY_V1 family=UNKNOWN'],
+    [
+      'v2, nginx 1.31.4, UDP4 with CRC-32C',
+      'PROXY_V2 command=PROXY family=UDP4 length=19 source=127.0.0.1 destination=127.0.0.1 ' +
+        'sourcePort=40001 destinationPort=9100 crc32c=462cc6aa',
+    ],
+    [
+      'v2, unknown TLVs',
+      'PROXY_V2 command=PROXY family=TCP4 length=35 source=203.0.113.9 destination=198.51.100.1 ' +
+        'sourcePort=40001 destinationPort=443 tlv0xee=78797a noop=(none) authority=6578616d706c652e6f7267',
+    ],
+    [
+      'v2, haproxy 2.6, LOCAL with CRC-32C',
+      'PROXY_V2 command=LOCAL family=UNSPEC length=7 skipped=030004a9b87e8f',
+    ],
+    ['SPP, IPv4', 'SPP source=127.0.0.3 destination=127.0.0.1 sourcePort=41602 destinationPort=9109'],
+  ])('prints %s', (name, line) => {
+    const push = vectors.segments.find((candidate) => candidate.name === 'push')!.hex;
+    const mode = name.startsWith('SPP') ? 'spp' : 'proxy';
+    const dissection = dissect(fromHex(named('proxy.json', 'headers', name) + push), { proxy: mode });
+    expect(formatLine(dissection)).toBe(`${line}\n${PUSH_LINE}`);
+  });
+
+  it('shows where each part of a line of text stands', () => {
+    const header = fromHex(named('proxy.json', 'headers', 'v1, nginx, IPv4'));
+    const { units } = dissect(header, { proxy: 'proxy' });
+    const texts = units[0]!.fields.map(({ name, offset, length }) => [
+      name,
+      Buffer.from(header.subarray(offset, offset + length)).toString(),
+    ]);
+    expect(Object.fromEntries(texts)).toEqual({
+      family: 'TCP4',
+      source: '127.0.0.1',
+      destination: '127.0.0.1',
+      sourcePort: '40001',
+      destinationPort: '9100',
+    });
+  });
+
+  it('a header that is cut off leads nowhere', () => {
+    const cut = fromHex(named('proxy.json', 'headers', 'SPP, IPv4')).subarray(0, 30);
+    expect(formatLine(dissect(cut, { proxy: 'spp' }))).toBe(
+      'proxy_fault 30 bytes\n! proxy_incomplete at 0: the datagram ends inside its proxy header',
     );
   });
 });
