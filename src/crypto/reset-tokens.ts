@@ -1,9 +1,9 @@
-import { createHmac, createSecretKey } from 'node:crypto';
+import { createHmac, createSecretKey, hkdfSync } from 'node:crypto';
 import type { ResetTokens } from '../base/handshake-crypto.ts';
 import { RESET_TOKEN_BYTES } from '../wire/reset.ts';
 
 /** Bytes of a reset key at least: as many as the hash gives (RFC 2104, section 3). */
-export const MIN_RESET_KEY_BYTES = 32;
+const MIN_RESET_KEY_BYTES = 32;
 
 /**
  * Tells reset tokens by a key that every gateway of the same sessions holds, also after a restart.
@@ -24,4 +24,11 @@ export function createResetTokens(key: Uint8Array): ResetTokens {
       return token;
     },
   };
+}
+
+/** The reset key of gateways that have none of their own: HKDF-SHA256 of their first ticket key, without salt. */
+export function deriveResetKey(ticketKey: Uint8Array): Uint8Array {
+  return new Uint8Array(
+    hkdfSync('sha256', ticketKey, new Uint8Array(0), 'kcpgate/1 reset', MIN_RESET_KEY_BYTES),
+  );
 }

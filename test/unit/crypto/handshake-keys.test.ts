@@ -7,13 +7,14 @@ import { fromHex, toHex, vectors } from './key-vectors.ts';
 const crypto = createHandshakeCrypto();
 
 describe('keys of a handshake', () => {
-  it.each(vectors.derivedKeys)('are the fixed ones', (vector) => {
-    const secret = fromHex(vector.secret);
-    const both = fromHex(vector.clientRandom + vector.serverRandom);
-    expect(toHex(crypto.deriveKey(secret, both.subarray(0, 16), 'early'))).toBe(vector.early);
-    expect(toHex(crypto.deriveKey(secret, both, 'client'))).toBe(vector.client);
-    expect(toHex(crypto.deriveKey(secret, both, 'server'))).toBe(vector.server);
-    expect(toHex(secret) + toHex(both)).toBe(vector.secret + vector.clientRandom + vector.serverRandom);
+  it('are the fixed ones', () => {
+    const { inputs, keys } = vectors;
+    const secret = fromHex(inputs.secret);
+    const both = fromHex(inputs.clientRandom + inputs.serverRandom);
+    expect(toHex(crypto.deriveKey(secret, both.subarray(0, 16), 'early'))).toBe(keys.early);
+    expect(toHex(crypto.deriveKey(secret, both, 'client'))).toBe(keys.client);
+    expect(toHex(crypto.deriveKey(secret, both, 'server'))).toBe(keys.server);
+    expect(toHex(secret) + toHex(both)).toBe(inputs.secret + inputs.clientRandom + inputs.serverRandom);
   });
 
   it.each<KeyPurpose>(['early', 'client', 'server'])('are those of HKDF for any input: %s', (purpose) => {

@@ -1,35 +1,28 @@
 import { readFileSync } from 'node:fs';
 
+/** The part of test/vectors/protocol.json that is about keys: fixed inputs, and the bytes they give. All hexadecimal. */
 interface KeyVectors {
-  readonly derivedKeys: readonly {
-    secret: string;
-    clientRandom: string;
-    serverRandom: string;
-    early: string;
-    client: string;
-    server: string;
-  }[];
-  readonly tickets: readonly {
-    key: string;
-    keyId: number;
-    nonce: string;
-    body: {
-      conv: number;
-      issuedMs: number;
-      expiresMs: number;
-      secret: string;
-      seal: 'aead' | 'clear';
-      subject: string;
-      claims: string;
-    };
-    ticket: string;
-  }[];
-  readonly resetTokens: readonly { key: string; conv: number; token: string }[];
+  readonly inputs: {
+    readonly conv: number;
+    readonly secret: string;
+    readonly clientRandom: string;
+    readonly serverRandom: string;
+    readonly ticketKey: string;
+    readonly ticketKeyId: number;
+    readonly ticketNonce: string;
+    readonly issuedMs: number;
+    readonly expiresMs: number;
+    readonly subject: string;
+    readonly claims: string;
+    readonly resetKey: string;
+  };
+  readonly keys: { readonly early: string; readonly client: string; readonly server: string };
+  readonly ticket: string;
+  readonly resetToken: string;
 }
 
-/** Fixed inputs and the bytes they give; another implementation must give the same. */
 export const vectors = JSON.parse(
-  readFileSync(new URL('../../vectors/keys.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../vectors/protocol.json', import.meta.url), 'utf8'),
 ) as KeyVectors;
 
 export function fromHex(hex: string): Uint8Array {
