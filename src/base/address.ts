@@ -101,6 +101,16 @@ export function sourceKey(address: SocketAddress): string {
   return `${formatIp(bytes)}/64`;
 }
 
+/**
+ * The network an address counts for where a whole network shares a limit: the /24 of an IPv4 address (`192.0.2.0/24`), the
+ * /64 of an IPv6 one.
+ */
+export function sourceNetwork(address: SocketAddress): string {
+  const key = sourceKey(address);
+  if (key.includes(':')) return key;
+  return `${key.slice(0, key.lastIndexOf('.'))}.0/24`;
+}
+
 const refuse = (error: string): ParsedSocketAddress => ({ ok: false, error });
 
 /** -1 when it is not a port. */

@@ -1,4 +1,6 @@
-import type { Session } from '../session/index.ts';
+import type { HalfOpen, Session } from '../session/index.ts';
+import type { EndpointPort } from './endpoint-port.ts';
+import type { SessionGroup } from './session-group.ts';
 
 /** What the endpoint keeps beside each session. */
 export interface SessionEntry {
@@ -6,13 +8,21 @@ export interface SessionEntry {
   readonly id: number;
   /** Its place in the table and its id in the timer wheel; used again after it is gone. */
   readonly index: number;
-  /** Address slot of the peer, retained as long as the entry lives. */
-  readonly slot: number;
+  /** Where it is found, beside its `conv`: {@link pathKey} of its only path, or {@link LOGIN_KEY}. */
+  readonly key: number;
   /** The session's `conv`. */
   readonly conv: number;
   /** Key of the peer's network, for the limit per source. */
   readonly source: string;
   readonly session: Session;
+  /** Keeps the books on it. */
+  readonly group: SessionGroup;
+  /** The port it opened on. */
+  readonly home: EndpointPort;
+  /** Its handshake, to answer repeats of it; undefined for sessions without login. */
+  readonly hello: HalfOpen | undefined;
+  /** The name of its upstream, for people. */
+  upstream: string;
   /** It is in the list of sessions to be drained. */
   dirty: boolean;
   /** When the timer wheel will wake it. */
@@ -21,7 +31,19 @@ export interface SessionEntry {
   active: boolean;
 }
 
-/** All sessions of an endpoint, found by (address slot, conv). A look-up allocates nothing. */
+/** What a new entry is made of. */
+export type SessionEntryParts = Pick<
+  SessionEntry,
+  'id' | 'key' | 'conv' | 'source' | 'group' | 'home' | 'hello'
+>;
+
+/** The key of all sessions that logged in: `conv` alone tells them apart, whatever path they take. */
+export const LOGIN_KEY = -1;
+
+/** The key of sessions that have one path for good. @param port 0 to 1023. @param slot below 2^20. */
+export const pathKey = (port: number, slot: number): number => port * 2 ** 20 + slot;
+
+/** All sessions of an endpoint, found by (key, conv). A look-up allocates nothing. */
 export class SessionTable {
   private readonly seed: number;
   private readonly byIndex: (SessionEntry | undefined)[] = [];
@@ -41,11 +63,11 @@ export class SessionTable {
     return this.count;
   }
 
-  find(slot: number, conv: number): SessionEntry | undefined {
-    let index = this.chains[this.chainOf(slot, conv)]!;
+  find(key: number, conv: number): SessionEntry | undefined {
+    let index = this.chains[this.chainOf(key, conv)]!;
     while (index !== NONE) {
       const entry = this.byIndex[index]!;
-      if (entry.conv === conv && entry.slot === slot) return entry;
+      if (entry.conv === conv && entry.key === key) return entry;
       index = this.next[index]!;
     }
     return undefined;
@@ -56,21 +78,21 @@ export class SessionTable {
   }
 
   /** Adds a session made by `create`, which is given its index. */
-  add(
-    slot: number,
-    source: string,
-    conv: number,
-    id: number,
-    create: (index: number) => Session,
-  ): SessionEntry {
+  add(parts: SessionEntryParts, create: (index: number) => Session): SessionEntry {
     const index = this.freeIndices.pop() ?? this.byIndex.length;
+    const { id, key, conv, source, group, home, hello } = parts;
+    // Written out, not spread: all have the same shape.
     const entry: SessionEntry = {
       id,
       index,
-      slot,
+      key,
       conv,
       source,
       session: create(index),
+      group,
+      home,
+      hello,
+      upstream: '',
       dirty: false,
       wakeAt: Number.POSITIVE_INFINITY,
       active: true,
@@ -88,7 +110,7 @@ export class SessionTable {
     this.byIndex[index] = undefined;
     this.freeIndices.push(index);
     this.count--;
-    const chain = this.chainOf(entry.slot, entry.conv);
+    const chain = this.chainOf(entry.key, entry.conv);
     if (this.chains[chain] === index) {
       this.chains[chain] = this.next[index]!;
       return;
@@ -104,14 +126,14 @@ export class SessionTable {
   }
 
   private link(entry: SessionEntry): void {
-    const chain = this.chainOf(entry.slot, entry.conv);
+    const chain = this.chainOf(entry.key, entry.conv);
     this.next[entry.index] = this.chains[chain]!;
     this.chains[chain] = entry.index;
   }
 
-  private chainOf(slot: number, conv: number): number {
+  private chainOf(key: number, conv: number): number {
     let hash = Math.imul(conv ^ this.seed, 0x85ebca6b);
-    hash = Math.imul(hash ^ (hash >>> 15) ^ slot, 0xc2b2ae35);
+    hash = Math.imul(hash ^ (hash >>> 15) ^ key, 0xc2b2ae35);
     return (hash ^ (hash >>> 13)) & (this.chains.length - 1);
   }
 

@@ -1,3 +1,4 @@
+import type { SocketAddress } from '../base/address.ts';
 import type { HandshakeCrypto } from '../base/handshake-crypto.ts';
 import { CIPHER_TAG_BYTES, type PacketCipher } from '../base/packet-cipher.ts';
 import { HandshakeKind, RANDOM_BYTES, writeHelloAckHeader } from '../wire/hello.ts';
@@ -22,6 +23,8 @@ export class HalfOpen {
   readonly port: number;
   readonly slot: number;
   readonly expiresAt: number;
+  /** What a trusted proxy said is the client's address. */
+  clientAddress: SocketAddress | undefined;
   /** Segments that came with the HELLO, to be applied when the session opens. */
   readonly early: Uint8Array | undefined;
   private readonly serverRandom: Uint8Array;

@@ -1,2 +1,23 @@
-export { Session, type SessionHost, type SessionState } from './session.ts';
+export { ClientHandshake, type HandshakeTools, type SessionCredentials } from './client-handshake.ts';
+export type { DrainNotice } from './drain-notice.ts';
+export { HalfOpen } from './half-open.ts';
+export { openDatagram } from './open-datagram.ts';
+export { PathArena } from './path-arena.ts';
+export { Path } from './path.ts';
+export { Seal } from './seal.ts';
+export {
+  openHello,
+  type AuthenticHello,
+  type HelloFault,
+  type ServerHandshakeTools,
+} from './server-handshake.ts';
 export type { PeerKind, SessionConfig, SessionRole } from './session-config.ts';
+export type { PathHost, PathOutput } from './session-paths.ts';
+export {
+  Session,
+  type SessionBeginning,
+  type SessionHost,
+  type SessionObserver,
+  type SessionState,
+} from './session.ts';
+export type { TicketFault, TicketOpener } from './ticket-opener.ts';

@@ -67,6 +67,13 @@ export class PathArena implements SendArena {
     return this;
   }
 
+  /** What follows comes with headers of its own ({@link reserveWhole}) and belongs to no session. */
+  selectNone(): this {
+    this.path = this.seal = undefined;
+    this.headerBytes = this.overhead = 0;
+    return this;
+  }
+
   /** Bytes of segments that one more datagram may hold on the selected path, if that is not validated. */
   budgetOf(path: Path): number {
     return path.budget - this.overhead;
@@ -144,7 +151,11 @@ export class PathArena implements SendArena {
     for (let row = 0, at = 0; row < rows; row++, at += CIPHER_STRIDE) {
       if (table[at + CIPHER_RESULT] === CipherResult.done) continue;
       const offset = table[at + CIPHER_OFFSET]!;
-      this.inner.bytes.fill(0, offset + table[at + CIPHER_HEADER_LENGTH]!, offset + table[at + CIPHER_LENGTH]!);
+      this.inner.bytes.fill(
+        0,
+        offset + table[at + CIPHER_HEADER_LENGTH]!,
+        offset + table[at + CIPHER_LENGTH]!,
+      );
       this.sealFailures++;
     }
   }

@@ -1,3 +1,5 @@
+import type { SocketAddress } from '../base/address.ts';
+import { NEVER } from '../base/clock.ts';
 import type { PathChallenge } from './path-challenge.ts';
 
 /**
@@ -27,13 +29,15 @@ export class Path {
   /** Bytes that came from here and went here; only counted while it is not validated. */
   receivedBytes = 0;
   sentBytes = 0;
+  /** What a trusted proxy said is the client's address, in the address block of a datagram from here. */
+  clientAddress: SocketAddress | undefined;
   /** Asked and not answered. */
   challenge: PathChallenge | undefined;
   /** The peer's challenge, to be returned: its 8 bytes and its time stamp. */
   answer: Uint8Array | undefined;
   answerTimestamp = 0;
   /** When the host may forget it, although it is not the one in use; NEVER while that is open. */
-  retireAt: number = Number.POSITIVE_INFINITY;
+  retireAt = NEVER;
 
   constructor(port: number, slot: number, reliable: boolean, id: number, state: PathBeginning) {
     this.port = port;
@@ -46,7 +50,7 @@ export class Path {
 
   /** Bytes that may be sent here now; no limit for a validated path. */
   get budget(): number {
-    if (this.isValidated) return Number.POSITIVE_INFINITY;
+    if (this.isValidated) return NEVER;
     return Math.max(0, AMPLIFICATION * this.receivedBytes - this.sentBytes);
   }
 }

@@ -1,4 +1,5 @@
 import { NEVER } from '../base/clock.ts';
+import { CloseCode } from '../base/close-code.ts';
 import { PATH_DATA_BYTES, PATH_PROBE_BYTES, writePathProbe } from '../wire/path-probe.ts';
 import { SEGMENT_HEADER_BYTES } from '../wire/segment.ts';
 import { PathChallenge } from './path-challenge.ts';
@@ -10,8 +11,8 @@ import type { Seal } from './seal.ts';
 export interface PathHost {
   /** The session keeps a path: its slot must stay. */
   retainPath(path: Path): void;
-  /** The session does not use the path any more. */
-  releasePath(path: Path): void;
+  /** The session does not use the path any more. A connection ends with it, with this code. */
+  releasePath(path: Path, code: CloseCode, reason: string): void;
   /** Whether two paths of one carrier lead to the same address, ports aside. */
   isSameHost(a: Path, b: Path): boolean;
   /** Fills with unpredictable bytes. */
@@ -125,7 +126,7 @@ export class SessionPaths {
   abandon(path: Path): void {
     if (path === this.current || !this.others.includes(path)) return;
     this.others = this.others.filter((other) => other !== path);
-    this.host.releasePath(path);
+    this.host.releasePath(path, CloseCode.normal, 'another path is in use');
   }
 
   /** Takes a PATH_CHALLENGE: it is answered on the path it came on. A later one replaces one that waits. */
@@ -152,9 +153,16 @@ export class SessionPaths {
 
   /**
    * Writes challenges and answers that are due, each on its path.
+   * @param instead writes what takes the place of a challenge on this path, if anything does: then it says whether the arena
+   *   had room.
    * @returns true when an arena was full.
    */
-  write(now: number, output: PathOutput, context: SegmentContext): boolean {
+  write(
+    now: number,
+    output: PathOutput,
+    context: SegmentContext,
+    instead: (now: number, arena: PathArena, path: Path) => boolean | undefined,
+  ): boolean {
     for (const path of this) {
       if (path.answer !== undefined) {
         if (!this.writeProbe(now, output, context, path, 'pathResponse', path.answer)) return true;
@@ -162,7 +170,11 @@ export class SessionPaths {
       }
       const { challenge } = path;
       if (challenge?.isDue(now) === true) {
-        if (!this.writeProbe(now, output, context, path, 'pathChallenge', challenge.data)) return true;
+        const { conv, seal } = context;
+        const wasWritten =
+          instead(now, output.arenaOf(path).select(conv, seal, path), path) ??
+          this.writeProbe(now, output, context, path, 'pathChallenge', challenge.data);
+        if (!wasWritten) return true;
         const pto = path.rttMs < 0 ? Math.max(context.ptoMs, MIN_FIRST_PTO_MS) : context.ptoMs;
         challenge.sent(now, pto);
       }
@@ -207,8 +219,8 @@ export class SessionPaths {
   }
 
   /** Releases every path. */
-  dispose(): void {
-    for (const path of this) this.host.releasePath(path);
+  dispose(code: CloseCode, reason: string): void {
+    for (const path of this) this.host.releasePath(path, code, reason);
     this.others = NONE;
   }
 

@@ -376,7 +376,7 @@ export class Session implements SessionPort, DirectReceiver {
       // A sink may do this from within a write; what follows in its datagram must not be kept.
       this.engine.refuseNewData();
       this.handshake?.dispose();
-      this.ways.dispose();
+      this.disposePaths();
     }
   }
 
@@ -427,10 +427,14 @@ export class Session implements SessionPort, DirectReceiver {
         path = this.ways.find(port, slot) ?? path;
       }
     }
-    if (!path.isValidated) path.receivedBytes += wireBytes;
+    if (!path.isValidated) {
+      path.receivedBytes += wireBytes;
+      if (path !== this.ways.active) this.ways.ask(path);
+    }
     // Whatever comes from the gateway here shows that it has seen the block.
     path.isAnnouncing = false;
-    if (this.config.role === 'gateway' && isNewest && path === this.ways.active) this.ways.noteId(path, pathId);
+    if (this.config.role === 'gateway' && isNewest && path === this.ways.active)
+      this.ways.noteId(path, pathId);
     this.arrival = path;
     this.arrivalBytes = bytes;
     const fault = this.handleDatagram(now, bytes, view, offset, length);
@@ -443,24 +447,51 @@ export class Session implements SessionPort, DirectReceiver {
   }
 
   /**
-   * Client: takes the gateway's HELLO_ACK, opened in place.
-   * @returns whether it was the answer this session waits for.
+   * Client: takes the gateway's HELLO_ACK, opened in place; also the one that answers a clear session on another path.
+   * @returns whether it was an answer this session waits for.
    */
-  handleHelloAck(now: number, bytes: Uint8Array, view: DataView, offset: number, length: number): boolean {
-    const { handshake } = this;
-    if (this.currentState !== 'opening' || handshake === undefined) return false;
+  handleHelloAck(
+    now: number,
+    bytes: Uint8Array,
+    view: DataView,
+    offset: number,
+    length: number,
+    port: number,
+    slot: number,
+  ): boolean {
+    const { handshake, ways } = this;
+    const path = ways.find(port, slot);
+    if (handshake === undefined || path === undefined) return false;
+    const isFirst = this.currentState === 'opening';
+    if (!isFirst && (this.currentSeal !== undefined || path.challenge === undefined)) return false;
     const answer = handshake.handleAck(bytes, view, offset, length);
     if (answer === undefined) return false;
+    path.isAnnouncing = false;
+    path.challenge = undefined;
+    if (!isFirst) {
+      this.observer?.pathValidated?.(path);
+      return true;
+    }
     this.currentSeal = answer.seal;
     this.currentState = 'open';
-    this.ways.active.isAnnouncing = false;
     handshake.dispose();
-    this.arrival = this.ways.active;
+    this.arrival = path;
     this.handleDatagram(now, bytes, view, answer.bodyAt, answer.bodyLength);
+    // A KICK in it is a refusal.
+    if (this.closeWanted) return true;
     // The gateway connects its back end only when it heard from this side again.
-    if (!this.closeWanted) this.ways.ask(this.ways.active);
+    ways.ask(ways.active);
     this.tellOpened();
     return true;
+  }
+
+  /** Gateway: a HELLO_CLEAR of this session came from another path: a clear session moves by that alone. */
+  handleRepeatedHello(now: number, port: number, slot: number, reliable: boolean, wireBytes: number): void {
+    if (this.currentState !== 'open' || this.currentSeal !== undefined) return;
+    const path = this.ways.arrivedOn(port, slot, reliable, this.ways.active.id);
+    if (!path.isValidated) path.receivedBytes += wireBytes;
+    if (path !== this.ways.active) this.move(now, path);
+    this.wake();
   }
 
   /**
@@ -748,7 +779,9 @@ export class Session implements SessionPort, DirectReceiver {
     if (!this.loggedIn) return keepAliveMs;
     const random = new Uint8Array(1);
     this.host.fillRandom(random);
-    return Math.round(keepAliveMs * (1 - KEEP_ALIVE_JITTER + (2 * KEEP_ALIVE_JITTER * (random[0] ?? 0)) / 255));
+    return Math.round(
+      keepAliveMs * (1 - KEEP_ALIVE_JITTER + (2 * KEEP_ALIVE_JITTER * (random[0] ?? 0)) / 255),
+    );
   }
 
   /** Ends this direction once everything was sent. Not while draining: then the KICK ends both. */
@@ -873,7 +906,7 @@ export class Session implements SessionPort, DirectReceiver {
   private drainLingering(now: number, arena: PathArena): boolean {
     if (now >= this.lingerUntil) {
       this.currentState = 'gone';
-      this.ways.dispose();
+      this.disposePaths();
       return false;
     }
     // The last ACK may still be due, or was lost: the peer then repeats data that arrived long ago.
@@ -986,8 +1019,15 @@ export class Session implements SessionPort, DirectReceiver {
     for (let failed = ways.expire(now); failed !== undefined; failed = ways.expire(now)) {
       this.handlePathFailed(now, failed);
     }
-    return ways.write(now, output, this.context());
+    return ways.write(now, output, this.context(), this.writeClearHello);
   }
+
+  /** A clear session has no PATH_CHALLENGE that would prove anything: its client tries a path by HELLO_CLEAR. */
+  private readonly writeClearHello = (now: number, arena: PathArena, path: Path): boolean | undefined => {
+    if (this.handshake === undefined || this.currentSeal !== undefined) return undefined;
+    if (path === this.ways.active) return undefined;
+    return this.handshake.write(now, arena, path, () => 0);
+  };
 
   private handlePathFailed(now: number, path: Path): void {
     const { ways } = this;
@@ -1001,6 +1041,10 @@ export class Session implements SessionPort, DirectReceiver {
     if (back === undefined) return;
     this.move(now, back);
     ways.abandon(path);
+  }
+
+  private disposePaths(): void {
+    this.ways.dispose(this.closeCode, this.closeReason);
   }
 
   private activeArena(output: PathOutput): PathArena {

@@ -3,10 +3,11 @@ import type { Logger } from '../../src/base/logger.ts';
 import type { SeededRandom } from '../../src/base/seeded-random.ts';
 import { META_LENGTH, META_OFFSET, META_STRIDE } from '../../src/carrier/carrier.ts';
 import { MemoryHub, type MemoryCarrier } from '../../src/carrier/memory.ts';
-import { Endpoint, type EndpointStats, type SessionAcceptor } from '../../src/endpoint/index.ts';
+import type { Endpoint, EndpointStats, SessionAcceptor } from '../../src/endpoint/index.ts';
 import { resolveKcpConfig, SegmentPool, type KcpConfig } from '../../src/kcp/index.ts';
 import type { PeerKind } from '../../src/session/index.ts';
 import { EchoUpstream } from '../../src/upstream/index.ts';
+import { endpointOn } from '../support/endpoint-on.ts';
 import { dissectDatagram } from './endpoint-datagram.ts';
 import { chance, EndpointAttacker, pick } from './endpoint-attacker.ts';
 import { ExactApplication, LuckyApplication, watch, type WatchedSink } from './endpoint-applications.ts';
@@ -125,8 +126,9 @@ export class EndpointWorld {
     };
     this.#allowStock = chance(random, 0.95);
     this.#upstream = new EchoUpstream({ name: 'echo', maxMessageBytes: 50_000 });
-    this.#endpoint = new Endpoint(
-      { carrier: this.#carrier, clock: time, logger: this.#logger('the server'), acceptor: this.#acceptor() },
+    this.#endpoint = endpointOn(
+      this.#carrier,
+      { clock: time, logger: this.#logger('the server'), acceptor: this.#acceptor() },
       {
         kcp: this.#kcp,
         pool: this.#pool,
@@ -531,8 +533,9 @@ export class EndpointWorld {
     const outside = this.#member((bytes) => {
       this.#travel(index, false, bytes);
     });
-    const endpoint = new Endpoint(
-      { carrier, clock: this.#time, logger: this.#logger('a client') },
+    const endpoint = endpointOn(
+      carrier,
+      { clock: this.#time, logger: this.#logger('a client') },
       {
         kcp: resolveKcpConfig({ conv: 0 }),
         pool: new SegmentPool({ slotBytes: SLOT_BYTES }),

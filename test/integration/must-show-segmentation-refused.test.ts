@@ -2,7 +2,8 @@ import { pipeline } from 'node:stream/promises';
 import { afterEach, expect, test } from 'vitest';
 import { createUdpCarrier } from '../../src/carrier/node/udp.ts';
 import { connectStock } from '../../src/client/node/index.ts';
-import { Endpoint, NODE_CLOCK } from '../../src/endpoint/index.ts';
+import { NODE_CLOCK } from '../../src/endpoint/index.ts';
+import { endpointOn } from '../support/endpoint-on.ts';
 import { resolveKcpConfig, SegmentPool } from '../../src/kcp/index.ts';
 import { EchoUpstream } from '../../src/upstream/index.ts';
 import { digest, keystream, keystreamHash } from '../support/keystream.ts';
@@ -28,9 +29,9 @@ describeWithNative('an echo server whose kernel refuses segmentation', (bindings
     const bind = { address: '127.0.0.1', family: 4, port: 0 } as const;
     const carrier = await createUdpCarrier({ bind, native, logger, refuseSegmentation });
     const echo = new EchoUpstream({ name: 'echo' });
-    const endpoint = new Endpoint(
+    const endpoint = endpointOn(
+      carrier,
       {
-        carrier,
         clock: NODE_CLOCK,
         logger,
         acceptor: { accept: () => ({ stream: true, bind: (port) => echo.open(port) }) },

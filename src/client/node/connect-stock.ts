@@ -36,26 +36,25 @@ export async function connectStock(options: StockOptions): Promise<StockConnecti
     slotBytes: Math.max(1536, kcp.mtu),
     maxBytes: options.maxMemoryBytes ?? 64 * 1024 * 1024,
   });
-  const endpoint = new Endpoint(
-    { carrier, clock: NODE_CLOCK, logger: options.logger ?? NO_LOG },
-    {
-      kcp,
-      pool,
-      allowStock: false,
-      session: {
-        idleTimeoutMs: options.idleTimeoutMs ?? 30_000,
-        keepAliveMs: options.keepAliveMs ?? 10_000,
-        closeTimeoutMs: options.closeTimeoutMs ?? 5_000,
-        lingerMs: LINGER_MS,
-      },
-      admission: {
-        maxSessions: 1,
-        maxSessionsPerSource: 1,
-        newSessionsPerSecond: 1,
-        newSessionsPerSourcePerSecond: 1,
-      },
+  const endpoint = new Endpoint({ clock: NODE_CLOCK, logger: options.logger ?? NO_LOG });
+  endpoint.attach(carrier, {
+    name: 'udp',
+    kcp,
+    pool,
+    allowStock: false,
+    session: {
+      idleTimeoutMs: options.idleTimeoutMs ?? 30_000,
+      keepAliveMs: options.keepAliveMs ?? 10_000,
+      closeTimeoutMs: options.closeTimeoutMs ?? 5_000,
+      lingerMs: LINGER_MS,
     },
-  );
+    admission: {
+      maxSessions: 1,
+      maxSessionsPerSource: 1,
+      newSessionsPerSecond: 1,
+      newSessionsPerSourcePerSecond: 1,
+    },
+  });
   endpoint.start();
   const connection = new StockConnection(endpoint, kcp.stream);
   try {

@@ -4,7 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { NO_LOG } from '../../../src/base/logger.ts';
 import { createUdpCarrier } from '../../../src/carrier/node/udp.ts';
-import { Endpoint, NODE_CLOCK } from '../../../src/endpoint/index.ts';
+import { NODE_CLOCK } from '../../../src/endpoint/index.ts';
+import { endpointOn } from '../../support/endpoint-on.ts';
 import { resolveKcpConfig, SegmentPool } from '../../../src/kcp/index.ts';
 import { Command } from '../../../src/wire/command.ts';
 import { RecordingSink } from '../session/session-pair.ts';
@@ -14,9 +15,9 @@ it('after a pause of the process what arrived meanwhile is read before anything 
   peer.bind(0, '127.0.0.1');
   await once(peer, 'listening');
   const kcp = resolveKcpConfig({ conv: 7 });
-  const endpoint = new Endpoint(
+  const endpoint = endpointOn(
+    await createUdpCarrier({ bind: { address: '127.0.0.1', family: 4, port: 0 } }),
     {
-      carrier: await createUdpCarrier({ bind: { address: '127.0.0.1', family: 4, port: 0 } }),
       clock: NODE_CLOCK,
       logger: NO_LOG,
     },
@@ -43,7 +44,7 @@ it('after a pause of the process what arrived meanwhile is read before anything 
   acknowledgement[4] = Command.ack;
   acknowledgement.writeUInt32LE(1, 16);
   acknowledgement.writeUInt32LE(0, 20);
-  peer.send(acknowledgement, endpoint.carrier.localAddress.port, '127.0.0.1');
+  peer.send(acknowledgement, endpoint.carrierOf(0).localAddress.port, '127.0.0.1');
   const pausedUntil = performance.now() + 2 * session.stats().rtoMs;
   while (performance.now() < pausedUntil);
   await delay(20);

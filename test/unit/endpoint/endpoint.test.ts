@@ -6,15 +6,16 @@ import { SeededRandom } from '../../../src/base/seeded-random.ts';
 import type { SessionPort, Sink } from '../../../src/base/sink.ts';
 import { META_LENGTH, META_OFFSET, META_STRIDE } from '../../../src/carrier/carrier.ts';
 import { MemoryHub, type MemoryCarrier } from '../../../src/carrier/memory.ts';
-import { Endpoint, type EndpointConfig, type SessionAcceptor } from '../../../src/endpoint/index.ts';
+import type { Endpoint, PortConfig, SessionAcceptor } from '../../../src/endpoint/index.ts';
 import { resolveKcpConfig, SegmentPool } from '../../../src/kcp/index.ts';
 import { Command } from '../../../src/wire/command.ts';
+import { endpointOn } from '../../support/endpoint-on.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { RecordingSink } from '../session/session-pair.ts';
 
 interface ServerOptions {
-  readonly admission?: Partial<EndpointConfig['admission']>;
-  readonly session?: Partial<EndpointConfig['session']>;
+  readonly admission?: Partial<PortConfig['admission']>;
+  readonly session?: Partial<PortConfig['session']>;
   readonly allowStock?: boolean;
   readonly acceptor?: SessionAcceptor;
 }
@@ -45,8 +46,9 @@ class Bench {
         },
       }),
     };
-    this.endpoint = new Endpoint(
-      { carrier: this.carrier, clock: this.clock, logger: NO_LOG, acceptor: options.acceptor ?? echo },
+    this.endpoint = endpointOn(
+      this.carrier,
+      { clock: this.clock, logger: NO_LOG, acceptor: options.acceptor ?? echo },
       {
         kcp: resolveKcpConfig({ conv: 0, receiveWindow: 64 }),
         pool: this.pool,
@@ -541,9 +543,9 @@ describe('time', () => {
     const hub = new MemoryHub();
     const carrier = hub.join();
     const closed: number[] = [];
-    const endpoint = new Endpoint(
+    const endpoint = endpointOn(
+      carrier,
       {
-        carrier,
         clock: { now: () => Math.floor(performance.now()) },
         logger: NO_LOG,
         acceptor: {

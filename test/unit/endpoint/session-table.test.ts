@@ -1,27 +1,48 @@
 import { describe, expect, it } from 'vitest';
 import { SeededRandom } from '../../../src/base/seeded-random.ts';
+import { MemoryHub } from '../../../src/carrier/memory.ts';
+import { EndpointPort } from '../../../src/endpoint/index.ts';
 import { SessionTable, type SessionEntry } from '../../../src/endpoint/session-table.ts';
 import { resolveKcpConfig, SegmentPool } from '../../../src/kcp/index.ts';
-import { Session } from '../../../src/session/index.ts';
+import { Path, Session } from '../../../src/session/index.ts';
+import { NO_PATHS } from '../session/session-pair.ts';
 
+const pool = new SegmentPool();
+const kcp = resolveKcpConfig({ conv: 0 });
 const session = new Session(
   {
     role: 'gateway',
     peer: 'stock',
-    kcp: resolveKcpConfig({ conv: 0 }),
+    kcp,
     idleTimeoutMs: 1,
     keepAliveMs: 0,
     closeTimeoutMs: 1,
     lingerMs: 0,
+    earlyData: false,
   },
-  new SegmentPool(),
-  { wake: () => undefined },
+  pool,
+  { ...NO_PATHS, wake: () => undefined },
   0,
   0,
+  { path: new Path(0, 0, false, 0, { validated: true, announcing: false }) },
 );
 
+const home = new EndpointPort(0, new MemoryHub().join(), {
+  name: 'port',
+  kcp,
+  pool,
+  allowStock: true,
+  session: { idleTimeoutMs: 1, keepAliveMs: 0, closeTimeoutMs: 1, lingerMs: 0 },
+  admission: {
+    maxSessions: 1,
+    maxSessionsPerSource: 1,
+    newSessionsPerSecond: 1,
+    newSessionsPerSourcePerSecond: 1,
+  },
+});
+
 const add = (table: SessionTable, slot: number, conv: number): SessionEntry =>
-  table.add(slot, '', conv, 0, () => session);
+  table.add({ id: 0, key: slot, conv, source: '', group: home.group, home, hello: undefined }, () => session);
 
 describe('the session table', () => {
   it('finds what is in it and nothing else, through growth and removal', () => {

@@ -2,10 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { CloseCode } from '../../../src/base/close-code.ts';
 import type { SessionPort, Sink } from '../../../src/base/sink.ts';
 import { resolveKcpConfig, SegmentPool } from '../../../src/kcp/index.ts';
-import { Session } from '../../../src/session/index.ts';
+import { Path, PathArena, Session } from '../../../src/session/index.ts';
 import { Command } from '../../../src/wire/command.ts';
 import { writeDataSegment } from '../../../src/wire/data-segment.ts';
 import { DatagramArena } from '../../simulation/datagram-arena.ts';
+import { NO_PATHS } from './session-pair.ts';
 
 /** Writes down what it is given and where it lay. */
 class WatchingSink implements Sink {
@@ -55,11 +56,13 @@ class Direct {
         keepAliveMs: 0,
         closeTimeoutMs: 5_000,
         lingerMs: 3_000,
+        earlyData: false,
       },
       this.pool,
-      { wake: () => undefined },
+      { ...NO_PATHS, wake: () => undefined },
       1,
       0,
+      { path: new Path(0, 0, false, 0, { validated: true, announcing: false }) },
     );
     this.session.bind(bind(this.session));
   }
@@ -87,7 +90,8 @@ class Direct {
 
   /** @returns the commands of the datagrams written. */
   drain(): number[] {
-    while (this.session.drain(1, this.arena));
+    const pathArena = new PathArena(this.arena);
+    while (this.session.drain(1, { arenaOf: () => pathArena }));
     const commands: number[] = [];
     this.arena.drain((memory, offset) => commands.push(memory[offset + 4]!));
     return commands;

@@ -1,7 +1,15 @@
 import type { CloseCode } from '../../../src/base/close-code.ts';
 import type { SessionPort, Sink } from '../../../src/base/sink.ts';
 import { resolveKcpConfig, SegmentPool, type KcpOptions } from '../../../src/kcp/index.ts';
-import { Session, type PeerKind, type SessionConfig, type SessionRole } from '../../../src/session/index.ts';
+import {
+  Path,
+  PathArena,
+  Session,
+  type PathOutput,
+  type PeerKind,
+  type SessionConfig,
+  type SessionRole,
+} from '../../../src/session/index.ts';
 import { DatagramArena } from '../../simulation/datagram-arena.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
@@ -52,6 +60,14 @@ export class RecordingSink implements Sink {
   }
 }
 
+/** What a host does about paths when there is only one. */
+export const NO_PATHS = {
+  retainPath: () => undefined,
+  releasePath: () => undefined,
+  isSameHost: () => true,
+  fillRandom: () => undefined,
+};
+
 /** One datagram on its way, as a test may judge it. */
 export interface Passing {
   readonly from: SessionRole;
@@ -83,6 +99,8 @@ export class SessionPair {
   readonly log: Passing[] = [];
   private readonly delayMs: number;
   private readonly arena = new DatagramArena();
+  private readonly output: PathOutput = { arenaOf: () => this.pathArena };
+  private readonly pathArena = new PathArena(this.arena);
   private readonly awake = new Set<Session>();
   private wire: { at: number; to: Session; bytes: Uint8Array }[] = [];
 
@@ -99,15 +117,12 @@ export class SessionPair {
         keepAliveMs: 0,
         closeTimeoutMs: 5_000,
         lingerMs: 3_000,
+        earlyData: false,
         ...extra,
       };
-      return new Session(
-        config,
-        this.pool,
-        { wake: (session) => this.awake.add(session) },
-        tag,
-        this.clock.now(),
-      );
+      const path = new Path(0, 0, false, 0, { validated: true, announcing: false });
+      const host = { ...NO_PATHS, wake: (session: Session) => this.awake.add(session) };
+      return new Session(config, this.pool, host, tag, this.clock.now(), { path });
     };
     this.client = make('client', 1, options.client);
     this.gateway = make('gateway', 2, options.gateway);
@@ -152,7 +167,7 @@ export class SessionPair {
 
   /** What an endpoint does with a session it is about to destroy. */
   sayFarewell(session: Session, code: CloseCode): void {
-    session.writeFarewell(this.arena, code, 'destroyed');
+    session.writeFarewell(this.output, code, 'destroyed');
     this.arena.drain((memory, offset, length) => {
       this.pass(session, memory.slice(offset, offset + length), this.clock.now());
     });
@@ -177,7 +192,7 @@ export class SessionPair {
     this.awake.delete(session);
     let full = true;
     while (full) {
-      full = session.drain(now, this.arena);
+      full = session.drain(now, this.output);
       this.arena.drain((memory, offset, length) => {
         this.pass(session, memory.slice(offset, offset + length), now);
       });

@@ -1,0 +1,222 @@
+import { sourceKey } from '../base/address.ts';
+import type { Clock } from '../base/clock.ts';
+import { CloseCode, closeCodeName } from '../base/close-code.ts';
+import type { SendArena } from '../base/send-arena.ts';
+import { KeyedLimiter, TokenBucket } from '../base/token-bucket.ts';
+import { HalfOpen, openHello, type AuthenticHello, type ServerHandshakeTools } from '../session/index.ts';
+import { Command } from '../wire/command.ts';
+import { MIN_UDP_HELLO_BYTES, readHello } from '../wire/hello.ts';
+import { KICK_MAX_BYTES, writeKick } from '../wire/kick.ts';
+import type { WireMemory } from '../wire/memory.ts';
+import { SEGMENT_HEADER_BYTES, writeSegmentHeader } from '../wire/segment.ts';
+import type { DropReason } from './drop-reason.ts';
+import type { LoginSessionsConfig } from './endpoint-config.ts';
+import type { EndpointPort } from './endpoint-port.ts';
+import { HalfOpenTable } from './half-open-table.ts';
+import type { SessionGroup } from './session-group.ts';
+import type { SessionEntry } from './session-table.ts';
+
+/** What the handshakes ask of their endpoint. */
+export interface HandshakeHost {
+  /** The session with this `conv` that logged in. */
+  findLogin(conv: number): SessionEntry | undefined;
+  /** No new sessions are taken. */
+  readonly isDraining: boolean;
+  /** Keys that are not needed any more once everything written was sealed. */
+  retireKeys(half: HalfOpen): void;
+  /** Tells a client that its conversation is not to be had here. @returns the reason to count. */
+  sendReset(now: number, port: EndpointPort, conv: number, length: number, slot: number): DropReason;
+  /** A clear session moved by a HELLO, and wants a turn. */
+  moved(entry: SessionEntry): void;
+  /** A half-open handshake does not need its address slot any more. */
+  releaseSlot(port: number, slot: number): void;
+}
+
+/** What a {@link Handshakes} works with. */
+export interface HandshakeComponents extends ServerHandshakeTools {
+  /** Unix time in ms. */
+  readonly wallClock: Clock;
+}
+
+/**
+ * A gateway's side of the handshakes: takes HELLOs, cheap checks first, answers them, and keeps what is half-open until
+ * the first datagram with the client's key (protocol.md, "Handshake").
+ */
+export class Handshakes {
+  readonly halfOpen: HalfOpenTable;
+  private readonly tools: HandshakeComponents;
+  private readonly config: LoginSessionsConfig;
+  private readonly group: SessionGroup;
+  private readonly host: HandshakeHost;
+  private readonly perSource: KeyedLimiter;
+  private readonly all = new TokenBucket({ ratePerSecond: MOST_HELLOS, burst: MOST_HELLOS });
+  private readonly refusalsByCode = new Map<CloseCode, number>();
+  /** HELLOs whose ticket and seal were right. */
+  hellos = 0;
+
+  constructor(
+    tools: HandshakeComponents,
+    group: SessionGroup,
+    config: LoginSessionsConfig,
+    host: HandshakeHost,
+  ) {
+    this.tools = tools;
+    this.config = config;
+    this.group = group;
+    this.host = host;
+    // A HELLO is repeated, so more of them than sessions may come.
+    const perSource = 4 * config.admission.newSessionsPerSourcePerSecond;
+    this.perSource = new KeyedLimiter({ ratePerSecond: perSource, burst: perSource, maxKeys: MAX_SOURCES });
+    this.halfOpen = new HalfOpenTable(config.maxHalfOpen, tools.crypto, (half) => this.forget(half));
+  }
+
+  get refusals(): Readonly<Record<string, number>> {
+    return Object.fromEntries([...this.refusalsByCode].map(([code, count]) => [closeCodeName(code), count]));
+  }
+
+  /** Takes a HELLO or HELLO_CLEAR. @returns why it was dropped, if it was. */
+  handleHello(
+    now: number,
+    port: EndpointPort,
+    memory: WireMemory,
+    at: number,
+    length: number,
+    slot: number,
+  ): DropReason | undefined {
+    // Nothing that is answered is shorter than its answer, and nothing costs cryptography that is not even well formed.
+    if (!port.isReliable && length < MIN_UDP_HELLO_BYTES) return 'hello_too_short';
+    const layout = readHello(memory.view, at, length);
+    if (typeof layout === 'string') return layout;
+    const address = port.carrier.addressOf(slot);
+    const source = sourceKey(address);
+    if (!this.all.take(now) || !this.perSource.take(source, now)) return 'rate_limit';
+    const hello = openHello(this.tools, memory, at, length);
+    if (hello === 'ticket_unknown_key') {
+      this.host.sendReset(now, port, layout.conv, length, slot);
+      return hello;
+    }
+    if (typeof hello === 'string') return hello;
+    this.hellos++;
+    return this.answer(now, port, memory, hello, length, slot, source);
+  }
+
+  /** Drops what is over. */
+  expire(now: number): void {
+    this.halfOpen.expire(now);
+  }
+
+  /** Takes a half-open one out of the table: its session opens. */
+  finish(half: HalfOpen): void {
+    this.halfOpen.take(half);
+    this.host.releaseSlot(half.port, half.slot);
+  }
+
+  private answer(
+    now: number,
+    port: EndpointPort,
+    memory: WireMemory,
+    hello: AuthenticHello,
+    length: number,
+    slot: number,
+    source: string,
+  ): DropReason | undefined {
+    const { conv, clientRandom, ticket } = hello;
+    const { crypto } = this.tools;
+    const entry = this.host.findLogin(conv);
+    if (entry?.hello !== undefined) {
+      if (!crypto.equal(entry.hello.ticket.secret, ticket.secret)) {
+        this.host.sendReset(now, port, conv, length, slot);
+        return 'conv_collision';
+      }
+      if (crypto.equal(entry.hello.clientRandom, clientRandom)) {
+        return this.repeat(now, port, entry.hello, entry, length, slot);
+      }
+    }
+    const repeated = this.halfOpen.repeatedBy(conv, clientRandom);
+    if (repeated !== undefined) return this.repeat(now, port, repeated, undefined, length, slot);
+    const refusal = this.refusalOf(now, port, hello, source);
+    if (refusal !== undefined) return this.refuse(port, hello, slot, refusal[0], refusal[1]);
+    const early =
+      port.config.earlyData === true && hello.earlyLength > 0
+        ? memory.bytes.slice(hello.earlyAt, hello.earlyAt + hello.earlyLength)
+        : undefined;
+    const origin = { port: port.number, slot };
+    const half = new HalfOpen(hello, origin, this.tools, now + HALF_OPEN_MS, early);
+    if (hello.blockAt >= 0)
+      half.clientAddress = port.blockAddress(memory, hello.blockAt, hello.earlyAt, slot);
+    port.carrier.retain(slot);
+    this.halfOpen.add(half);
+    this.acknowledge(port, half, slot);
+    return undefined;
+  }
+
+  /** Answers a HELLO that came before: with the same random, so the same keys. */
+  private repeat(
+    now: number,
+    port: EndpointPort,
+    half: HalfOpen,
+    entry: SessionEntry | undefined,
+    length: number,
+    slot: number,
+  ): undefined {
+    if (entry !== undefined && half.seal === undefined) {
+      entry.session.handleRepeatedHello(now, port.number, slot, port.isReliable, length);
+      this.host.moved(entry);
+    }
+    this.acknowledge(port, half, slot);
+    return undefined;
+  }
+
+  private refusalOf(
+    now: number,
+    port: EndpointPort,
+    hello: AuthenticHello,
+    source: string,
+  ): readonly [CloseCode, DropReason] | undefined {
+    if (hello.ticket.expiresMs <= this.tools.wallClock.now())
+      return [CloseCode.ticketExpired, 'ticket_expired'];
+    if (hello.isClear && port.config.allowClear !== true) return [CloseCode.authFailed, 'clear_not_allowed'];
+    if (this.host.isDraining) return [CloseCode.drain, 'draining'];
+    if (this.halfOpen.isFull) return [CloseCode.overload, 'half_open_limit'];
+    const full = this.group.admission.admit(now, source);
+    return full === undefined ? undefined : [CloseCode.overload, full];
+  }
+
+  private acknowledge(port: EndpointPort, half: HalfOpen, slot: number): void {
+    const { conv } = half;
+    const window = this.config.kcp.receiveWindow;
+    half.writeAck(port.arenaTo(slot).selectNone(), SEGMENT_HEADER_BYTES, (arena, at) => {
+      writeSegmentHeader(arena.view, at, conv, Command.windowTell, 0, window, 0, 0, 0, 0);
+      return SEGMENT_HEADER_BYTES;
+    });
+  }
+
+  /** A client that proved itself is told why it may not come in, under keys only it can have; nothing is kept. */
+  private refuse(
+    port: EndpointPort,
+    hello: AuthenticHello,
+    slot: number,
+    code: CloseCode,
+    reason: DropReason,
+  ): DropReason {
+    const { conv } = hello;
+    const half = new HalfOpen(hello, { port: port.number, slot }, this.tools, 0);
+    half.writeAck(port.arenaTo(slot).selectNone(), KICK_MAX_BYTES, (arena: SendArena, at: number) =>
+      writeKick(arena, at, { type: 'kick', conv, wnd: 0, una: 0, code, retryAfterMs: 0, reason }),
+    );
+    this.host.retireKeys(half);
+    this.refusalsByCode.set(code, (this.refusalsByCode.get(code) ?? 0) + 1);
+    return reason;
+  }
+
+  private forget(half: HalfOpen): void {
+    this.host.releaseSlot(half.port, half.slot);
+    this.host.retireKeys(half);
+  }
+}
+
+/** How long a handshake may stay half-open. */
+const HALF_OPEN_MS = 5_000;
+const MAX_SOURCES = 65_536;
+/** HELLOs a second that are looked into, for all sources together. */
+const MOST_HELLOS = 20_000;

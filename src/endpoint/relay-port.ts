@@ -1,0 +1,18 @@
+import type { EndpointPort } from './endpoint-port.ts';
+
+/** Takes datagrams of sessions that other gateways own. */
+export interface Relay {
+  /**
+   * Sends a datagram on to the gateway that owns its session, with the client's address and that of the line.
+   * @param port where it came in. @param slot its sender there.
+   * @returns false when that gateway is not known or cannot be reached.
+   */
+  forward(
+    owner: number,
+    port: EndpointPort,
+    slot: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): boolean;
+}

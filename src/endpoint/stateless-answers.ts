@@ -1,0 +1,98 @@
+import type { ResetTokens } from '../base/handshake-crypto.ts';
+import { sourceNetwork, type SocketAddress } from '../base/address.ts';
+import { KeyedLimiter, TokenBucket } from '../base/token-bucket.ts';
+import type { WireMemory } from '../wire/memory.ts';
+import { PROBE_ACK_BYTES, writeProbeAck } from '../wire/probe-ack.ts';
+import { readProbe } from '../wire/probe.ts';
+import { RESET_BYTES, writeReset } from '../wire/reset.ts';
+import type { DropReason } from './drop-reason.ts';
+import type { EndpointPort } from './endpoint-port.ts';
+
+/** What PROBE_ACK says of this gateway. */
+export interface GatewayCondition {
+  readonly nodeNumber: number;
+  readonly epochSeconds: number;
+  /** 0 idle to 255 full. */
+  readonly load: number;
+  readonly draining: boolean;
+  readonly notReady: boolean;
+}
+
+/**
+ * Answers that need no session: PROBE_ACK and RESET. Never longer than what they answer, limited in number for each source
+ * and for all together, and checked for that before anything is computed.
+ */
+export class StatelessAnswers {
+  private readonly resetTokens: ResetTokens | undefined;
+  private readonly probes = new KeyedLimiter({ ratePerSecond: 50, burst: 100, maxKeys: MAX_SOURCES });
+  private readonly resets = new KeyedLimiter({ ratePerSecond: 20, burst: 20, maxKeys: MAX_SOURCES });
+  private readonly all = new TokenBucket({ ratePerSecond: MOST_PER_SECOND, burst: MOST_PER_SECOND });
+  probesAnswered = 0;
+  resetsSent = 0;
+
+  constructor(resetTokens: ResetTokens | undefined) {
+    this.resetTokens = resetTokens;
+  }
+
+  /** Answers a PROBE. @returns why not, if it did not. */
+  answerProbe(
+    now: number,
+    port: EndpointPort,
+    memory: WireMemory,
+    at: number,
+    slot: number,
+    condition: GatewayCondition,
+  ): DropReason | undefined {
+    const probe = readProbe(memory, at);
+    if (typeof probe === 'string') return 'probe_malformed';
+    const address = port.carrier.addressOf(slot);
+    if (!this.mayAnswer(this.probes, now, address)) return 'answer_limit';
+    const arena = port.arenaTo(slot).selectNone();
+    const out = arena.reserveWhole(PROBE_ACK_BYTES);
+    if (out < 0) return 'answer_limit';
+    const { conv, index, ts, number, nonce } = probe;
+    writeProbeAck(arena, out, {
+      type: 'probeAck',
+      conv,
+      index,
+      ts,
+      number,
+      nonce,
+      load: condition.load,
+      draining: condition.draining,
+      notReady: condition.notReady,
+      address,
+      nodeId: condition.nodeNumber,
+      epochSeconds: condition.epochSeconds,
+      retryAfterMs: 0,
+    });
+    arena.commitWhole(PROBE_ACK_BYTES, 0, 0, 0, 0);
+    this.probesAnswered++;
+    return undefined;
+  }
+
+  /**
+   * Tells a client that its session is not known here.
+   * @param length of the datagram that is answered: a RESET is shorter.
+   * @returns the reason to count: why there was no answer, or that the session is unknown.
+   */
+  reset(now: number, port: EndpointPort, conv: number, length: number, slot: number): DropReason {
+    if (this.resetTokens === undefined || length <= RESET_BYTES) return 'unknown_session';
+    if (!this.mayAnswer(this.resets, now, port.carrier.addressOf(slot))) return 'answer_limit';
+    const arena = port.arenaTo(slot).selectNone();
+    const out = arena.reserveWhole(RESET_BYTES);
+    if (out < 0) return 'answer_limit';
+    writeReset(arena, out, { type: 'reset', conv, token: this.resetTokens.tokenOf(conv) });
+    arena.commitWhole(RESET_BYTES, 0, 0, 0, 0);
+    this.resetsSent++;
+    return 'unknown_session';
+  }
+
+  private mayAnswer(limiter: KeyedLimiter, now: number, address: SocketAddress): boolean {
+    return this.all.take(now) && limiter.take(sourceNetwork(address), now);
+  }
+}
+
+const MAX_SOURCES = 16_384;
+/** Answers a second for all sources together. */
+const MOST_PER_SECOND = 20_000;
