@@ -5,6 +5,7 @@ import { createUdpCarrier } from '../../src/carrier/node/udp.ts';
 import { describeWithNative } from '../support/native.ts';
 import { describeCarrier, type CreateCarrierPair } from './carrier.ts';
 import { tcpServer, wsServer, type CreateConnectionServer } from './connection-servers.ts';
+import { describeConnections } from './connections.ts';
 import { ANY_V6, hasIpv6, LOOPBACK_V4, LOOPBACK_V6, untilTrue } from './loopback.ts';
 
 const createMemoryPair: CreateCarrierPair = (nearLimits, farLimits) => {
@@ -81,4 +82,5 @@ const CONNECTION_SERVERS = [
 
 for (const { name, create, traits } of CONNECTION_SERVERS) {
   describeCarrier(name, createConnectedPair(create), traits);
+  describeConnections(name, create);
 }

@@ -233,10 +233,18 @@ export class ConnectionCarrier implements Carrier {
     connection.endReason ??= reason;
   }
 
-  /** A connection cannot go on: it is ended at once. `gone` follows. */
+  /** A connection cannot go on: it is reset. `gone` follows. */
   fault(connection: Connection, reason: ConnectionEndReason): void {
     if (reason === 'frame_oversize') this.#oversizeDrops++;
     connection.endReason ??= reason;
+    connection.isEnding = true;
+    connection.reset();
+  }
+
+  /** The peer ended a connection: nobody answers any more what is sent. `gone` follows. */
+  peerClosed(connection: Connection): void {
+    if (connection.isEnding) return;
+    connection.endReason ??= 'peer_closed';
     connection.isEnding = true;
     connection.destroy();
   }
@@ -347,7 +355,7 @@ export class ConnectionCarrier implements Carrier {
   #limitEnd(connection: Connection): void {
     clearTimeout(connection.timer);
     connection.timer = setTimeout(() => {
-      connection.destroy();
+      connection.reset();
     }, this.#config.lingerMs);
   }
 

@@ -30,6 +30,8 @@ export abstract class Connection {
   abstract send(arena: BatchArena, first: number, end: number): boolean;
   /** Ends it in order: after what was sent. What still arrives is read and dropped. */
   abstract end(code: CloseCode, reason: string): void;
-  /** Ends it at once. */
+  /** Ends it now. What the system has taken is still sent. */
   abstract destroy(): void;
+  /** Ends it now; nothing more is sent. */
+  abstract reset(): void;
 }

@@ -54,8 +54,7 @@ export class TcpConnection extends Connection {
       this.#onData(chunk);
     });
     this.#socket.once('end', () => {
-      // Without what the peer would have answered, what it is still sent is of no use.
-      if (!this.isEnding) this.#carrier.fault(this, 'peer_closed');
+      this.#carrier.peerClosed(this);
     });
   }
 
@@ -86,6 +85,10 @@ export class TcpConnection extends Connection {
   }
 
   destroy(): void {
+    this.#socket.destroy();
+  }
+
+  reset(): void {
     const socket = this.#socket;
     // A connection about to be ended cannot be reset any more; neither can TLS be.
     const isEnded = socket.writableEnded && !socket.writableFinished;

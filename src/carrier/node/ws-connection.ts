@@ -108,6 +108,10 @@ export class WsConnection extends Connection {
     this.#webSocket.terminate();
   }
 
+  reset(): void {
+    this.destroy();
+  }
+
   readonly #onHeard = (): void => {
     this.#unanswered = 0;
   };
@@ -142,7 +146,7 @@ export class WsConnection extends Connection {
   #deliver(moreWaiting: boolean): void {
     if (this.#slab.count === 0) return;
     this.#slab.moreWaiting = moreWaiting;
-    if (!this.isLeft && !this.isEnding) this.#carrier.deliver(this.#slab);
+    this.#carrier.deliver(this.#slab);
     this.#slab.clear();
   }
 }
