@@ -2,6 +2,8 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import { TLSSocket } from 'node:tls';
 import { isLoopback, type SocketAddress } from '../../base/address.ts';
 import type { Logger } from '../../base/logger.ts';
+import { hasBody, mayBeLong, readBody } from '../http/read-body.ts';
+import { localHostOf, requestHostOf } from '../http/request-host.ts';
 import {
   crossOriginHeaders,
   isOriginAllowed,
@@ -11,8 +13,6 @@ import {
 import { MAX_LOGIN_BODY_BYTES } from './login-request.ts';
 import { isProblem, type LoginService } from './login-service.ts';
 import { problemJson, type Problem, type ProblemCode } from './problem.ts';
-import { hasBody, mayBeLong, readBody } from './read-body.ts';
-import { localHostOf, requestHostOf } from './request-host.ts';
 
 /** Who may log in over HTTP, and how. */
 export interface LoginHandlerOptions {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { SocketAddress } from '../../base/address.ts';
-import { isShallowJson } from './json-depth.ts';
+import { isShallowJson } from '../http/json-depth.ts';
 
 /** Largest body of a login, in bytes. */
 export const MAX_LOGIN_BODY_BYTES = 8192;

@@ -5,7 +5,7 @@ import {
   deriveLines,
   type LineListener,
 } from '../../../../src/gateway/login/derive-lines.ts';
-import { localHostOf, requestHostOf } from '../../../../src/gateway/login/request-host.ts';
+import { localHostOf, requestHostOf } from '../../../../src/gateway/http/request-host.ts';
 
 const owner = { gatewayId: 3, region: null };
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isShallowJson } from '../../../../src/gateway/login/json-depth.ts';
+import { isShallowJson } from '../../../../src/gateway/http/json-depth.ts';
 import { parseLoginBody } from '../../../../src/gateway/login/login-request.ts';
 
 const parse = (text: string) => parseLoginBody(Buffer.from(text));
