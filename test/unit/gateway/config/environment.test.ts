@@ -73,7 +73,78 @@ describe('environment variables', () => {
     });
     expect(result).toMatchObject({
       ok: true,
-      config: { listeners: [{ bind: { port: 0 } }], routes: [{ target: 'h:1' }] },
+      config: {
+        listeners: [{ bind: { port: 0 } }, { bind: { port: 4000 } }, { bind: { port: 8080 } }],
+        routes: [{ target: 'h:1' }],
+      },
+    });
+  });
+
+  it('set lists, and keys that can be null', () => {
+    const env = {
+      KCPGATE_COMMON_GATEWAY_ID: '7',
+      KCPGATE_COMMON_ADMIN_ADDR: 'null',
+      KCPGATE_COMMON_REGION: 'eu',
+      KCPGATE_LISTENERS_LINE_UDP_PROXY_PROTOCOL: 'spp',
+      KCPGATE_LISTENERS_LINE_UDP_SPP_REPLY: 'true',
+      KCPGATE_LISTENERS_LINE_UDP_TRUSTED_PROXIES: '10.0.0.0/8, 2001:db8::/32',
+      KCPGATE_LISTENERS_LINE_UDP_PUBLIC_ADDRESS: 'a.example:1',
+      KCPGATE_LISTENERS_LINE_UDP_LINE_PRIORITY: '3',
+      KCPGATE_LISTENERS_HTTP_ALLOWED_ORIGINS: 'https://a.example,https://b.example',
+      KCPGATE_LISTENERS_HTTP_LOGIN_PATH: '',
+      KCPGATE_SESSIONS_MAX_MESSAGE: '2KiB',
+      KCPGATE_LOGIN_GATEWAYS: '2, 3',
+      KCPGATE_LOGIN_LINES: 'auto',
+      KCPGATE_LOGIN_RELAYS: 'true',
+      KCPGATE_LOGIN_MAX_SESSIONS_PER_SUBJECT: '1',
+      KCPGATE_LOGIN_JWT_JWKS_URL: 'https://a.example/keys',
+      KCPGATE_LOGIN_JWT_ALGORITHMS: 'EdDSA,RS256',
+      KCPGATE_PEERS_TWO_GATEWAY_ID: '2',
+      KCPGATE_UPSTREAMS_APP_PROXY_PROTOCOL: 'v2',
+    };
+    const text = `
+listeners: [{ name: line-udp, type: kcp-udp }, { name: http, type: http, allowed_origins: '*' }]
+login: { max_sessions_per_subject: 5 }
+peers:
+  - { name: two, type: gateway, address: '10.0.0.2:1', gateway_id: 9 }
+  - { name: three, type: gateway, address: '10.0.0.3:1', gateway_id: 3 }
+upstreams: { app: { type: tcp, servers: [{ address: 'a:1' }] } }`;
+    expect(loadConfig({ text, env })).toMatchObject({
+      ok: true,
+      config: {
+        common: { gatewayId: 7, adminAddress: null, region: 'eu' },
+        listeners: [
+          {
+            proxyProtocol: 'spp',
+            sppReply: true,
+            trustedProxies: [
+              { family: 4, prefixBits: 104 },
+              { family: 6, prefixBits: 32 },
+            ],
+            publicAddress: { host: 'a.example', port: 1 },
+            line: { id: 'line-udp', priority: 3 },
+          },
+          { allowedOrigins: ['https://a.example', 'https://b.example'], loginPath: null },
+        ],
+        sessions: { maxMessageBytes: 2048 },
+        login: {
+          gateways: [2, 3],
+          lines: 'auto',
+          relays: true,
+          maxSessionsPerSubject: 1,
+          jwt: { key: { url: 'https://a.example/keys' }, algorithms: ['EdDSA', 'RS256'] },
+        },
+        peers: [{ gatewayId: 2 }, { gatewayId: 3 }],
+        upstreams: [{ proxyProtocol: 'v2' }],
+      },
+    });
+    const back = {
+      KCPGATE_LOGIN_MAX_SESSIONS_PER_SUBJECT: 'null',
+      KCPGATE_LISTENERS_HTTP_ALLOWED_ORIGINS: '*',
+    };
+    expect(loadConfig({ text, env: { ...env, ...back } })).toMatchObject({
+      ok: true,
+      config: { listeners: [{}, { allowedOrigins: '*' }], login: { maxSessionsPerSubject: null } },
     });
   });
 
@@ -97,7 +168,12 @@ describe('environment variables', () => {
       { KCPGATE_UPSTREAMS_OTHER_THING: 'x' },
       /^KCPGATE_UPSTREAMS_OTHER_THING: no key of an entry of section "upstreams"/,
     ],
-    [{ KCPGATE_LOGIN_AUTH: 'x' }, 'KCPGATE_LOGIN_AUTH: section "login" is not supported in this version'],
+    [{ KCPGATE_HUB_SHARDS: '1' }, 'KCPGATE_HUB_SHARDS: section "hub" is not supported in this version'],
+    [{ KCPGATE_LOGIN_AUTH: 'x' }, 'KCPGATE_LOGIN_AUTH: login.auth: must be one of none, jwt, static, is "x"'],
+    [
+      { KCPGATE_LOGIN_GATEWAYS: 'two' },
+      /^KCPGATE_LOGIN_GATEWAYS: login.gateways\[0\]: must be a whole number/,
+    ],
     [
       { KCPGATE_LISTENERS_LINE_UDP_MTU: '0x578' },
       'KCPGATE_LISTENERS_LINE_UDP_MTU: listeners[0].mtu: must be a whole number from 576 to 1500, is "0x578"',

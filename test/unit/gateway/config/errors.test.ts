@@ -1,15 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { formatIssues } from '../../../../src/gateway/config/issue.ts';
-import { loadConfig, type LoadOptions } from '../../../../src/gateway/config/load.ts';
-
-/** What a user reads, without the file name in front. */
-function errorsOf(text: string, options: Partial<LoadOptions> = {}): string[] {
-  const result = loadConfig({ file: 'f', text, env: {}, ...options });
-  if (result.ok) return [];
-  return formatIssues(result.errors)
-    .split('\n')
-    .map((line) => line.replace(/^f:/, ''));
-}
+import { loadConfig } from '../../../../src/gateway/config/load.ts';
+import { errorsOf } from './loading.ts';
 
 /** A listener in front of which a broken line stands at line 2, column 3. */
 const listener = (keys: string): string => `listeners:\n- { ${keys} }`;
@@ -82,30 +74,24 @@ describe('shape', () => {
       '1:30: routes[0].match.prot: unknown key "prot"; did you mean "port"?',
     ],
     // Later versions.
-    ['login: { auth: none }', '1:1: login: "login" is not supported in this version'],
-    ['peers: []', '1:1: peers: "peers" is not supported in this version'],
+    ['hub: []', '1:1: hub: "hub" is not supported in this version'],
     ['scheduler: {}', '1:1: scheduler: "scheduler" is not supported in this version'],
     ['common: { workers: 65 }', '1:20: common.workers: must be a whole number from 1 to 64, or auto, is 65'],
     [
       'common: { workers: all }',
       '1:20: common.workers: must be a whole number from 1 to 64, or auto, is "all"',
     ],
-    ['common: { region: eu }', '1:11: common.region: "region" is not supported in this version'],
-    [
-      listener('name: a, type: kcp-tcp'),
-      '2:20: listeners[0].type: type "kcp-tcp" is not supported in this version; it can be kcp-udp',
-    ],
-    [
-      listener('name: a, type: http'),
-      '2:20: listeners[0].type: type "http" is not supported in this version; it can be kcp-udp',
-    ],
     [
       listener('name: a, type: tcp'),
-      '2:20: listeners[0].type: type "tcp" is not supported in this version; it can be kcp-udp',
+      '2:20: listeners[0].type: type "tcp" is not supported in this version; it can be one of kcp-udp, kcp-tcp, http, relay',
     ],
     [
-      line('proxy_protocol: off'),
-      '2:29: listeners[0].proxy_protocol: "proxy_protocol" is not supported in this version',
+      "peers: [{ name: a, type: service, address: '10.0.0.1:1', gateway_id: 1 }]",
+      '1:26: peers[0].type: type "service" is not supported in this version; it can be gateway',
+    ],
+    [
+      "upstreams: { a: { type: tcp, servers: [{ address: 'a:1' }], balancing: x } }",
+      '1:61: upstreams.a.balancing: "balancing" is not supported in this version',
     ],
     [
       "upstreams: { a: { type: tcp, servers: [{ address: 'a:1', weight: 1 }] } }",
@@ -117,7 +103,7 @@ describe('shape', () => {
     ],
     // Missing.
     [listener('type: kcp-udp'), /^2:3: listeners\[0\].name: is required: a name/],
-    [listener('name: a'), '2:3: listeners[0].type: is required: kcp-udp'],
+    [listener('name: a'), '2:3: listeners[0].type: is required: one of kcp-udp, kcp-tcp, http, relay'],
     ['upstreams: { a: {} }', '1:17: upstreams.a.type: is required: one of echo, tcp'],
     ['upstreams: { a: { type: tcp } }', '1:17: upstreams.a.servers: is required: a list of servers'],
     ['routes: [{ name: a }]', '1:10: routes[0].target: is required: the name of an upstream, or host:port'],
@@ -287,8 +273,8 @@ describe('references', () => {
       '3:11: listeners[1].name: no route takes the sessions of listener "b"',
     ],
     [
-      '\nroutes: [{ name: r, match: { port: 1 }, target: demo }]',
-      '2:1: routes: no route takes the sessions of listener "line-udp"',
+      '\nroutes: [{ name: r, match: { port: 4000 }, target: demo }]',
+      '2:1: routes: no route takes the sessions of listener "http"',
     ],
   ])('%j', (text, expected) => {
     expect(errorsOf(text)).toEqual([expected]);

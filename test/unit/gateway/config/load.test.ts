@@ -2,9 +2,18 @@ import fc from 'fast-check';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { GatewayConfig } from '../../../../src/gateway/config/config.ts';
+import { describeConfig } from '../../../../src/gateway/config/describe.ts';
 import { formatIssues } from '../../../../src/gateway/config/issue.ts';
 import { loadConfig, type LoadOptions } from '../../../../src/gateway/config/load.ts';
 import { configSchemaJson } from '../../../../src/gateway/config/schema.ts';
+
+const MAPPED = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
+const BLOCK_OF_LOOPBACK_4 = { family: 4, bytes: Uint8Array.of(...MAPPED, 127, 0, 0, 1), prefixBits: 128 };
+const BLOCK_OF_LOOPBACK_6 = {
+  family: 6,
+  bytes: Uint8Array.from({ length: 16 }, (_, index) => (index === 15 ? 1 : 0)),
+  prefixBits: 128,
+};
 
 const EXAMPLES = new URL('../../../../examples/', import.meta.url);
 
@@ -17,18 +26,37 @@ function load(options: Partial<LoadOptions>): { config: GatewayConfig; warnings:
 describe('loadConfig', () => {
   it('without anything gives the embedded default', () => {
     const result = loadConfig({ env: {} });
+    const line = {
+      trustedProxies: [BLOCK_OF_LOOPBACK_4, BLOCK_OF_LOOPBACK_6],
+      allowClear: false,
+      earlyData: false,
+      publicAddress: null,
+    };
+    const stream = {
+      proxyProtocol: 'off',
+      ...line,
+      tls: null,
+      maxConnections: 10_000,
+      maxConnectionsPerSource: 1000,
+      firstDatagramTimeoutMs: 5000,
+      maxQueueBytes: 4 * 1024 * 1024,
+    };
     expect(result).toEqual({
       ok: true,
       warnings: [],
       config: {
         common: {
           nodeId: 'gw-1',
+          gatewayId: 0,
+          region: null,
           logLevel: 'info',
           logLevels: {},
           logFile: null,
           logFormat: 'json',
           drainTimeoutMs: 10_000,
           workers: 1,
+          adminAddress: { address: '127.0.0.1', family: 4, port: 8888 },
+          adminToken: null,
         },
         listeners: [
           {
@@ -49,8 +77,34 @@ describe('loadConfig', () => {
             maxQueueBytes: 4 * 1024 * 1024,
             socketBufferBytes: 4 * 1024 * 1024,
             maxMemoryBytes: 512 * 1024 * 1024,
+            proxyProtocol: 'off',
+            sppReply: false,
+            ...line,
+            line: { id: 'line-udp', priority: 0, weight: 100 },
+          },
+          {
+            name: 'line-tcp',
+            type: 'kcp-tcp',
+            bind: { address: '0.0.0.0', family: 4, port: 4000 },
+            ...stream,
+            line: { id: 'line-tcp', priority: 0, weight: 100 },
+          },
+          {
+            name: 'http',
+            type: 'http',
+            bind: { address: '0.0.0.0', family: 4, port: 8080 },
+            ...stream,
+            line: { id: 'http', priority: 0, weight: 100 },
+            websocketPath: '/kcp',
+            loginPath: '/api/login',
+            allowedOrigins: '*',
+            websocketPingIntervalMs: 20_000,
           },
         ],
+        // Their defaults are in login.test.ts.
+        sessions: expect.objectContaining({ maxSessions: 100_000 }) as object,
+        login: expect.objectContaining({ auth: 'none' }) as object,
+        peers: [],
         upstreams: [{ name: 'demo', type: 'echo' }],
         routes: [{ name: 'default', match: { port: null, listener: null }, target: 'demo' }],
       },
@@ -67,13 +121,14 @@ describe('loadConfig', () => {
   it('reads every key', () => {
     const { config, warnings } = load({
       text: `
-common: { node_id: n, log_level: trace, log_levels: { endpoint: error }, log_file: /tmp/x, log_format: text, drain_timeout: 0s, workers: auto }
+common: { node_id: n, log_level: trace, log_levels: { endpoint: error }, log_file: /tmp/x, log_format: text, drain_timeout: 0s, workers: auto,
+  gateway_id: 255, region: eu-1, admin_addr: '[::1]:1', admin_token: 0123456789abcdef }
 listeners:
   - { name: a, type: kcp-udp, bind: '[::1]:0', allow_stock: true, preset: default, mtu: 576, send_window: 1, receive_window: 65535,
       idle_timeout: 1500ms, dead_link: 5, max_sessions: 1, max_sessions_per_source: 2, new_sessions_per_second: 3,
-      new_sessions_per_source_per_second: 4, max_queue: 65536, socket_buffer: 1MiB, max_memory: 1GiB }
+      new_sessions_per_source_per_second: 4, max_queue: 65536, socket_buffer: 1MiB, max_memory: 1GiB, proxy_protocol: proxy, trusted_proxies: ['::1'] }
 upstreams:
-  app: { type: tcp, servers: [{ address: 'app:1' }, { address: '[::1]:2' }], connect_timeout: 1m }
+  app: { type: tcp, servers: [{ address: 'app:1' }, { address: '[::1]:2' }], connect_timeout: 1m, proxy_protocol: v2 }
 routes: [{ name: r, match: { listener: a }, target: app }]
 `,
     });
@@ -87,6 +142,10 @@ routes: [{ name: r, match: { listener: a }, target: app }]
         logFormat: 'text',
         drainTimeoutMs: 0,
         workers: 'auto',
+        gatewayId: 255,
+        region: 'eu-1',
+        adminAddress: { address: '::1', family: 6, port: 1 },
+        adminToken: '0123456789abcdef',
       },
       listeners: [
         {
@@ -107,8 +166,19 @@ routes: [{ name: r, match: { listener: a }, target: app }]
           maxQueueBytes: 65_536,
           socketBufferBytes: 1024 ** 2,
           maxMemoryBytes: 1024 ** 3,
+          proxyProtocol: 'proxy',
+          sppReply: false,
+          trustedProxies: [BLOCK_OF_LOOPBACK_6],
+          allowClear: false,
+          earlyData: false,
+          publicAddress: null,
+          line: { id: 'a', priority: 0, weight: 100 },
         },
       ],
+      // All keys of these are read in login.test.ts.
+      sessions: load({ text: '' }).config.sessions,
+      login: load({ text: '' }).config.login,
+      peers: [],
       upstreams: [
         {
           name: 'app',
@@ -118,6 +188,7 @@ routes: [{ name: r, match: { listener: a }, target: app }]
             { host: '::1', port: 2 },
           ],
           connectTimeoutMs: 60_000,
+          proxyProtocol: 'v2',
         },
       ],
       routes: [{ name: 'r', match: { port: null, listener: 'a' }, target: 'app' }],
@@ -130,7 +201,13 @@ routes: [{ name: r, match: { listener: a }, target: app }]
       flags: [],
     });
     expect(config.upstreams.slice(1)).toEqual([
-      { name: 'h:1', type: 'tcp', servers: [{ host: 'h', port: 1 }], connectTimeoutMs: 5000 },
+      {
+        name: 'h:1',
+        type: 'tcp',
+        servers: [{ host: 'h', port: 1 }],
+        connectTimeoutMs: 5000,
+        proxyProtocol: 'off',
+      },
     ]);
   });
 
@@ -149,9 +226,9 @@ listeners:
   - { mtu: 1200, <<: *base, name: b, bind: '127.0.0.1:2' }
 `,
     });
-    expect(config.listeners.map(({ name, mtu, sendWindow }) => [name, mtu, sendWindow])).toEqual([
-      ['a', 1000, 7],
-      ['b', 1200, 7],
+    expect(config.listeners).toMatchObject([
+      { name: 'a', mtu: 1000, sendWindow: 7 },
+      { name: 'b', mtu: 1200, sendWindow: 7 },
     ]);
   });
 
@@ -168,10 +245,8 @@ listeners:
 describe('loadConfig warnings', () => {
   it.each([
     ['common:\n', 'gateway.yaml:1:1: common: is empty: its default is used'],
-    [
-      'listeners: [{ name: a, type: kcp-udp, allow_stock: false }]',
-      'gateway.yaml:1:52: listeners[0].allow_stock: stock peers are the only ones of this version: nobody can connect',
-    ],
+    ['peers:\n', 'gateway.yaml:1:1: peers: is empty: its default is used'],
+    ['listeners: [{ name: a, type: kcp-udp, allow_stock: false }]', ''],
     [
       "listeners: [{ name: a, type: kcp-udp, bind: '[::]:1', mtu: 1453 }]",
       'gateway.yaml:1:60: listeners[0].mtu: datagrams above 1452 bytes need two packets on Ethernet',
@@ -242,6 +317,14 @@ describe('examples', () => {
 
   it.each(names)('%s loads without a warning', (name) => {
     expect(load({ file: new URL(name, EXAMPLES).pathname }).warnings).toBe('');
+  });
+
+  it('gateway.yaml names every key, be it in a comment', () => {
+    const text = readFileSync(new URL('gateway.yaml', EXAMPLES), 'utf8');
+    const missing = describeConfig()
+      .map(({ key }) => key)
+      .filter((key) => !new RegExp(`[\\s{#]${key.replace(/^.*[.\]]/, '')}:`).test(text));
+    expect(missing).toEqual([]);
   });
 
   it('echo.yaml is the embedded default', () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { describeConfig } from '../../../../src/gateway/config/describe.ts';
-import { withReferenceTables } from '../../../../src/gateway/config/reference-table.ts';
+import { referenceTables, withReferenceTables } from '../../../../src/gateway/config/reference-table.ts';
 
 const PAGE = new URL('../../../../docs/configuration.md', import.meta.url);
 
@@ -10,6 +10,7 @@ describe('describeConfig', () => {
     const rows = describeConfig();
     expect(rows.find((row) => row.key === 'listeners[].mtu')).toEqual({
       section: 'listeners',
+      entryType: 'kcp-udp',
       key: 'listeners[].mtu',
       type: 'integer',
       default: '1400',
@@ -17,18 +18,48 @@ describe('describeConfig', () => {
       variable: 'KCPGATE_LISTENERS_<NAME>_MTU',
       text: expect.stringContaining('UDP payload') as string,
     });
-    expect(new Set(rows.map((row) => row.key)).size).toBe(rows.length);
+    expect(new Set(rows.map((row) => `${row.entryType} ${row.key}`)).size).toBe(rows.length);
   });
 
   it('has no variable for what identifies an entry or lies in a list', () => {
     const silent = describeConfig().filter((row) => row.variable === '');
-    expect(silent.map((row) => row.key)).toEqual([
+    expect([...new Set(silent.map((row) => row.key))]).toEqual([
       'listeners[].name',
       'listeners[].type',
+      'login.lines[].id',
+      'login.lines[].gateway_id',
+      'login.lines[].transport',
+      'login.lines[].tls',
+      'login.lines[].allow_clear',
+      'login.lines[].host',
+      'login.lines[].port',
+      'login.lines[].path',
+      'login.lines[].region',
+      'login.lines[].priority',
+      'login.lines[].weight',
+      'login.ticket_keys[].id',
+      'login.ticket_keys[].key',
+      'login.ticket_keys[].key_file',
+      'login.tokens[].subject',
+      'login.tokens[].token',
+      'login.tokens[].token_file',
+      'peers[].name',
+      'peers[].type',
       'upstreams.<NAME>.type',
       'upstreams.<NAME>.servers[].address',
       'routes[].name',
     ]);
+  });
+});
+
+describe('the reference', () => {
+  it('has a table for each type of listener', () => {
+    const titles = referenceTables().match(/^### .*$/gm);
+    expect(titles).toEqual(
+      ['common', 'listeners: kcp-udp', 'listeners: kcp-tcp', 'listeners: http', 'listeners: relay']
+        .concat(['sessions', 'login', 'peers', 'upstreams', 'routes'])
+        .map((title) => `### ${title}`),
+    );
   });
 });
 
