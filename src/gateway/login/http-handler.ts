@@ -2,8 +2,12 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import { TLSSocket } from 'node:tls';
 import { isLoopback, type SocketAddress } from '../../base/address.ts';
 import type { Logger } from '../../base/logger.ts';
+import { bearerOf } from '../http/bearer.ts';
+import { isPlainJson } from '../http/json-body.ts';
+import { PROBLEM_TYPE } from '../http/problem.ts';
 import { hasBody, mayBeLong, readBody } from '../http/read-body.ts';
 import { localHostOf, requestHostOf } from '../http/request-host.ts';
+import { sendText } from '../http/send-text.ts';
 import {
   crossOriginHeaders,
   isOriginAllowed,
@@ -87,7 +91,7 @@ async function answer(
     nowMs: unixTime(),
   });
   if (isProblem(result)) sendProblem(response, result, headers);
-  else send(response, 200, 'application/json', JSON.stringify(result), headers);
+  else sendText(response, 200, 'application/json', JSON.stringify(result), headers);
 }
 
 const NO_BODY = new Uint8Array(0);
@@ -122,25 +126,12 @@ function isConfidential(
   return isLoopback(peer) && isLoopback(realAddress.address);
 }
 
-function isPlainJson(headers: IncomingMessage['headers']): boolean {
-  const encoding = headers['content-encoding'] ?? 'identity';
-  const type = headers['content-type'] ?? '';
-  return (
-    encoding.toLowerCase() === 'identity' && /^application\/json\s*(?:;\s*charset="?utf-8"?\s*)?$/i.test(type)
-  );
-}
-
-/** undefined when there is no such header, or one of another scheme. */
-function bearerOf(authorization: string | undefined): string | undefined {
-  return authorization === undefined ? undefined : /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
-}
-
 function sendProblem(response: ServerResponse, problem: Problem, headers: OutgoingHttpHeaders): void {
   const { code, status, retryAfterSeconds } = problem;
   if (status === 401) headers['www-authenticate'] = challengeOf(code);
   if (status === 405) headers.allow = ALLOWED_METHODS;
   if (retryAfterSeconds !== null) headers['retry-after'] = String(retryAfterSeconds);
-  send(response, status, 'application/problem+json', problemJson(problem), headers);
+  sendText(response, status, PROBLEM_TYPE, problemJson(problem), headers);
 }
 
 /** RFC 6750, section 3. */
@@ -148,22 +139,4 @@ function challengeOf(code: ProblemCode): string {
   if (code === 'token_required') return 'Bearer realm="kcpgate"';
   const reason = code === 'token_expired' ? ', error_description="The token has expired"' : '';
   return `Bearer realm="kcpgate", error="invalid_token"${reason}`;
-}
-
-function send(
-  response: ServerResponse,
-  status: number,
-  type: string,
-  text: string,
-  headers: OutgoingHttpHeaders,
-): void {
-  response
-    .writeHead(status, {
-      ...headers,
-      'content-type': type,
-      'content-length': Buffer.byteLength(text),
-      'cache-control': 'no-store',
-      'x-content-type-options': 'nosniff',
-    })
-    .end(text);
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { SocketAddress } from '../../base/address.ts';
-import { isShallowJson } from '../http/json-depth.ts';
+import { parseJson } from '../http/json-body.ts';
 
 /** Largest body of a login, in bytes. */
 export const MAX_LOGIN_BODY_BYTES = 8192;
@@ -38,7 +38,7 @@ export type ParsedLoginBody =
 export function parseLoginBody(bytes: Uint8Array): ParsedLoginBody {
   if (bytes.length === 0) return { ok: true, body: EMPTY };
   if (bytes.length > MAX_LOGIN_BODY_BYTES) return refuse('the body is too long');
-  const value = parseJson(bytes);
+  const value = parseJson(bytes, MAX_DEPTH);
   if (value === undefined) return refuse('the body is not JSON in UTF-8');
   const result = SCHEMA.safeParse(value);
   if (!result.success) return refuse(describe(result.error));
@@ -66,18 +66,6 @@ const SCHEMA = z.object({
   client: z.object({ version: label.optional(), platform: label.optional() }).optional(),
   seal: z.array(z.string().max(32)).min(1).max(8).optional(),
 });
-
-const decoder = new TextDecoder('utf-8', { fatal: true });
-
-/** undefined when it is not JSON; JSON itself has no undefined. */
-function parseJson(bytes: Uint8Array): unknown {
-  if (!isShallowJson(bytes, MAX_DEPTH)) return undefined;
-  try {
-    return JSON.parse(decoder.decode(bytes));
-  } catch {
-    return undefined;
-  }
-}
 
 /** Room for what later versions may add. */
 const MAX_DEPTH = 8;

@@ -1,3 +1,5 @@
+import { problemText, type HttpProblem } from '../http/problem.ts';
+
 /** Why a login was refused: HTTP status, and one sentence for people. */
 const PROBLEMS = {
   malformed: { status: 400, title: 'The request cannot be understood.' },
@@ -27,13 +29,7 @@ export type ProblemCode = keyof typeof PROBLEMS;
 export const PROBLEM_CODES = Object.keys(PROBLEMS) as readonly ProblemCode[];
 
 /** Why a login was refused. Never holds anything secret, nor what a client sent. */
-export interface Problem {
-  readonly code: ProblemCode;
-  /** HTTP status. */
-  readonly status: number;
-  readonly title: string;
-  /** What exactly is wrong, for people; null when the title says it. */
-  readonly detail: string | null;
+export interface Problem extends HttpProblem<ProblemCode> {
   /** Whole seconds, 1 at least, after which another attempt makes sense; null when nothing is known of that. */
   readonly retryAfterSeconds: number | null;
 }
@@ -46,13 +42,7 @@ export function problemOf(
   return { code, ...PROBLEMS[code], detail, retryAfterSeconds };
 }
 
-/** As `application/problem+json` (RFC 9457); `code` is ours, for programs. */
-export function problemJson({ code, status, title, detail }: Problem): string {
-  return JSON.stringify({
-    type: `urn:kcpgate:login:${code}`,
-    title,
-    status,
-    ...(detail === null ? {} : { detail }),
-    code,
-  });
+/** As `application/problem+json`. */
+export function problemJson(problem: Problem): string {
+  return problemText('login', problem);
 }
