@@ -1,10 +1,18 @@
 import type { CloseCode } from '../base/close-code.ts';
+import type { Carrier } from '../carrier/carrier.ts';
 import type { SessionSummary } from '../endpoint/index.ts';
 import type { DrainNotice } from '../session/index.ts';
+import type { HttpListenerConfig, KcpTcpListenerConfig } from './config/config.ts';
 import type { ServingStatus, WorkerStatus } from './gateway-status.ts';
 
 /** What serves the sessions of a gateway: this thread, or several others. */
 export interface DataPlane {
+  /** Takes a line of connections that somebody accepts; it owns the carrier from now on. Before {@link start}. */
+  attach(carrier: Carrier, config: KcpTcpListenerConfig | HttpListenerConfig): void;
+  /** Starts to receive. */
+  start(): void;
+  /** Whether a session has this `conv`, as far as that is known in this thread. */
+  isConversationInUse(conv: number): boolean;
   /** How it stands. Answers in bounded time, whatever its threads do. */
   status(): Promise<DataPlaneStatus>;
   /** The open sessions that are asked for. */

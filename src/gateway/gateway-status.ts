@@ -1,7 +1,8 @@
 import type { SocketAddress } from '../base/address.ts';
-import type { EndpointStats } from '../endpoint/index.ts';
+import type { EndpointStats, LoginStats } from '../endpoint/index.ts';
 import type { UpstreamStats } from '../upstream/index.ts';
 import type { ListenerConfig } from './config/config.ts';
+import type { LoginStats as LoginServiceStats } from './login/login-service.ts';
 
 /** Where a listener really listens, and where its sessions go. */
 export interface ListenerStatus {
@@ -16,6 +17,10 @@ export interface ListenerStatus {
 export interface ServingStatus {
   readonly listeners: readonly ListenerStatus[];
   readonly upstreams: Readonly<Record<string, UpstreamStats>>;
+  /** Sessions that logged in, on all listeners. */
+  readonly sessions: LoginStats | null;
+  /** No new sessions are taken; clients were asked to go elsewhere. */
+  readonly draining: boolean;
 }
 
 /**
@@ -49,6 +54,8 @@ export type NativeStatus =
 export interface GatewayStatus extends ServingStatus {
   readonly nodeId: string;
   readonly native: NativeStatus;
+  /** What its login counted. */
+  readonly login: LoginServiceStats;
   /** The worker threads; empty when the main thread serves. */
   readonly workers: readonly WorkerStatus[];
 }

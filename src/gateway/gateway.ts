@@ -1,11 +1,15 @@
 import { loadNativeBindings, nativeLoadWarning, type NativeLoad } from '../../native-bindings/index.ts';
 import { formatSocketAddress } from '../base/address.ts';
+import type { CloseCode } from '../base/close-code.ts';
 import type { Logger } from '../base/logger.ts';
+import type { DrainNotice } from '../session/index.ts';
 import { kcpUdpListeners, type GatewayConfig } from './config/config.ts';
-import type { DataPlane } from './data-plane.ts';
+import type { DataPlane, SessionQuery, SessionReport } from './data-plane.ts';
+import { Front } from './front.ts';
 import type { GatewayStatus, NativeStatus } from './gateway-status.ts';
 import { assignSockets, type InheritedSocket } from './inherited-sockets.ts';
 import { LocalDataPlane } from './local-data-plane.ts';
+import { withSessionKeys } from './session-keys.ts';
 import { planWorkers } from './workers/plan-workers.ts';
 import { WorkerPool } from './workers/worker-pool.ts';
 import { startWorkerThread, type StartWorkerThread } from './workers/worker-thread.ts';
@@ -30,19 +34,56 @@ export class Gateway {
   private readonly logger: Logger;
   private readonly native: NativeStatus;
   private readonly plane: DataPlane;
+  private readonly front: Front;
   private stopping: Promise<void> | undefined;
 
   /** Use {@link startGateway}. */
-  constructor(config: GatewayConfig, logger: Logger, native: NativeStatus, plane: DataPlane) {
+  constructor(config: GatewayConfig, logger: Logger, native: NativeStatus, plane: DataPlane, front: Front) {
     this.config = config;
     this.logger = logger;
     this.native = native;
     this.plane = plane;
+    this.front = front;
   }
 
   /** How it stands; after {@link stop}, how it stood in the end. A worker that does not answer holds this up for a second. */
   async status(): Promise<GatewayStatus> {
-    return { nodeId: this.config.common.nodeId, native: this.native, ...(await this.plane.status()) };
+    return {
+      nodeId: this.config.common.nodeId,
+      native: this.native,
+      login: this.front.loginStats(),
+      ...(await this.plane.status()),
+    };
+  }
+
+  /** The open sessions that are asked for. */
+  sessions(query: SessionQuery = {}): Promise<readonly SessionReport[]> {
+    return this.plane.sessions(query);
+  }
+
+  /**
+   * Ends the sessions that are asked for and tells their clients why.
+   * @returns how many there were.
+   */
+  kick(query: SessionQuery, code: CloseCode, reason: string): Promise<number> {
+    return this.plane.kick(query, code, reason);
+  }
+
+  /**
+   * Asks clients that logged in to go elsewhere, and lets no new session in; what is left at the deadline is closed with
+   * `drain`. {@link undrain} takes it back.
+   */
+  drain(notice: DrainNotice): void {
+    this.logger.info('draining, until it is taken back', { deadlineMs: notice.deadlineMs });
+    this.front.setDraining(true);
+    this.plane.startDraining(notice);
+  }
+
+  /** Takes new sessions again. */
+  undrain(): void {
+    this.logger.info('no longer draining');
+    this.plane.stopDraining();
+    this.front.setDraining(false);
   }
 
   /**
@@ -57,8 +98,10 @@ export class Gateway {
   private async drainAndClose(): Promise<void> {
     const { drainTimeoutMs } = this.config.common;
     this.logger.info('draining', { timeoutMs: drainTimeoutMs });
+    this.front.setDraining(true);
     const sessions = await this.plane.drain(drainTimeoutMs);
     if (sessions > 0) this.logger.warn('sessions cut off at the drain timeout', { sessions });
+    await this.front.close();
     await this.plane.close();
     this.logger.info('stopped');
   }
@@ -86,13 +129,28 @@ export async function startGateway(config: GatewayConfig, components: GatewayCom
     const { wanted, reason, advice } = plan;
     logger.warn('one thread serves instead of several workers', { workers: wanted, reason, advice });
   }
+  const keyed = withSessionKeys(config, logger);
   const plane =
     'bindings' in plan
-      ? await WorkerPool.open(config, plan.workers, { logger, native: plan.bindings, startThread })
-      : await LocalDataPlane.open(config, { logger, native, descriptors });
-  const gateway = new Gateway(config, logger, nativeStatus(native), plane);
+      ? await WorkerPool.open(keyed, plan.workers, { logger, native: plan.bindings, startThread })
+      : await LocalDataPlane.open(keyed, { logger, native, descriptors });
+  const front = await openFront(keyed, plane, logger);
+  const gateway = new Gateway(keyed, logger, nativeStatus(native), plane, front);
   await logStart(gateway, logger);
   return gateway;
+}
+
+/** Opens what accepts connections, and lets everybody in. When it cannot, the plane is closed. */
+async function openFront(config: GatewayConfig, plane: DataPlane, logger: Logger): Promise<Front> {
+  try {
+    const front = await Front.open(config, plane, logger);
+    plane.start();
+    front.start((await plane.status()).listeners);
+    return front;
+  } catch (error) {
+    await plane.close();
+    throw error;
+  }
 }
 
 async function logStart(gateway: Gateway, logger: Logger): Promise<void> {

@@ -1,17 +1,37 @@
+import { randomInt } from 'node:crypto';
 import type { NativeLoad } from '../../native-bindings/index.ts';
+import { CidrSet } from '../base/cidr.ts';
+import type { CloseCode } from '../base/close-code.ts';
 import { GatewayError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import type { Carrier } from '../carrier/carrier.ts';
+import { createUdpCarrier } from '../carrier/node/udp.ts';
+import {
+  Endpoint,
+  NODE_CLOCK,
+  type EndpointSecurity,
+  type LoginSessionsConfig,
+  type PortConfig,
+  type SessionAcceptor,
+} from '../endpoint/index.ts';
+import type { DrainNotice } from '../session/index.ts';
 import { EchoUpstream, TcpUpstream, type Upstream } from '../upstream/index.ts';
 import {
   kcpUdpListeners,
   routeMatches,
   type GatewayConfig,
+  type HttpListenerConfig,
+  type KcpTcpListenerConfig,
+  type KcpUdpListenerConfig,
+  type LineListenerConfig,
   type ListenerConfig,
   type UpstreamConfig,
 } from './config/config.ts';
-import type { DataPlane, DataPlaneStatus } from './data-plane.ts';
-import type { ServingStatus } from './gateway-status.ts';
-import { Listener } from './listener.ts';
+import type { DataPlane, DataPlaneStatus, SessionQuery, SessionReport } from './data-plane.ts';
+import type { ListenerStatus, ServingStatus } from './gateway-status.ts';
+import { gatewaySecurity, nodeNumber } from './gateway-security.ts';
+import { meetsQuery } from './session-query.ts';
+import { anonymousSessions, loginSessions } from './session-settings.ts';
 
 /** What a {@link LocalDataPlane} works with. */
 export interface LocalDataPlaneComponents {
@@ -19,61 +39,102 @@ export interface LocalDataPlaneComponents {
   readonly native: NativeLoad;
   /** Bound UDP descriptors to serve on, in the order of the KCP over UDP listeners; undefined for one that binds its own. */
   readonly descriptors: readonly (number | undefined)[];
+  /** Its number among the threads that serve. Default 0. */
+  readonly worker?: number;
 }
 
-/** Listeners, each bound by its route to an upstream, in this thread. */
-export class LocalDataPlane implements DataPlane {
-  private readonly upstreams: ReadonlyMap<string, Upstream>;
-  private readonly listeners: readonly Listener[];
+/** A line of connections that somebody else accepts. */
+export type ConnectionListenerConfig = KcpTcpListenerConfig | HttpListenerConfig;
 
-  private constructor(upstreams: ReadonlyMap<string, Upstream>, listeners: readonly Listener[]) {
-    this.upstreams = upstreams;
-    this.listeners = listeners;
+/** A listener that is open. */
+interface OpenListener {
+  readonly config: ListenerConfig;
+  readonly port: number;
+  readonly upstream: string;
+}
+
+/** All sessions of a gateway, or of one of its workers, in this thread: one endpoint with the lines as its ports. */
+export class LocalDataPlane implements DataPlane {
+  private readonly config: GatewayConfig;
+  private readonly worker: number;
+  private readonly endpoint: Endpoint;
+  private readonly security: EndpointSecurity;
+  private readonly upstreams: ReadonlyMap<string, Upstream>;
+  private readonly listeners: OpenListener[] = [];
+  private readonly logins: LoginSessionsConfig;
+
+  private constructor(config: GatewayConfig, components: LocalDataPlaneComponents) {
+    const { logger, native, worker = 0 } = components;
+    this.config = config;
+    this.worker = worker;
+    this.security = gatewaySecurity(config.login, native);
+    this.upstreams = new Map(
+      config.upstreams.map((upstream) => [upstream.name, createUpstream(upstream, logger)]),
+    );
+    const { common, sessions, login } = config;
+    this.logins = loginSessions(sessions, login.maxSessionsPerSubject);
+    this.endpoint = new Endpoint(
+      {
+        clock: NODE_CLOCK,
+        logger: logger.child({ component: 'endpoint' }),
+        acceptor: this.acceptor(),
+        security: this.security,
+      },
+      {
+        login: this.logins,
+        gatewayId: common.gatewayId,
+        nodeNumber: nodeNumber(common.nodeId),
+        epochSeconds: Math.floor(Date.now() / 1000),
+        hashSeed: randomInt(2 ** 32),
+      },
+    );
   }
 
   /**
-   * Opens every listener of the configuration and serves.
+   * Opens every UDP listener of the configuration; nothing is received until {@link start}.
+   * @param config with all keys of the login.
    * @throws GatewayError `address_in_use`, `permission_denied`, `bind_failed`; whatever was opened before is closed again.
    */
   static async open(config: GatewayConfig, components: LocalDataPlaneComponents): Promise<LocalDataPlane> {
-    const { logger, native, descriptors } = components;
-    const upstreams = new Map<string, Upstream>();
-    for (const upstream of config.upstreams) upstreams.set(upstream.name, createUpstream(upstream, logger));
-    const listeners: Listener[] = [];
-    const plane = new LocalDataPlane(upstreams, listeners);
+    const plane = new LocalDataPlane(config, components);
     try {
       for (const [index, listener] of kcpUdpListeners(config).entries()) {
-        const log = logger.child({ component: 'endpoint', listener: listener.name });
-        const upstream = upstreamFor(config, listener, upstreams);
-        const descriptor = descriptors[index];
-        listeners.push(
-          await Listener.open(listener, {
-            upstream,
-            logger: log,
-            native,
-            ...(descriptor === undefined ? {} : { descriptor }),
-          }),
-        );
+        await plane.openUdp(listener, components, components.descriptors[index]);
       }
     } catch (error) {
       await plane.close();
       throw error;
     }
-    for (const listener of listeners) listener.start();
     return plane;
+  }
+
+  /** Takes a line of connections; it owns the carrier from now on. */
+  attach(carrier: Carrier, config: ConnectionListenerConfig): void {
+    this.addPort(carrier, config, {
+      ...lineRules(config, config.tls !== null),
+      // Nobody comes in here without a login.
+      ...this.logins,
+      name: config.name,
+      allowStock: false,
+    });
+  }
+
+  start(): void {
+    this.endpoint.start();
+  }
+
+  /** Whether a session has this `conv`. */
+  isConversationInUse(conv: number): boolean {
+    return this.endpoint.findLogin(conv) !== undefined;
   }
 
   /** What was counted so far. */
   serving(): ServingStatus {
     return {
-      listeners: this.listeners.map((listener) => ({
-        name: listener.config.name,
-        type: listener.config.type,
-        address: listener.localAddress,
-        upstream: listener.upstream.name,
-        stats: listener.stats(),
-      })),
+      listeners: this.listeners.map((listener) => this.listenerStatus(listener)),
       upstreams: Object.fromEntries([...this.upstreams].map(([name, upstream]) => [name, upstream.stats()])),
+      sessions: this.endpoint.loginStats() ?? null,
+      draining: this.endpoint.isDraining,
     };
   }
 
@@ -81,20 +142,122 @@ export class LocalDataPlane implements DataPlane {
     return Promise.resolve({ ...this.serving(), workers: [] });
   }
 
-  async drain(timeoutMs: number): Promise<number> {
-    const cutOff = await Promise.all(this.listeners.map((listener) => listener.drain(timeoutMs)));
-    return cutOff.reduce((sum, count) => sum + count, 0);
+  sessions(query: SessionQuery): Promise<readonly SessionReport[]> {
+    return Promise.resolve(this.reports(query));
+  }
+
+  kick(query: SessionQuery, code: CloseCode, reason: string): Promise<number> {
+    let kicked = 0;
+    for (const { id } of this.reports(query)) {
+      if (this.endpoint.kick(Number(id.slice(id.indexOf('.') + 1)), code, reason)) kicked++;
+    }
+    return Promise.resolve(kicked);
+  }
+
+  startDraining(notice: DrainNotice): void {
+    this.endpoint.startDraining(notice);
+  }
+
+  stopDraining(): void {
+    this.endpoint.stopDraining();
+  }
+
+  drain(timeoutMs: number): Promise<number> {
+    return this.endpoint.drain(timeoutMs);
   }
 
   /** Sessions first, so that upstreams see them end; then upstreams, which may still be handing over last data. */
   async close(): Promise<void> {
-    await Promise.all(this.listeners.map((listener) => listener.close()));
+    await this.endpoint.close();
     await Promise.all([...this.upstreams.values()].map((upstream) => upstream.close(LAST_WORDS_MS)));
+    this.security.cipher.close();
+  }
+
+  private async openUdp(
+    config: KcpUdpListenerConfig,
+    { logger, native }: LocalDataPlaneComponents,
+    descriptor: number | undefined,
+  ): Promise<void> {
+    const carrier = await createUdpCarrier({
+      bind: config.bind,
+      bufferBytes: config.socketBufferBytes,
+      maxDatagramBytes: Math.max(2048, config.mtu, this.config.sessions.mtu),
+      logger: logger.child({ component: 'endpoint', listener: config.name }),
+      native,
+      ...(descriptor === undefined ? {} : { descriptor }),
+    });
+    this.addPort(carrier, config, {
+      ...lineRules(config, false),
+      ...anonymousSessions(config),
+      name: config.name,
+      allowStock: config.allowStock,
+    });
+  }
+
+  private addPort(carrier: Carrier, config: ListenerConfig, portConfig: PortConfig): void {
+    const port = this.endpoint.attach(carrier, portConfig);
+    this.listeners.push({ config, port, upstream: this.upstreamFor(config).name });
+  }
+
+  private listenerStatus({ config, port, upstream }: OpenListener): ListenerStatus {
+    const { name, type } = config;
+    const address = this.endpoint.carrierOf(port).localAddress;
+    return { name, type, address, upstream, stats: this.endpoint.stats(port) };
+  }
+
+  private acceptor(): SessionAcceptor {
+    return {
+      accept: ({ id, conv, remoteAddress, port, login }) => {
+        const listener = this.listeners.find(({ config }) => config.name === port);
+        const upstream = this.upstreams.get(listener?.upstream ?? '');
+        if (upstream === undefined) throw new GatewayError('internal', `no upstream for port ${port}`);
+        return {
+          stream: upstream.mode === 'stream',
+          upstream: upstream.name,
+          bind: (session) =>
+            upstream.open(session, {
+              id: `${port}/${String(id)}`,
+              remoteAddress,
+              conv,
+              subject: login?.subject ?? '',
+            }),
+        };
+      },
+    };
+  }
+
+  /** The upstream of the first route that matches; the configuration was checked to have one. */
+  private upstreamFor(listener: ListenerConfig): Upstream {
+    const route = this.config.routes.find(({ match }) => routeMatches(match, listener));
+    const upstream = route === undefined ? undefined : this.upstreams.get(route.target);
+    if (upstream === undefined)
+      throw new GatewayError('config_invalid', `no route for listener ${listener.name}`);
+    return upstream;
+  }
+
+  private reports(query: SessionQuery): SessionReport[] {
+    const found: SessionReport[] = [];
+    for (const summary of this.endpoint.sessions()) {
+      if (found.length >= (query.limit ?? Number.POSITIVE_INFINITY)) break;
+      const report = { ...summary, id: `${String(this.worker)}.${String(summary.id)}` };
+      if (meetsQuery(report, query)) found.push(report);
+    }
+    return found;
   }
 }
 
-/** What the system still holds for back ends may take so long; a back end that never ends its side is not waited for. */
-const LAST_WORDS_MS = 1_000;
+/** What a line allows. @param isConfidential nobody on the way can read it. */
+function lineRules(
+  { allowClear, earlyData, trustedProxies }: LineListenerConfig,
+  isConfidential: boolean,
+): Pick<PortConfig, 'allowClear' | 'earlyData' | 'isTrustedProxy'> {
+  const trusted = new CidrSet(trustedProxies);
+  return {
+    allowClear: allowClear || isConfidential,
+    earlyData,
+    isTrustedProxy: (address) => trusted.has(address),
+  };
+}
 
 function createUpstream(config: UpstreamConfig, logger: Logger): Upstream {
   switch (config.type) {
@@ -107,15 +270,5 @@ function createUpstream(config: UpstreamConfig, logger: Logger): Upstream {
   }
 }
 
-/** The upstream of the first route that matches; the configuration was checked to have one. */
-function upstreamFor(
-  config: GatewayConfig,
-  listener: ListenerConfig,
-  upstreams: ReadonlyMap<string, Upstream>,
-): Upstream {
-  const route = config.routes.find(({ match }) => routeMatches(match, listener));
-  const upstream = route === undefined ? undefined : upstreams.get(route.target);
-  if (upstream === undefined)
-    throw new GatewayError('config_invalid', `no route for listener ${listener.name}`);
-  return upstream;
-}
+/** What the system still holds for back ends may take so long; a back end that never ends its side is not waited for. */
+const LAST_WORDS_MS = 1_000;

@@ -17,6 +17,8 @@ export interface SessionInfo {
   /** The client's address as far as the gateway knows it. */
   readonly remoteAddress: SocketAddress;
   readonly conv: number;
+  /** Who logged in; empty without a login. Default empty. */
+  readonly subject?: string;
 }
 
 /** A snapshot of an upstream: counters that grow from zero, and gauges of now. */

@@ -3,7 +3,7 @@ import type { UpstreamStats } from '../../upstream/index.ts';
 
 /** Several data planes of one configuration as one: their counters and gauges added up. At least one. */
 export function sumServing([first, ...others]: readonly ServingStatus[]): ServingStatus {
-  if (first === undefined) return { listeners: [], upstreams: {} };
+  if (first === undefined) return NOTHING;
   const listeners = first.listeners.map((listener, i): ListenerStatus => ({
     ...listener,
     stats: others.reduce((sum, other) => addUp(sum, other.listeners[i]?.stats), listener.stats),
@@ -12,12 +12,21 @@ export function sumServing([first, ...others]: readonly ServingStatus[]): Servin
   for (const [name, stats] of Object.entries(first.upstreams)) {
     upstreams[name] = others.reduce((sum, other) => addUp(sum, other.upstreams[name]), stats);
   }
-  return { listeners, upstreams };
+  const sessions =
+    first.sessions === null
+      ? null
+      : others.reduce((sum, other) => addUp(sum, other.sessions ?? undefined), first.sessions);
+  return { listeners, upstreams, sessions, draining: first.draining };
 }
 
+/** Nothing serves yet. */
+export const NOTHING: ServingStatus = { listeners: [], upstreams: {}, sessions: null, draining: false };
+
 /** The same listeners and upstreams with nothing counted. */
-export function nothingCounted({ listeners, upstreams }: ServingStatus): ServingStatus {
+export function nothingCounted({ listeners, upstreams, sessions, draining }: ServingStatus): ServingStatus {
   return {
+    sessions: sessions === null ? null : zeros(sessions),
+    draining,
     listeners: listeners.map((listener) => ({ ...listener, stats: zeros(listener.stats) })),
     upstreams: zeros(upstreams),
   };

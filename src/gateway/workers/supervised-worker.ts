@@ -5,7 +5,7 @@ import { ForwardedLog, LogBacklog } from '../../telemetry/forwarded-log.ts';
 import type { ServingStatus, WorkerState, WorkerStatus } from '../gateway-status.ts';
 import type { WorkerReport, WorkerStart } from './message.ts';
 import { RECOVERED_AFTER_MS, restartDelayMs } from './restart-delay.ts';
-import { nothingCounted } from './sum-stats.ts';
+import { NOTHING, nothingCounted } from './sum-stats.ts';
 import { Waiters } from './waiters.ts';
 import type { StartWorkerThread, WorkerThread } from './worker-thread.ts';
 
@@ -32,7 +32,7 @@ export class SupervisedWorker {
   #thread: WorkerThread | undefined;
   #state: WorkerState = 'starting';
   /** What it last said of itself. */
-  #serving: ServingStatus = { listeners: [], upstreams: {} };
+  #serving: ServingStatus = NOTHING;
   #servesSince = 0;
   #failures = 0;
   #failuresInARow = 0;
