@@ -83,7 +83,6 @@ export class Deframer {
 
   /** Goes on to the next whole datagram. False when more bytes must arrive first, or after a fault. */
   next(): boolean {
-    if (this.fault !== undefined) return false;
     if (this.#heldBytes > 0) return this.#finishHeld();
     const left = this.#end - this.#next;
     if (left < FRAME_HEADER_BYTES) return this.#hold(left, FRAME_HEADER_BYTES);
