@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { parse as parseYaml } from 'yaml';
 import { loadConfig } from '../../src/gateway/config/load.ts';
 import { runKcpgate } from '../support/kcpgate-command.ts';
 
@@ -11,7 +12,7 @@ describe('check', () => {
     const result = await runKcpgate(['check', '-c', 'examples/gateway.yaml']);
     expect(result).toMatchObject({
       code: 0,
-      output: 'examples/gateway.yaml: ok (2 listeners, 2 upstreams, 2 routes)\n',
+      output: 'examples/gateway.yaml: ok (5 listeners, 2 upstreams, 2 routes)\n',
       errorOutput: '',
     });
   });
@@ -56,11 +57,64 @@ describe('check', () => {
     });
   });
 
+  test('--print shows no secret', async () => {
+    const key = '0123456789abcdef'.repeat(4);
+    const secrets = {
+      KCPGATE_COMMON_ADMIN_TOKEN: 'admin-s3cr3t-0123',
+      KCPGATE_LOGIN_TICKET_KEYS: `1:${key}`,
+      KCPGATE_LOGIN_RESET_KEY: key,
+      KCPGATE_LOGIN_TOKENS: 'alice:alice-s3cr3t-0123',
+      KCPGATE_LOGIN_JWT_SECRET: 'jwt-s3cr3t-0123456789-0123456789',
+    };
+    const text = await runKcpgate(['check', '--print'], secrets);
+    expect(parseYaml(text.output)).toMatchObject({
+      common: { admin_token: '***' },
+      login: {
+        ticket_keys: [{ id: 1, key: '***' }],
+        reset_key: '***',
+        tokens: [{ subject: 'alice', token: '***' }],
+        jwt: { secret: '***', algorithms: ['HS256'] },
+      },
+    });
+    const json = await runKcpgate(['check', '--print', '--json'], secrets);
+    for (const output of [text.output, text.errorOutput, json.output])
+      expect(output).not.toMatch(/s3cr3t|0123456789abcdef/);
+  });
+
+  test('--bind moves all listeners of the embedded default, and with port 0 leaves no port fixed', async () => {
+    const moved = await runKcpgate(['check', '--print', '--bind', '127.0.0.2:5000']);
+    expect(parseYaml(moved.output)).toMatchObject({
+      common: { admin_addr: '127.0.0.1:8888' },
+      listeners: [
+        { name: 'line-udp', bind: '127.0.0.2:5000' },
+        { name: 'line-tcp', bind: '127.0.0.2:5000' },
+        { name: 'http', bind: '127.0.0.2:8080' },
+      ],
+    });
+    const free = await runKcpgate(['check', '--print', '--bind', '[::1]:0']);
+    expect(parseYaml(free.output)).toMatchObject({
+      common: { admin_addr: '127.0.0.1:0' },
+      listeners: [{ bind: '[::1]:0' }, { bind: '[::1]:0' }, { bind: '[::1]:0' }],
+    });
+    const wrong = await runKcpgate(['check', '--bind', 'localhost:0']);
+    expect(wrong.errorOutput).toMatch(
+      /^--bind: listeners\[0\].bind: "localhost:0" does not begin with an IP/,
+    );
+  });
+
   test('--schema prints the JSON Schema', async () => {
     const result = await runKcpgate(['check', '--schema']);
     expect(JSON.parse(result.output)).toMatchObject({
       type: 'object',
-      properties: { common: {}, listeners: {}, upstreams: {}, routes: {} },
+      properties: {
+        common: {},
+        listeners: {},
+        sessions: {},
+        login: {},
+        peers: {},
+        upstreams: {},
+        routes: {},
+      },
     });
   });
 
