@@ -123,6 +123,8 @@ export class Endpoint implements SessionHost, HandshakeHost, PathOutput {
   private relayed = 0;
   /** Ports whose last path was given up, to be closed after the turn. */
   private readonly unusedPorts: number[] = [];
+  /** Carriers that were given up and are not closed yet. */
+  private readonly leaving = new Set<Promise<void>>();
   /** Sessions to drain in this turn, and those that came up meanwhile. */
   private dirty = new DrainList();
   private spare = new DrainList();
@@ -220,7 +222,11 @@ export class Endpoint implements SessionHost, HandshakeHost, PathOutput {
       }
     }
     this.ports[number] = undefined;
-    return port.carrier.close();
+    const left = port.carrier.close();
+    const forget = (): void => void this.leaving.delete(left);
+    this.leaving.add(left);
+    left.then(forget, forget);
+    return left;
   }
 
   /** The carrier of a port. @throws RangeError when there is none. */
@@ -295,6 +301,20 @@ export class Endpoint implements SessionHost, HandshakeHost, PathOutput {
     entry.session.bind(options.bind(entry.session));
     this.wake(entry.session);
     return entry.session;
+  }
+
+  /** Client: {@link Session.tryPath} on a port of this endpoint; a connection is this session's from now on. */
+  tryPath(session: Session, number: number, slot: number): Path {
+    const port = this.portOf(number);
+    const entry = this.table.at(session.tag);
+    if (entry?.session === session) port.bind(slot, entry);
+    return session.tryPath(number, slot, port.isReliable);
+  }
+
+  /** Client: {@link Session.abandonPath}; the carrier is closed if nothing else uses it. */
+  abandonPath(session: Session, path: Path): void {
+    session.abandonPath(path);
+    if (!this.inTurn) this.detachUnused();
   }
 
   /** {@link SessionHost}: the session wants a drain. */
@@ -488,7 +508,7 @@ export class Endpoint implements SessionHost, HandshakeHost, PathOutput {
       this.handshakes?.halfOpen.clear();
       this.flush();
     }
-    await Promise.all(this.ports.map((port) => port?.carrier.close()));
+    await Promise.all([...this.leaving, ...this.ports.map((port) => port?.carrier.close())]);
   }
 
   // ---- turns ----
