@@ -1,5 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { expect, test } from 'vitest';
 import { runKcpgate } from '../support/kcpgate-command.ts';
@@ -32,19 +33,37 @@ test('for people: a line for each check, no colour into a pipe', async () => {
   expect(output).not.toContain('\u001b');
 });
 
-test('an address that is taken is a failure', async () => {
-  const holder = createSocket('udp4').bind(0, '127.0.0.1');
-  await once(holder, 'listening');
-  const bind = `127.0.0.1:${String(holder.address().port)}`;
-  const taken = await examine(['--bind', bind]);
+/** Nothing but the address of `--bind` is fixed. */
+const FREE_PORTS = ['--set', 'listeners.http.bind=127.0.0.1:0', '--set', 'common.admin_addr=null'];
+
+test.each([
+  { listener: 'line-udp', hold: holdUdp },
+  { listener: 'line-tcp', hold: holdTcp },
+])('an address that is taken is a failure of $listener', async ({ listener, hold }) => {
+  const holder = await hold();
+  const options = ['--bind', `127.0.0.1:${String(holder.address().port)}`, ...FREE_PORTS];
+  const taken = await examine(options);
   expect(taken).toMatchObject({ code: 1, report: { ok: false } });
   expect(taken.report.findings.filter(({ status }) => status === 'failure')).toMatchObject([
-    { check: 'listener line-udp' },
+    { check: `listener ${listener}` },
   ]);
   holder.close();
   await once(holder, 'close');
-  expect((await examine(['--bind', bind])).code).toBe(0);
+  expect((await examine(options)).code).toBe(0);
 });
+
+async function holdUdp() {
+  const socket = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  return socket;
+}
+
+async function holdTcp() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address() as AddressInfo;
+  return Object.assign(server, { address: () => address });
+}
 
 test('a wrong configuration ends with 2 and is told as check tells it', async () => {
   const { code, report } = await examine(['--set', 'common.worker=5']);
