@@ -3,10 +3,10 @@ import fc from 'fast-check';
 /** One change to bytes; positions are fractions of their length, so that they shrink well. */
 export type Mutation = (bytes: Uint8Array) => Uint8Array;
 
-export const position = fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true });
+const position = fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true });
 const byte = fc.integer({ min: 0, max: 255 });
 
-export const place = (bytes: Uint8Array, fraction: number): number => Math.floor(bytes.length * fraction);
+const place = (bytes: Uint8Array, fraction: number): number => Math.floor(bytes.length * fraction);
 
 const setByte: fc.Arbitrary<Mutation> = fc.tuple(position, byte).map(([fraction, value]) => (bytes) => {
   bytes[place(bytes, fraction)] = value;
@@ -48,7 +48,7 @@ export const anyMutation: fc.Arbitrary<Mutation> = fc.oneof(
 );
 
 /** A 16-bit field in the first 64 bytes gets an edge value. */
-export const setShort: fc.Arbitrary<Mutation> = fc
+const setShort: fc.Arbitrary<Mutation> = fc
   .tuple(
     fc.nat(63),
     fc.constantFrom(0, 1, 12, 36, 85, 86, 1024, 1025, 4080, 4081, 0x7fff, 0xffff),
