@@ -27,6 +27,8 @@ export class EndpointPort {
   readonly isConnected: boolean;
   /** The last batch was not all that had arrived. */
   moreWaiting = false;
+  probesAnswered = 0;
+  resetsSent = 0;
   /** Paths in use on this port. */
   pathCount = 0;
   /** Connections: the session each carries. */
@@ -79,6 +81,13 @@ export class EndpointPort {
   }
 
   stats(): EndpointStats {
-    return { ...this.group.stats(), drops: this.drops.snapshot(), carrier: this.carrier.stats() };
+    const { probesAnswered, resetsSent } = this;
+    return {
+      ...this.group.stats(),
+      drops: this.drops.snapshot(),
+      probesAnswered,
+      resetsSent,
+      carrier: this.carrier.stats(),
+    };
   }
 }

@@ -21,6 +21,10 @@ export interface SessionGroupStats {
 export interface EndpointStats extends SessionGroupStats {
   /** Datagrams dropped, by reason. */
   readonly drops: Readonly<Record<DropReason, number>>;
+  /** PROBEs that were answered. */
+  readonly probesAnswered: number;
+  /** Datagrams of sessions that are not known that were answered by RESET; they count as dropped, too. */
+  readonly resetsSent: number;
   readonly carrier: CarrierStats;
 }
 
@@ -36,8 +40,6 @@ export interface LoginStats extends SessionGroupStats {
   readonly clearSessions: number;
   /** How often sessions went to another path. */
   readonly moves: number;
-  readonly probesAnswered: number;
-  readonly resetsSent: number;
   /** Datagrams sent on to the gateway that owns their session. */
   readonly relayed: number;
 }

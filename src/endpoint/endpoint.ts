@@ -40,7 +40,7 @@ import { HandshakeKind, handshakeKindOf } from '../wire/hello.ts';
 import { KICK_MAX_BYTES, writeKick } from '../wire/kick.ts';
 import { readReset } from '../wire/reset.ts';
 import { hasAddressBlock, packetNumberOf, pathIdOf, SEALED_HEADER_BYTES } from '../wire/sealed-header.ts';
-import { commandOf, conversationOf } from '../wire/segment.ts';
+import { checkSegment, commandOf, conversationOf } from '../wire/segment.ts';
 import { DrainList } from './drain-list.ts';
 import type { DropReason } from './drop-reason.ts';
 import type {
@@ -440,7 +440,7 @@ export class Endpoint implements SessionHost, HandshakeHost, PathOutput {
 
   /** What sessions that logged in counted; undefined where there are none. */
   loginStats(): LoginStats | undefined {
-    const { logins, handshakes, answers } = this;
+    const { logins, handshakes } = this;
     if (logins === undefined) return undefined;
     return {
       ...logins.stats(),
@@ -449,8 +449,6 @@ export class Endpoint implements SessionHost, HandshakeHost, PathOutput {
       refusals: handshakes?.refusals ?? {},
       clearSessions: this.clearCount,
       moves: this.moveCount,
-      probesAnswered: answers.probesAnswered,
-      resetsSent: answers.resetsSent,
       relayed: this.relayed,
     };
   }
@@ -940,14 +938,14 @@ export class Endpoint implements SessionHost, HandshakeHost, PathOutput {
       if (command === Command.probe && this.acceptor !== undefined)
         return this.handleProbe(now, port, batch, conv, offset, length, slot);
       if (command === Command.reset && this.security !== undefined)
-        return this.handleReset(now, port, batch, conv, offset);
+        return this.handleReset(now, port, batch, conv, offset, length);
       if (this.logins !== undefined) {
         const login = this.findClear(now, port, conv, offset, length, slot, batch);
+        if (login === 'dropped') return;
         if (login !== undefined) {
           this.deliver(now, port, batch, login, offset, 0, length, 0, slot, login.session.path.id, false);
           return;
         }
-        if (this.table.find(LOGIN_KEY, conv) !== undefined) return;
       }
       entry = this.admit(now, port, batch, offset, length, slot, conv);
       if (entry === undefined) return;
@@ -970,7 +968,7 @@ export class Endpoint implements SessionHost, HandshakeHost, PathOutput {
     length: number,
     slot: number,
     batch: ReceiveBatch,
-  ): SessionEntry | undefined {
+  ): SessionEntry | 'dropped' | undefined {
     const halves = this.handshakes?.halfOpen;
     if (halves !== undefined && halves.size > 0) {
       const half = halves
@@ -981,19 +979,20 @@ export class Endpoint implements SessionHost, HandshakeHost, PathOutput {
     const entry = this.table.find(LOGIN_KEY, conv);
     if (entry === undefined) {
       // Stock peers would not understand a RESET; where clear sessions may log in, it may be one of those.
-      if (this.acceptor !== undefined && port.config.allowClear === true && !port.config.allowStock)
-        this.handleUnknown(now, port, batch, conv, offset, length, slot);
-      return undefined;
+      if (this.acceptor === undefined || port.config.allowClear !== true || port.config.allowStock)
+        return undefined;
+      this.handleUnknown(now, port, batch, conv, offset, length, slot);
+      return 'dropped';
     }
     if (entry.session.seal !== undefined || entry.session.state === 'opening') {
       port.drops.count('seal_required');
-      return undefined;
+      return 'dropped';
     }
     for (const path of entry.session.paths) {
       if (path.port === port.number && path.slot === slot) return entry;
     }
     port.drops.count('path_not_allowed');
-    return undefined;
+    return 'dropped';
   }
 
   private handleProbe(
@@ -1013,7 +1012,7 @@ export class Endpoint implements SessionHost, HandshakeHost, PathOutput {
       draining: this.draining,
       notReady: false,
     };
-    const reason = this.answers.answerProbe(now, port, batch, offset, slot, condition);
+    const reason = this.answers.answerProbe(now, port, batch, offset, length, slot, condition);
     if (reason !== undefined) port.drops.count(reason);
   }
 
@@ -1023,9 +1022,11 @@ export class Endpoint implements SessionHost, HandshakeHost, PathOutput {
     batch: ReceiveBatch,
     conv: number,
     offset: number,
+    length: number,
   ): void {
     const entry = this.table.find(LOGIN_KEY, conv);
-    const reset = readReset(batch, offset);
+    const isWhole = checkSegment(batch.view, offset, offset + length, 0) > 0;
+    const reset = isWhole ? readReset(batch, offset) : 'truncated';
     if (entry === undefined || typeof reset === 'string' || !entry.session.handleReset(now, reset.token))
       port.drops.count('reset_not_believed');
   }

@@ -5,6 +5,7 @@ import type { WireMemory } from '../wire/memory.ts';
 import { PROBE_ACK_BYTES, writeProbeAck } from '../wire/probe-ack.ts';
 import { readProbe } from '../wire/probe.ts';
 import { RESET_BYTES, writeReset } from '../wire/reset.ts';
+import { checkSegment } from '../wire/segment.ts';
 import type { DropReason } from './drop-reason.ts';
 import type { EndpointPort } from './endpoint-port.ts';
 
@@ -27,8 +28,6 @@ export class StatelessAnswers {
   private readonly probes = new KeyedLimiter({ ratePerSecond: 50, burst: 100, maxKeys: MAX_SOURCES });
   private readonly resets = new KeyedLimiter({ ratePerSecond: 20, burst: 20, maxKeys: MAX_SOURCES });
   private readonly all = new TokenBucket({ ratePerSecond: MOST_PER_SECOND, burst: MOST_PER_SECOND });
-  probesAnswered = 0;
-  resetsSent = 0;
 
   constructor(resetTokens: ResetTokens | undefined) {
     this.resetTokens = resetTokens;
@@ -40,9 +39,12 @@ export class StatelessAnswers {
     port: EndpointPort,
     memory: WireMemory,
     at: number,
+    length: number,
     slot: number,
     condition: GatewayCondition,
   ): DropReason | undefined {
+    // What its header says of its length must be there.
+    if (checkSegment(memory.view, at, at + length, 0) === 0) return 'probe_malformed';
     const probe = readProbe(memory, at);
     if (typeof probe === 'string') return 'probe_malformed';
     const address = port.carrier.addressOf(slot);
@@ -67,7 +69,7 @@ export class StatelessAnswers {
       retryAfterMs: 0,
     });
     arena.commitWhole(PROBE_ACK_BYTES, 0, 0, 0, 0);
-    this.probesAnswered++;
+    port.probesAnswered++;
     return undefined;
   }
 
@@ -84,7 +86,7 @@ export class StatelessAnswers {
     if (out < 0) return 'answer_limit';
     writeReset(arena, out, { type: 'reset', conv, token: this.resetTokens.tokenOf(conv) });
     arena.commitWhole(RESET_BYTES, 0, 0, 0, 0);
-    this.resetsSent++;
+    port.resetsSent++;
     return 'unknown_session';
   }
 

@@ -11,7 +11,8 @@ export function dissectDatagram(bytes: Uint8Array, mtu: number): string {
       return `${String(bytes.length - at)} bytes behind the last segment`;
     if (conversationOf(view, at) !== conversationOf(view, 0)) return 'two conversations';
     const command = commandOf(view, at);
-    if (command < Command.new || command > Command.fin) return `command ${String(command)}`;
+    const isAnswer = command === Command.probeAck && at === 0 && bytes.length === 64;
+    if (!isAnswer && (command < Command.new || command > Command.fin)) return `command ${String(command)}`;
     at += SEGMENT_HEADER_BYTES + (command === Command.new ? 20 : 0) + payloadLengthOf(view, at);
     if (at > bytes.length) return 'a payload beyond the end';
   }
