@@ -30,6 +30,11 @@ export class TokenBucket {
     this.#updatedAt = Math.max(this.#updatedAt, now);
     return enough;
   }
+
+  /** Whether there are `n` tokens; takes none. */
+  has(now: number, n = 1): boolean {
+    return refilled(this.#tokens, this.#updatedAt, now, this.#tokensPerMs, this.#burst) >= n;
+  }
 }
 
 /** What a {@link KeyedLimiter} allows. */
@@ -103,15 +108,28 @@ export class KeyedLimiter {
     return true;
   }
 
+  /** Whether {@link take} would give `n` tokens; takes none and remembers nothing. */
+  has(key: string, now: number, n = 1): boolean {
+    const slot = this.#slotOf.get(key);
+    if (slot !== undefined) return this.#tokensOf(slot, now) >= n;
+    return this.#hasPlace(now) ? n <= this.#burst : this.#overflow.has(now, n);
+  }
+
+  /** Whether a new key would get a slot. */
+  #hasPlace(now: number): boolean {
+    if (this.#slotOf.size < this.#maxKeys) return true;
+    return this.#tokensOf(this.#newer[RING_END] ?? RING_END, now) >= this.#burst;
+  }
+
   /** A slot for a new key, not linked yet: an unused one, or that of the oldest key if its bucket is full. */
   #slotFor(key: string, now: number): number {
+    if (!this.#hasPlace(now)) return NO_SLOT;
     let slot = this.#keys.length;
     if (this.#slotOf.size < this.#maxKeys) {
       if (slot === this.#tokens.length) this.#grow();
       this.#keys.push(key);
     } else {
       slot = this.#newer[RING_END] ?? RING_END;
-      if (this.#tokensOf(slot, now) < this.#burst) return NO_SLOT;
       this.#unlink(slot);
       this.#slotOf.delete(this.#keys[slot] ?? '');
       this.#keys[slot] = key;

@@ -19,7 +19,9 @@ describe('TokenBucket', () => {
 
   test('takes all or nothing', () => {
     const bucket = new TokenBucket({ ratePerSecond: 0, burst: 5 });
+    expect(bucket.has(0, 6)).toBe(false);
     expect(bucket.take(0, 6)).toBe(false);
+    expect(bucket.has(0, 5)).toBe(true);
     expect(bucket.take(0, 5)).toBe(true);
     expect(bucket.take(1e9)).toBe(false);
   });
@@ -109,6 +111,7 @@ describe('KeyedLimiter', () => {
           now += wait;
           const bucket = buckets.get(key) ?? new TokenBucket(limit);
           buckets.set(key, bucket);
+          expect(limiter.has(String(key), now)).toBe(bucket.has(now));
           expect(limiter.take(String(key), now)).toBe(bucket.take(now));
         }
       }),
@@ -124,7 +127,10 @@ describe('KeyedLimiter', () => {
         let passed = 0;
         for (const [key, wait] of steps) {
           now += wait;
-          if (limiter.take(String(key), now)) passed++;
+          const expected = limiter.has(String(key), now);
+          expect(limiter.has(String(key), now)).toBe(expected);
+          expect(limiter.take(String(key), now)).toBe(expected);
+          if (expected) passed++;
           expect(limiter.size).toBeLessThanOrEqual(maxKeys);
         }
         expect(passed).toBeLessThanOrEqual((maxKeys + 1) * (4 + (5 * now) / 1000) + 1e-6);
