@@ -4,6 +4,7 @@ import { SegmentPool } from '../../src/kcp/segment-pool.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { EventQueue } from '../../tools/kcpgate/relay/event-queue.ts';
 import { NetEmulator } from '../../tools/kcpgate/relay/net-emulator.ts';
+import { PairPath } from './pair-path.ts';
 import { Peer } from './peer.ts';
 import type { NetworkProfile } from './profiles.ts';
 
@@ -24,18 +25,25 @@ export interface PairOptions {
 /** Turns within one millisecond after which a simulation is taken to spin. */
 const MAX_TURNS_PER_MS = 1000;
 
-/** Two engines joined by an emulated network under a virtual clock. Nothing else moves: no timer, no thread, no I/O. */
+/**
+ * Two engines joined by an emulated network under a virtual clock. Nothing else moves: no timer, no thread, no I/O.
+ *
+ * They start on one path; a test may open more and {@link route} each side over one of them.
+ */
 export class Pair {
   readonly clock: VirtualClock;
   readonly startMs: number;
   readonly left: Peer;
   readonly right: Peer;
-  /** From left to right. */
+  /** The first path's way from left to right. */
   readonly forward: NetEmulator;
   readonly backward: NetEmulator;
 
   readonly #events = new EventQueue<() => void>();
   readonly #observe: PairOptions['observe'];
+  readonly #seed: number;
+  readonly #sendsOn = new Map<Peer, PairPath>();
+  #openedPaths = 0;
   #turnsAtThisMs = 0;
 
   constructor(options: PairOptions) {
@@ -44,8 +52,42 @@ export class Pair {
     this.left = makePeer('left', options.left);
     this.right = makePeer('right', options.right ?? options.left);
     this.#observe = options.observe;
-    this.forward = this.#link(options.network.forward, options.seed * 2, this.right);
-    this.backward = this.#link(options.network.backward, options.seed * 2 + 1, this.left);
+    this.#seed = options.seed;
+    const first = this.openPath(options.network, false);
+    this.forward = first.forward;
+    this.backward = first.backward;
+    this.route(this.left, first);
+    this.route(this.right, first);
+  }
+
+  /** Opens another path; nobody sends on it yet. Its luck comes from the seed and its number. */
+  openPath(network: NetworkProfile, reliable: boolean): PairPath {
+    const index = this.#openedPaths++;
+    const seed = this.#seed * 2 + index * 0x10001;
+    const path: PairPath = new PairPath(
+      index,
+      this.#link(network.forward, seed, this.right, () => path),
+      this.#link(network.backward, seed + 1, this.left, () => path),
+      reliable,
+    );
+    return path;
+  }
+
+  /** From now on a side sends on that path. */
+  route(peer: Peer, path: PairPath): void {
+    this.#sendsOn.set(peer, path);
+  }
+
+  /** The path a side sends on. */
+  pathOf(peer: Peer): PairPath {
+    const path = this.#sendsOn.get(peer);
+    if (path === undefined) throw new Error(`${peer.name} is not of this pair`);
+    return path;
+  }
+
+  /** Sends a datagram of a side's own making on its path. */
+  sendRaw(peer: Peer, bytes: Uint8Array): void {
+    this.#linkOf(peer).send(this.clock.now(), bytes, 0, bytes.length);
   }
 
   now(): number {
@@ -71,8 +113,8 @@ export class Pair {
     const nowMs = this.clock.now();
     for (let event = this.#events.popDue(nowMs); event !== undefined; event = this.#events.popDue(nowMs))
       event();
-    if (this.left.isDue(nowMs)) this.#turn(this.left, this.forward);
-    if (this.right.isDue(nowMs)) this.#turn(this.right, this.backward);
+    if (this.left.isDue(nowMs)) this.#turn(this.left);
+    if (this.right.isDue(nowMs)) this.#turn(this.right);
 
     const nextMs = this.#nextWakeMs();
     if (nextMs === Infinity) return false;
@@ -110,16 +152,31 @@ export class Pair {
     this.#events.push(atMs, () => undefined);
   }
 
-  #link(profile: NetworkProfile['forward'], seed: number, to: Peer): NetEmulator {
-    return new NetEmulator(profile, new SeededRandom(seed), this.startMs, (atMs, datagram) => {
-      this.#events.push(atMs, () => {
-        to.handle(this.clock.now(), datagram);
-      });
-    });
+  #link(profile: NetworkProfile['forward'], seed: number, to: Peer, pathOf: () => PairPath): NetEmulator {
+    const link: NetEmulator = new NetEmulator(
+      profile,
+      new SeededRandom(seed),
+      this.startMs,
+      (atMs, datagram) => {
+        this.#events.push(atMs, () => {
+          const path = pathOf();
+          if (path.isCut(link)) return;
+          path.onArrival(to);
+          to.handle(this.clock.now(), datagram);
+        });
+      },
+    );
+    return link;
   }
 
-  #turn(peer: Peer, link: NetEmulator): void {
+  #linkOf(peer: Peer): NetEmulator {
+    const path = this.pathOf(peer);
+    return peer === this.left ? path.forward : path.backward;
+  }
+
+  #turn(peer: Peer): void {
     const nowMs = this.clock.now();
+    const link = this.#linkOf(peer);
     peer.turn(nowMs, (bytes, offset, length) => {
       this.#observe?.(peer, nowMs, bytes, offset, length);
       link.send(nowMs, bytes, offset, length);

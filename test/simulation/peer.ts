@@ -20,6 +20,8 @@ export class Peer {
   receive: Receive = () => true;
   /** Called in each turn before transmitting: an application that has more to send sends it here. */
   beforeTransmit: (nowMs: number) => void = () => undefined;
+  /** The largest datagram it may send now; default: what the engine likes. */
+  maxDatagramBytes = Infinity;
   /** Datagrams the engine refused, by the reason it gave. */
   readonly refused = new Map<number, number>();
 
@@ -73,7 +75,7 @@ export class Peer {
     this.#isDirty = false;
     if (!this.#isPaused) this.#isPaused = !this.engine.receive(this.#receiver);
     this.beforeTransmit(nowMs);
-    while (this.engine.pollTransmit(nowMs, this.#arena)) {
+    while (this.engine.pollTransmit(nowMs, this.#arena, nowMs, this.maxDatagramBytes)) {
       if (this.#arena.count === 0) throw new Error(`${this.name}: the arena is empty and still too small`);
       this.#arena.drain(transmit);
     }

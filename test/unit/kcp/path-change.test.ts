@@ -291,7 +291,7 @@ describe('sending everything again', () => {
   it('waits on a reliable path for room at the peer, which would drop it for good', () => {
     const driver = new EngineDriver();
     driver.handle(windowTell(2));
-    driver.sendMany(6);
+    driver.sendMany(5);
     driver.flush();
     driver.handle(ack(1, { una: 2, wnd: 1, ts: 1000 }));
     // A late datagram tells a window that is not there: segments 3 and 4 cannot be taken.
@@ -305,8 +305,8 @@ describe('sending everything again', () => {
     driver.handle(ack(3, { una: 4, wnd: 0, ts: 1000 }));
     expect(driver.flush()).toEqual([]);
     expect(driver.flushAtDeadline()).toMatchObject([{ cmd: Command.windowAsk }]);
-    driver.handle(windowTell(2, { una: 4 }));
-    expect(pushed(driver)).toEqual([4, 5]);
+    driver.handle(windowTell(1, { una: 4 }));
+    expect(pushed(driver)).toEqual([4]);
     expect(driver.engine.stats().pathRetransmits).toBe(3);
   });
 
