@@ -9,6 +9,7 @@ const PURE = [
   'src/kcp/**/*.ts',
   'src/carrier/*.ts',
   'src/session/**/*.ts',
+  'src/client/*.ts',
 ];
 
 /** Folders whose loops run once or more per packet. */

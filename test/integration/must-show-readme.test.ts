@@ -102,7 +102,7 @@ describe('the examples of the README', () => {
 
     const code = blockWith('js', 'connectStock');
     const printed = await printedBy('client', adapt(code, { 'port: 4000': `port: ${port}` }));
-    expect(promisedLines(code)).toEqual(["{ code: 1000, reason: 'finished' }"]);
+    expect(promisedLines(code)).toEqual(["{ code: 1000, reason: 'finished', mayReconnect: false }"]);
     expect(printed).toEqual(['hello', ...promisedLines(code)]);
 
     gateway.signal('SIGTERM');

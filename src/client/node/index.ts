@@ -1,3 +1,4 @@
 export { connectStock } from './connect-stock.ts';
-export { StockConnection, type CloseInfo } from './stock-connection.ts';
+export type { CloseInfo } from '../connection-status.ts';
+export { StockConnection } from './stock-connection.ts';
 export type { StockOptions } from './stock-options.ts';

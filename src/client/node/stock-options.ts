@@ -2,9 +2,11 @@ import { GatewayError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { resolveKcpConfig, type KcpConfig, type KcpOptions } from '../../kcp/index.ts';
 import type { PeerKind } from '../../session/index.ts';
+import type { ClientSessionOptions } from './client-sessions.ts';
 
 /** What {@link connectStock} takes. The KCP parameters must suit the server's; nothing is negotiated. */
-export interface StockOptions extends Omit<KcpOptions, 'conv' | 'announce' | 'initialSequence'> {
+export interface StockOptions
+  extends Omit<KcpOptions, 'conv' | 'announce' | 'initialSequence'>, ClientSessionOptions {
   /** Host name or IP address of the server. */
   readonly host: string;
   /** UDP port of the server. */
@@ -18,16 +20,8 @@ export interface StockOptions extends Omit<KcpOptions, 'conv' | 'announce' | 'in
   readonly peer?: PeerKind;
   /** With a kcpgate peer: how long to wait for its first answer, in ms. Default 10,000. */
   readonly connectTimeoutMs?: number;
-  /** Closed with `idle_timeout` when nothing arrived for so long, in ms. Default 30,000. */
-  readonly idleTimeoutMs?: number;
-  /** Quiet for so long, the peer is asked for a sign of life, in ms; 0 = never. Default 10,000. */
-  readonly keepAliveMs?: number;
-  /** How long closing may take to get queued data across, in ms. Default 5,000. */
-  readonly closeTimeoutMs?: number;
   /** Kernel socket buffers in bytes. Default 4 MiB; the kernel may give less. */
   readonly socketBufferBytes?: number;
-  /** Payload memory at most, in bytes. Default 64 MiB. */
-  readonly maxMemoryBytes?: number;
   /** Where to log. Default: nowhere. */
   readonly logger?: Logger;
   /** Aborting it fails a connect under way and destroys the connection. */

@@ -1,0 +1,30 @@
+import type { CloseCode } from '../base/close-code.ts';
+import type { DrainNotice } from '../session/index.ts';
+
+/** How a connection ended. */
+export interface CloseInfo {
+  readonly code: CloseCode;
+  readonly reason: string;
+  /**
+   * Whether the code allows to connect again, after a random wait. With the credentials of the same login, while its ticket
+   * holds; after `ticket_expired` with those of a new one.
+   */
+  readonly mayReconnect: boolean;
+}
+
+/** What a connection that logged in tells of itself. */
+export type ConnectionStatus =
+  /** It uses another path from now on: another line, or the same one anew. Ids of lines. */
+  | { readonly type: 'moved'; readonly from: string; readonly to: string }
+  /** The TCP or WebSocket connection of its line broke; what is sent waits. */
+  | { readonly type: 'pathlost'; readonly line: string; readonly redials: boolean }
+  /** The gateway asks to go elsewhere. */
+  | ({ readonly type: 'draining' } & DrainNotice)
+  /** It ended. The last one. */
+  | ({ readonly type: 'close' } & CloseInfo);
+
+/** The status of one type. */
+export type ConnectionStatusOf<Type extends ConnectionStatus['type']> = Extract<
+  ConnectionStatus,
+  { readonly type: Type }
+>;
