@@ -1,0 +1,31 @@
+import type { CloseCode } from '../../base/close-code.ts';
+import type { DrainNotice } from '../../session/index.ts';
+import type { SessionQuery, SessionReport } from '../data-plane.ts';
+import type { GatewayStatus } from '../gateway-status.ts';
+
+/** The gateway as the admin API sees it. Every answer comes in bounded time. */
+export interface AdminTarget {
+  /** It is being stopped for good. */
+  readonly isStopping: boolean;
+  status(): Promise<GatewayStatus>;
+  /** The open sessions that are asked for, in any order. */
+  sessions(query: SessionPageQuery): Promise<readonly SessionReport[]>;
+  /**
+   * Ends the sessions that are asked for and tells their clients why.
+   * @returns how many there were.
+   */
+  kick(query: SessionQuery, code: CloseCode, reason: string): Promise<number>;
+  /** Takes no new sessions and asks clients to go elsewhere; what is left at the deadline is closed. */
+  drain(notice: DrainNotice): void;
+  /** Takes new sessions again. */
+  undrain(): void;
+}
+
+/** A {@link SessionQuery} that goes on where another one ended. */
+export interface SessionPageQuery extends SessionQuery {
+  /**
+   * Only sessions that come after the one of this id, which need not be open any more: those of greater worker numbers,
+   * and of the same worker those of greater numbers. With a `limit`, the first ones in this order.
+   */
+  readonly after?: string;
+}
