@@ -19,6 +19,7 @@ const PACKET_PATH = [
   'src/kcp/**/*.ts',
   'src/carrier/**/*.ts',
   'src/crypto/**/*.ts',
+  'src/session/**/*.ts',
   'src/endpoint/**/*.ts',
 ];
 

@@ -1,0 +1,98 @@
+import type { ReceiveBatch } from '../carrier/carrier.ts';
+import { ownerOf } from '../wire/conversation.ts';
+import type { DropReason } from './drop-reason.ts';
+import type { EndpointPort } from './endpoint-port.ts';
+import type { Relay } from './relay-port.ts';
+import type { StatelessAnswers } from './stateless-answers.ts';
+
+/** Who an endpoint is for those that ask. */
+export interface EndpointIdentity {
+  /** Owner of its sessions: the top byte of their `conv`. */
+  readonly gatewayId: number;
+  readonly nodeNumber: number;
+  readonly epochSeconds: number;
+}
+
+/** How an endpoint is doing. */
+export interface EndpointCondition {
+  /** 0 to 255. */
+  readonly load: number;
+  readonly isDraining: boolean;
+}
+
+/** Datagrams of no session here: they go on to the gateway that owns it, or are answered without one. */
+export class Strangers {
+  private readonly answers: StatelessAnswers;
+  private readonly relay: Relay | undefined;
+  private readonly identity: EndpointIdentity;
+  private readonly condition: EndpointCondition;
+  /** Datagrams sent on. */
+  relayed = 0;
+
+  constructor(
+    answers: StatelessAnswers,
+    relay: Relay | undefined,
+    identity: EndpointIdentity,
+    condition: EndpointCondition,
+  ) {
+    this.answers = answers;
+    this.relay = relay;
+    this.identity = identity;
+    this.condition = condition;
+  }
+
+  handleUnknown(
+    now: number,
+    port: EndpointPort,
+    batch: ReceiveBatch,
+    conv: number,
+    offset: number,
+    length: number,
+    slot: number,
+  ): void {
+    if (this.forward(port, batch, conv, offset, length, slot)) return;
+    port.drops.count(this.answers.reset(now, port, conv, length, slot));
+  }
+
+  /** Sends a datagram of a session that another gateway owns there. @returns whether it is another's. */
+  forward(
+    port: EndpointPort,
+    batch: ReceiveBatch,
+    conv: number,
+    offset: number,
+    length: number,
+    slot: number,
+  ): boolean {
+    const owner = ownerOf(conv);
+    if (this.relay === undefined || owner === this.identity.gatewayId || owner === 0) return false;
+    if (this.relay.forward(owner, port, slot, batch.bytes, offset, length)) this.relayed++;
+    else port.drops.count('relay_failed');
+    return true;
+  }
+
+  handleProbe(
+    now: number,
+    port: EndpointPort,
+    batch: ReceiveBatch,
+    conv: number,
+    offset: number,
+    length: number,
+    slot: number,
+  ): void {
+    if (conv !== 0 && this.forward(port, batch, conv, offset, length, slot)) return;
+    const condition = {
+      nodeNumber: this.identity.nodeNumber,
+      epochSeconds: this.identity.epochSeconds,
+      load: this.condition.load,
+      draining: this.condition.isDraining,
+      notReady: false,
+    };
+    const reason = this.answers.answerProbe(now, port, batch, offset, length, slot, condition);
+    if (reason !== undefined) port.drops.count(reason);
+  }
+
+  /** Tells a client that its conversation is not to be had here. @returns the reason to count. */
+  reset(now: number, port: EndpointPort, conv: number, length: number, slot: number): DropReason {
+    return this.answers.reset(now, port, conv, length, slot);
+  }
+}
