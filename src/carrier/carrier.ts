@@ -51,7 +51,7 @@ export interface ReceiveBatch {
 
 /** The arena of a carrier: datagrams committed to it go to the peer in `target`. */
 export interface CarrierArena extends SendArena {
-  /** Address slot of the peer that the next datagrams are for. */
+  /** Address slot of the peer that the next datagrams are for. Set before `reserve`: what goes in front depends on it. */
   target: number;
 }
 
@@ -147,6 +147,11 @@ export interface Carrier {
   release(slot: number): void;
   /** The address behind a slot. */
   addressOf(slot: number): SocketAddress;
+  /**
+   * The proxy that said who is behind a slot, where datagrams of that slot come from; undefined where there is none. Only
+   * carriers that read such headers have it.
+   */
+  proxyOf?(slot: number): SocketAddress | undefined;
   stats(): CarrierStats;
   /** Stops delivering and releases the socket. Resolves when nothing is left. Safe to call twice. */
   close(): Promise<void>;
