@@ -295,6 +295,10 @@ describe('secrets are not shown', () => {
       login(`ticket_keys: [{ id: 1, key: ${HEX_KEY}00 }]`),
       '1:38: login.ticket_keys[0].key: must be 32 bytes in base64 or hexadecimal',
     ],
+    ...[31, 33].map((bytes) => [
+      login(`ticket_keys: [{ id: 1, key: ${Buffer.alloc(bytes, 1).toString('base64url')} }]`),
+      '1:38: login.ticket_keys[0].key: must be 32 bytes in base64 or hexadecimal',
+    ]),
     [login('ticket_keys: [s3cr3t]'), '1:24: login.ticket_keys[0]: must be a map'],
     [
       login('ticket_keys: s3cr3t'),
