@@ -1,5 +1,5 @@
 import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
+import { once, type EventEmitter } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { expect, test } from 'vitest';
@@ -52,13 +52,19 @@ test.each([
   expect((await examine(options)).code).toBe(0);
 });
 
-async function holdUdp() {
+/** A socket that holds a port. */
+interface Holder extends EventEmitter {
+  address(): AddressInfo;
+  close(): unknown;
+}
+
+async function holdUdp(): Promise<Holder> {
   const socket = createSocket('udp4').bind(0, '127.0.0.1');
   await once(socket, 'listening');
   return socket;
 }
 
-async function holdTcp() {
+async function holdTcp(): Promise<Holder> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address() as AddressInfo;
