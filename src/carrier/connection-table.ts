@@ -54,10 +54,14 @@ export class ConnectionTable<Connection> {
     if (row !== undefined && row.references > 0) row.references++;
   }
 
-  /** Takes a reference from a slot in use, and frees it with the last; nothing for any other number. */
+  /**
+   * Takes a reference from a slot in use, and frees it with the last; nothing for any other number. The reference of a
+   * living connection cannot be taken.
+   */
   release(slot: number): void {
     const row = this.#rows[slot];
     if (row === undefined || row.references === 0) return;
+    if (row.references === 1 && row.connection !== undefined) return;
     row.references--;
     if (row.references === 0) this.#free.push(slot);
   }

@@ -28,4 +28,22 @@ describe('BatchArena', () => {
     expect(arena.view.buffer).toBe(arena.bytes.buffer);
     expect([arena.count, arena.bytes.length, arena.reserve(100)]).toEqual([0, 100, 0]);
   });
+
+  it('leaves head room in front of each datagram, so that neighbours are one piece when it is filled in', () => {
+    const arena = new BatchArena({ bytes: 100, maxDatagrams: 3, headBytes: 2 });
+    const offsets = [60, 30, 10].map((length) => {
+      const offset = arena.reserve(length);
+      arena.commit(length);
+      return offset;
+    });
+    expect(offsets).toEqual([2, 64, 96]);
+    expect([...arena.descriptors.subarray(0, 9)]).toEqual([2, 60, -1, 64, 30, -1, 96, 10, -1]);
+    // The room is for heads only: no more than 100 bytes of datagrams.
+    arena.reset();
+    expect(arena.reserve(101)).toBe(-1);
+    expect(arena.reserve(100)).toBe(2);
+    arena.replace();
+    expect(arena.reserve(100)).toBe(2);
+    expect(arena.bytes.length).toBe(106);
+  });
 });
