@@ -57,7 +57,7 @@ export function optionalKey(text: string) {
 }
 
 /** Reads 32 bytes in base64, base64url or hexadecimal. @returns undefined when the text is anything else. */
-function parseKey(text: string): Uint8Array | undefined {
+export function parseKey(text: string): Uint8Array | undefined {
   if (/^[\da-f]{64}$/i.test(text)) return Uint8Array.from(Buffer.from(text, 'hex'));
   if (!/^[\w+/-]{43}=?$/.test(text)) return undefined;
   return Uint8Array.from(Buffer.from(text, 'base64'));
