@@ -169,7 +169,11 @@ class Mover {
     const { left, right } = this.#pair;
     const path = this.#pair.openPath(networkOf(this.#current), false);
     path.onArrival = (at) => {
-      if (at === right && path.index > this.#pair.pathOf(right).index) this.#pair.route(right, path);
+      const known = this.#pair.pathOf(right);
+      if (at !== right || path.index <= known.index) return;
+      // For a side that has not followed to the old port this is more than another port.
+      if (known === old) this.#pair.route(right, path);
+      else this.#enter(right, path, undefined);
     };
     old.cutBackward();
     this.#pair.route(left, path);
