@@ -31,11 +31,14 @@ export {
   nativeCipherSupport,
   type NativeCipherSupport,
 } from './crypto/create-packet-cipher.ts';
+export type { TicketKey } from './crypto/ticket-keyring.ts';
 export * from './endpoint/index.ts';
 export * from './upstream/index.ts';
 export type { GatewayConfig } from './gateway/config/config.ts';
 export { formatIssues, type ConfigIssue } from './gateway/config/issue.ts';
 export { loadConfig, type ConfigResult, type LoadOptions } from './gateway/config/load.ts';
+export { issueTicket, type IssueTicketOptions } from './gateway/login/issue-ticket.ts';
+export type * from './gateway/login/login-answer.ts';
 export { inheritedSockets, type InheritedSocket } from './gateway/inherited-sockets.ts';
 export { startGateway, type Gateway, type GatewayComponents } from './gateway/gateway.ts';
 export {

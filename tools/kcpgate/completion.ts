@@ -12,11 +12,24 @@ export function completionScript(program: Command, shell: CompletionShell): stri
     commands: program.commands.map((command) => ({
       name: command.name(),
       text: command.description(),
-      options: optionShapes(command),
-      words: command.registeredArguments.flatMap((argument) => argument.argChoices ?? []),
+      options: uniqueOptions([command, ...command.commands]),
+      words: [
+        ...command.registeredArguments.flatMap((argument) => argument.argChoices ?? []),
+        ...command.commands.map((below) => below.name()),
+      ],
     })),
   };
   return SCRIPTS[shell](shape);
+}
+
+/** The options of commands together: where one stands below another, the line tells what is wanted soon enough. */
+function uniqueOptions(commands: readonly Command[]): OptionShape[] {
+  const byName = new Map<string, OptionShape>();
+  for (const option of commands.flatMap(optionShapes)) {
+    const name = option.flags.at(-1) ?? '';
+    if (!byName.has(name)) byName.set(name, option);
+  }
+  return [...byName.values()];
 }
 
 interface OptionShape {

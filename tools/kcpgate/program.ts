@@ -7,6 +7,7 @@ import { addDoctorCommand } from './doctor/doctor-command.ts';
 import { EXIT_CODE_HELP } from './exit-code.ts';
 import { addServeCommand } from './serve-command.ts';
 import { addSoakCommand } from './soak/soak-command.ts';
+import { addTokenCommand } from './token/token-command.ts';
 import { packageVersion } from './version.ts';
 
 /**
@@ -26,6 +27,7 @@ export async function createProgram(wanted?: string): Promise<Command> {
   addConnectCommand(program);
   addCheckCommand(program);
   addDoctorCommand(program);
+  addTokenCommand(program);
   if (wanted === undefined || !LIGHT.has(wanted)) await addMeasuringCommands(program);
   addSoakCommand(program);
   addConfigDocCommand(program);
@@ -44,7 +46,17 @@ async function addMeasuringCommands(program: Command): Promise<void> {
 }
 
 /** First arguments that have nothing to do with measuring. */
-const LIGHT = new Set(['-V', '--version', 'serve', 'connect', 'check', 'doctor', 'soak', 'config-doc']);
+const LIGHT = new Set([
+  '-V',
+  '--version',
+  'serve',
+  'connect',
+  'check',
+  'doctor',
+  'token',
+  'soak',
+  'config-doc',
+]);
 
 const HELP = `
 Examples:
