@@ -19,6 +19,7 @@ export function randomConfig(random: SeededRandom): ProgramConfig {
     sendWindow,
     receiveWindow: pick(random, [1, 2, 7, 32, 128]),
     maxQueueBytes: sendWindow * (mtu - SEGMENT_HEADER_BYTES),
+    maxMessageBytes: pick(random, [0, 0, 1, 60, 3000]),
     initialSequence: pick(random, [0, 0, -5, 0x7ffffffb]),
     poolSlots: pick(random, [4, 16, 1024, 1024, 1024]),
     startMs: pick(random, [0, 1000, 2 ** 31 - 300, 2 ** 32 - 300]),
@@ -61,12 +62,13 @@ export class Attacker {
     const roll = random.nextFloat();
     if (roll < 0.35) return this.#honest();
     if (roll < 0.6) return [{ kind: 'datagram', bytes: this.#hostileDatagram() }];
-    if (roll < 0.72) return [{ kind: 'transmit', arenaBytes: pick(random, [1400, 2900, 1 << 16]) }];
+    if (roll < 0.72) return [this.#transmit()];
     if (roll < 0.82)
       return [{ kind: 'send', bytes: pick(random, [0, 1, 30, 500, 3000, random.nextInt(20_000)]) }];
     if (roll < 0.9) return [{ kind: 'receive', pieces: pick(random, [1, 2, 1000]) }];
-    if (roll < 0.975) return [{ kind: 'advance', ms: this.#someTime() }];
-    if (roll < 0.98) return this.#outage();
+    if (roll < 0.96) return [{ kind: 'advance', ms: this.#someTime() }];
+    if (roll < 0.98) return this.#changePath();
+    if (roll < 0.985) return this.#outage();
     return [pick<Operation>(random, [{ kind: 'trim' }, { kind: 'mtu', bytes: 50 + random.nextInt(1351) }])];
   }
 
@@ -95,6 +97,25 @@ export class Attacker {
       if (chance(random, 0.05)) operations.push({ kind: 'datagram', bytes: copy });
     });
     return operations;
+  }
+
+  #transmit(): Operation {
+    const random = this.#random;
+    const arenaBytes = pick(random, [1400, 2900, 1 << 16]);
+    if (chance(random, 0.85)) return { kind: 'transmit', arenaBytes };
+    return { kind: 'transmit', arenaBytes, limit: pick(random, [0, 23, 24, 60, 500, 1400]) };
+  }
+
+  /** Any of what a session does when its path changes, mostly all of it. */
+  #changePath(): Operation[] {
+    const random = this.#random;
+    const operations: Operation[] = [
+      { kind: 'reliable', on: chance(random, 0.5) },
+      { kind: 'reset', rttMs: pick(random, [-1, 0, random.nextInt(300), 60_000]) },
+      { kind: 'resend' },
+      this.#transmit(),
+    ];
+    return operations.filter(() => chance(random, 0.8));
   }
 
   /** Nothing arrives for a long time: timeouts follow timeouts, up to the dead link. */
@@ -214,6 +235,14 @@ function vary(random: SeededRandom, operation: Operation): Operation {
       return { kind: 'receive', pieces: 1 + random.nextInt(4) };
     case 'transmit':
       return { kind: 'transmit', arenaBytes: 1400 + random.nextInt(5000) };
+    case 'reliable':
+    case 'resend':
+    case 'reset':
+      return pick<Operation>(random, [
+        { kind: 'reliable', on: chance(random, 0.5) },
+        { kind: 'resend' },
+        { kind: 'reset', rttMs: random.nextInt(1000) - 1 },
+      ]);
     case 'mtu':
     case 'trim':
       return { kind: 'mtu', bytes: random.nextInt(1500) };

@@ -8,6 +8,8 @@ export interface ProgramConfig {
   readonly sendWindow: number;
   readonly receiveWindow: number;
   readonly maxQueueBytes: number;
+  /** 0 = no limit. */
+  readonly maxMessageBytes: number;
   readonly initialSequence: number;
   /** Payload slots of the pool; few of them make memory run out. */
   readonly poolSlots: number;
@@ -23,8 +25,14 @@ export type Operation =
   | { readonly kind: 'send'; readonly bytes: number }
   /** The application takes at most this many pieces. */
   | { readonly kind: 'receive'; readonly pieces: number }
-  /** Drains what is to be sent, through an arena of this many bytes. */
-  | { readonly kind: 'transmit'; readonly arenaBytes: number }
+  /** Drains what is to be sent, through an arena of this many bytes, in datagrams of at most `limit` bytes. */
+  | { readonly kind: 'transmit'; readonly arenaBytes: number; readonly limit?: number }
+  /** The path loses nothing, or may lose something again. */
+  | { readonly kind: 'reliable'; readonly on: boolean }
+  /** What is in flight is to be sent again on another path. */
+  | { readonly kind: 'resend' }
+  /** Another path; `rttMs` -1 = nothing was measured on it. */
+  | { readonly kind: 'reset'; readonly rttMs: number }
   | { readonly kind: 'mtu'; readonly bytes: number }
   | { readonly kind: 'trim' };
 
@@ -56,6 +64,7 @@ export function parseProgram(text: string): Program {
       sendWindow: numberOf('sendWindow'),
       receiveWindow: numberOf('receiveWindow'),
       maxQueueBytes: numberOf('maxQueueBytes'),
+      maxMessageBytes: Number(settings.get('maxMessageBytes') ?? 0),
       initialSequence: numberOf('initialSequence'),
       poolSlots: numberOf('poolSlots'),
       startMs: numberOf('startMs'),
@@ -75,7 +84,15 @@ function formatOperation(operation: Operation): string {
     case 'receive':
       return `receive ${String(operation.pieces)}`;
     case 'transmit':
-      return `transmit ${String(operation.arenaBytes)}`;
+      return operation.limit === undefined
+        ? `transmit ${String(operation.arenaBytes)}`
+        : `transmit ${String(operation.arenaBytes)} ${String(operation.limit)}`;
+    case 'reliable':
+      return `reliable ${operation.on ? '1' : '0'}`;
+    case 'resend':
+      return 'resend';
+    case 'reset':
+      return `reset ${String(operation.rttMs)}`;
     case 'mtu':
       return `mtu ${String(operation.bytes)}`;
     case 'trim':
@@ -84,7 +101,7 @@ function formatOperation(operation: Operation): string {
 }
 
 function parseOperation(line: string): Operation {
-  const [kind, argument] = line.split(' ');
+  const [kind, argument, second] = line.split(' ');
   switch (kind) {
     case 'advance':
       return { kind, ms: toNumber(argument) };
@@ -95,7 +112,15 @@ function parseOperation(line: string): Operation {
     case 'receive':
       return { kind, pieces: toNumber(argument) };
     case 'transmit':
-      return { kind, arenaBytes: toNumber(argument) };
+      return second === undefined
+        ? { kind, arenaBytes: toNumber(argument) }
+        : { kind, arenaBytes: toNumber(argument), limit: toNumber(second) };
+    case 'reliable':
+      return { kind, on: toNumber(argument) === 1 };
+    case 'resend':
+      return { kind };
+    case 'reset':
+      return { kind, rttMs: toNumber(argument) };
     case 'mtu':
       return { kind, bytes: toNumber(argument) };
     case 'trim':

@@ -51,6 +51,10 @@ export class KcpTarget {
   readonly #slab = new Uint8Array(80 * 1024);
   readonly #slabView = new DataView(this.#slab.buffer);
   #drainedAtMs: number;
+  /** Bytes of the message that is being received. */
+  #messageBytes = 0;
+  #isReliable = false;
+  #resendPending = false;
   #before: Positions;
   #statsBefore: KcpStats;
 
@@ -68,6 +72,7 @@ export class KcpTarget {
         sendWindow: config.sendWindow,
         receiveWindow: config.receiveWindow,
         maxQueueBytes: config.maxQueueBytes,
+        maxMessageBytes: config.maxMessageBytes,
         initialSequence: config.initialSequence,
       }),
       this.#pool,
@@ -102,7 +107,22 @@ export class KcpTarget {
         this.#receive(operation.pieces);
         break;
       case 'transmit':
-        written = this.#transmit(operation.arenaBytes);
+        written = this.#transmit(operation.arenaBytes, operation.limit);
+        break;
+      case 'reliable':
+        this.engine.setReliable(operation.on);
+        this.#isReliable = operation.on;
+        break;
+      case 'resend':
+        this.engine.resendAll(this.nowMs);
+        this.#resendPending = true;
+        break;
+      case 'reset':
+        this.engine.resetPath(operation.rttMs < 0 ? undefined : operation.rttMs);
+        expect(
+          operation.rttMs >= 0 || this.engine.stats().srttMs === 0,
+          'a round trip is left of the old path',
+        );
         break;
       case 'mtu':
         this.engine.setMtu(Math.min(Math.max(this.config.mtu, operation.bytes), MAX_FUZZ_MTU));
@@ -137,7 +157,10 @@ export class KcpTarget {
     const length = Math.min(Math.max(0, bytes), LARGEST_SEND_BYTES);
     const taken = this.engine.send(this.#payload, 0, length);
     expect(Number.isInteger(taken) && taken <= length, `send took ${String(taken)} of ${String(length)}`);
-    if (!this.config.stream && taken > 0) expect(taken === length, 'a message was taken in part');
+    if (!this.config.stream && taken > 0) {
+      expect(taken === length, 'a message was taken in part');
+      expect(taken <= this.#largestMessage, `a message of ${String(taken)} bytes was taken`);
+    }
     this.features.add(
       taken < 0 ? `send error ${String(taken)}` : taken < length ? 'send full' : 'send taken',
     );
@@ -153,6 +176,9 @@ export class KcpTarget {
         );
         if (!endOfMessage) this.features.add('received a fragment');
         if (length === 0) this.features.add('received an empty piece');
+        this.#messageBytes += length;
+        expect(this.#messageBytes <= this.#largestMessage, 'a message larger than allowed is delivered');
+        if (endOfMessage) this.#messageBytes = 0;
         return ++taken < pieces;
       },
     });
@@ -160,13 +186,14 @@ export class KcpTarget {
     if (taken > 0) this.features.add('received');
   }
 
-  #transmit(arenaBytes: number): Uint8Array[] {
+  #transmit(arenaBytes: number, limit?: number): Uint8Array[] {
+    const before = this.engine.stats();
     const arena = new DatagramArena(Math.max(SMALLEST_ARENA_BYTES, Math.min(arenaBytes, 1 << 20)));
     const written: Uint8Array[] = [];
     const keep = (bytes: Uint8Array, offset: number, length: number): void => {
       written.push(bytes.slice(offset, offset + length));
     };
-    while (this.engine.pollTransmit(this.nowMs, arena)) {
+    while (this.engine.pollTransmit(this.nowMs, arena, this.nowMs, limit)) {
       expect(arena.count > 0, 'an empty arena is called full');
       this.features.add('arena full');
       arena.drain(keep);
@@ -175,6 +202,11 @@ export class KcpTarget {
     arena.drain(keep);
     this.#drainedAtMs = this.nowMs;
     this.#checkWritten(written);
+    this.#checkRepeats(before);
+    if (limit !== undefined) {
+      for (const bytes of written) expect(bytes.length <= limit, 'a datagram is larger than the limit');
+    }
+    expect(limit !== undefined || !this.engine.isHeldBack, 'something is held back without a limit');
     expect(this.engine.nextDeadline() > this.nowMs, 'a deadline is due right after the drain');
     return written;
   }
@@ -219,6 +251,30 @@ export class KcpTarget {
     expect((counts.get(Command.windowAsk) ?? 0) <= 1, 'the window is asked for more than once');
   }
 
+  /** A path change sends all that is in flight once more; a reliable path sends nothing else again. */
+  #checkRepeats(before: KcpStats): void {
+    const after = this.engine.stats();
+    const again = after.pathRetransmits - before.pathRetransmits;
+    if (this.engine.isHeldBack) this.features.add('held back');
+    if (again > 0) this.features.add(`path retransmits, ${this.#isReliable ? 'reliable' : 'lossy'}`);
+    if (!this.#resendPending) {
+      // What was held back, or waits for room at the peer, may still come.
+      expect(again <= before.inFlight, 'more is sent again than is in flight');
+    } else if (!this.engine.isHeldBack && !this.#isReliable) {
+      expect(again === before.inFlight, `${String(again)} of ${String(before.inFlight)} are sent again`);
+    }
+    this.#resendPending = false;
+    if (!this.#isReliable) return;
+    expect(after.timeoutRetransmits === before.timeoutRetransmits, 'a timeout on a reliable path');
+    expect(after.fastRetransmits === before.fastRetransmits, 'a fast retransmission on a reliable path');
+    expect(!this.engine.isDead, 'a reliable path is dead');
+  }
+
+  get #largestMessage(): number {
+    const { stream, maxMessageBytes } = this.config;
+    return stream || maxMessageBytes === 0 ? Infinity : maxMessageBytes;
+  }
+
   #check(): void {
     const before = this.#before;
     const after = this.#positions();
@@ -237,6 +293,8 @@ export class KcpTarget {
     expect(!Number.isNaN(this.engine.nextDeadline()), 'the deadline is not a number');
     if (this.engine.isDead) this.features.add('dead');
     if (this.engine.isWedged) this.features.add('wedged');
+    if (this.engine.isOversize) this.features.add('oversize');
+    if (this.engine.hasDropped) this.features.add('dropped');
   }
 
   #checkStats(): void {
@@ -263,6 +321,7 @@ const COUNTERS = [
   'segmentsReceived',
   'timeoutRetransmits',
   'fastRetransmits',
+  'pathRetransmits',
   'duplicatesReceived',
   'beyondWindowDrops',
   'memoryDrops',
