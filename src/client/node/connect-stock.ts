@@ -31,9 +31,7 @@ export async function connectStock(options: StockOptions): Promise<StockConnecti
   try {
     endpoint.connect(remote, kcp, peer, (session) => connection.attach(session));
     if (peer === 'kcpgate') {
-      const late = (): GatewayError =>
-        new GatewayError('connect_timeout', `no answer within ${String(connectTimeoutMs)} ms`);
-      await withinTime({ timeoutMs: connectTimeoutMs, signals: [signal], late }, (limit) =>
+      await withinTime({ timeoutMs: connectTimeoutMs, signals: [signal] }, (limit) =>
         untilOpened(connection, limit),
       );
     }

@@ -1,4 +1,25 @@
+/**
+ * The client for Node: {@link connect} for sessions that log in, {@link connectStock} for KCP without login.
+ */
+export { connect } from './connect.ts';
+export type { ConnectLogin, ConnectOptions, SessionOptions } from './connect-options.ts';
+export { Connection, type ConnectionStats } from './connection.ts';
 export { connectStock } from './connect-stock.ts';
-export type { CloseInfo } from '../connection-status.ts';
+export { login, type LoginOptions, type LoginProblem } from './login.ts';
+export { SessionConnection } from './session-connection.ts';
+export type { MoveOptions, PathStats } from './session-lines.ts';
 export { StockConnection } from './stock-connection.ts';
 export type { StockOptions } from './stock-options.ts';
+export type { LineChoice } from '../choose-line.ts';
+export type { CloseInfo, ConnectionStatus, ConnectionStatusOf } from '../connection-status.ts';
+export type {
+  Line,
+  LineTransport,
+  LoginAnswer,
+  LoginSession,
+  ProbeTerms,
+  Seal,
+  TransportTerms,
+} from '../login-answer.ts';
+export { CloseCode, closeCodeName, mayReconnect } from '../../base/close-code.ts';
+export { GatewayError, type GatewayErrorCode } from '../../base/errors.ts';

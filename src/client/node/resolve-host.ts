@@ -3,15 +3,15 @@ import { isIP } from 'node:net';
 import type { SocketAddress } from '../../base/address.ts';
 import { GatewayError } from '../../base/errors.ts';
 
+/** At least one, in the order to try them. */
+export type HostAddresses = readonly [SocketAddress, ...SocketAddress[]];
+
 /**
  * The addresses of a host, in the system's order, the first of each family first; at least one, and few.
  * @param host a name or an IP address, without brackets.
  * @throws GatewayError `connect_failed` when the name is not found.
  */
-export async function resolveHost(
-  host: string,
-  port: number,
-): Promise<readonly [SocketAddress, ...SocketAddress[]]> {
+export async function resolveHost(host: string, port: number): Promise<HostAddresses> {
   const family = isIP(host);
   if (family === 4 || family === 6) return [{ address: host, family, port }];
   const [first, ...others] = await lookUp(host, port);

@@ -2,10 +2,11 @@ import { GatewayError } from '../../base/errors.ts';
 
 /** How long something may take, and who may end it before. */
 export interface TimeLimit {
-  readonly timeoutMs: number;
+  /** Default: for ever. */
+  readonly timeoutMs?: number;
   readonly signals?: readonly (AbortSignal | undefined)[];
-  /** What is thrown when the time is over. */
-  readonly late: () => GatewayError;
+  /** What is thrown when the time is over. Default: `connect_timeout`. */
+  readonly late?: () => GatewayError;
 }
 
 /**
@@ -14,13 +15,11 @@ export interface TimeLimit {
  *   GatewayError; else whatever `run` throws.
  */
 export async function withinTime<Result>(
-  { timeoutMs, signals = [], late }: TimeLimit,
+  { timeoutMs, signals = [], late = noAnswer(timeoutMs) }: TimeLimit,
   run: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
   const own = new AbortController();
-  const timer = setTimeout(() => {
-    own.abort(late());
-  }, timeoutMs);
+  const timer = timeoutMs === undefined ? undefined : setTimeout(() => own.abort(late()), timeoutMs);
   const ends = signals.flatMap((signal) => (signal === undefined ? [] : [forward(signal, own)]));
   try {
     own.signal.throwIfAborted();
@@ -54,6 +53,10 @@ export function reasonOf(signal: AbortSignal): GatewayError {
   if (reason instanceof GatewayError) return reason;
   return new GatewayError('connect_failed', 'aborted', { cause: reason });
 }
+
+const noAnswer = (timeoutMs = 0) => {
+  return (): GatewayError => new GatewayError('connect_timeout', `no answer within ${String(timeoutMs)} ms`);
+};
 
 /** @returns ends it. */
 function forward(from: AbortSignal, to: AbortController): () => void {

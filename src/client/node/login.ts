@@ -1,0 +1,148 @@
+import { isLoopback } from '../../base/address.ts';
+import { GatewayError } from '../../base/errors.ts';
+import { describeSystemError, type SystemErrorLike } from '../../base/node-error.ts';
+import { parseLoginAnswer, type LoginAnswer, type Seal } from '../login-answer.ts';
+import { readBounded } from './read-bounded.ts';
+import { withinTime } from './time-limit.ts';
+
+/** What {@link login} takes. */
+export interface LoginOptions {
+  /** Where to log in: `https://gateway.example/api/login`. */
+  readonly loginUrl: string | URL;
+  /** Says who logs in. Default: nobody in particular, for gateways with `auth: none`. */
+  readonly token?: string;
+  /** Where the token stands: in the body, or in an `Authorization: Bearer` header. Default `body`. */
+  readonly tokenIn?: 'body' | 'header';
+  /** For the log of the gateway: at most 64 characters each. */
+  readonly client?: { readonly version?: string; readonly platform?: string };
+  /** Seals to ask for, best first; sessions with another one are not opened. Default: `aes-128-gcm` alone. */
+  readonly seal?: readonly Seal[];
+  /** Whether plain `http:` will do elsewhere than on this host: everybody on the way reads the secrets. Default false. */
+  readonly allowHttp?: boolean;
+  /** How long to wait for the answer, in ms. Default 10,000. */
+  readonly loginTimeoutMs?: number;
+  /** Sends the request; for agents and certificates of your own. Default: the global `fetch`. */
+  readonly fetch?: typeof fetch;
+  /** Aborting it gives up. */
+  readonly signal?: AbortSignal;
+}
+
+/** What a gateway says of a login it refuses, as far as it is text (RFC 9457). */
+export interface LoginProblem {
+  readonly type?: string;
+  readonly title?: string;
+  readonly detail?: string;
+  /** The reason, for programs: `token_expired` for one. */
+  readonly code?: string;
+}
+
+/** Seals a client asks for by itself. */
+export const DEFAULT_SEALS: readonly Seal[] = ['aes-128-gcm'];
+
+/**
+ * Logs in with one request. Redirects are not followed.
+ * @returns what was answered, checked; good for several `connect` as long as its tickets hold.
+ * @throws GatewayError `config_invalid` (the URL), `login_failed` (not reached, too late, or no login answer),
+ *   `login_refused` (its `details` have `status`, `problem` as a {@link LoginProblem}, and `retryAfterMs` or undefined),
+ *   `connect_failed` (given up).
+ */
+export async function login(options: LoginOptions): Promise<LoginAnswer> {
+  const url = checkedUrl(options);
+  const { loginTimeoutMs = 10_000, signal } = options;
+  const late = (): GatewayError =>
+    new GatewayError('login_failed', `${url.origin} did not answer in ${String(loginTimeoutMs)} ms`);
+  return withinTime({ timeoutMs: loginTimeoutMs, signals: [signal], late }, (limit) =>
+    request(url, options, limit),
+  );
+}
+
+function checkedUrl({ loginUrl, allowHttp = false }: LoginOptions): URL {
+  const url = URL.canParse(String(loginUrl)) ? new URL(loginUrl) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
+    throw new GatewayError('config_invalid', 'loginUrl must be an https: URL without credentials in it');
+  }
+  if (url.protocol === 'http:' && !allowHttp && !isThisHost(url.hostname)) {
+    throw new GatewayError('config_invalid', 'loginUrl must be https: where it leads to another host');
+  }
+  return url;
+}
+
+/** @param hostname as URLs have it, IPv6 addresses in brackets. */
+function isThisHost(hostname: string): boolean {
+  return hostname === 'localhost' || isLoopback(hostname.replace(/^\[|\]$/g, ''));
+}
+
+async function request(url: URL, options: LoginOptions, signal: AbortSignal): Promise<LoginAnswer> {
+  const { token, tokenIn = 'body', client, seal = DEFAULT_SEALS, fetch: send = fetch } = options;
+  const inHeader = token !== undefined && tokenIn === 'header';
+  const body = { ...(token === undefined || inHeader ? {} : { token }), client, seal };
+  const headers = {
+    'content-type': 'application/json',
+    accept: 'application/json, application/problem+json',
+    ...(inHeader ? { authorization: `Bearer ${token}` } : {}),
+  };
+  const init = { method: 'POST', headers, body: JSON.stringify(body), redirect: 'error', signal } as const;
+  let response: Response;
+  let text: string | undefined;
+  try {
+    response = await send(url, init);
+    text = await readBounded(response, MAX_ANSWER_BYTES);
+  } catch (cause) {
+    throw new GatewayError('login_failed', `cannot reach ${url.origin}: ${describeCause(cause)}`, { cause });
+  }
+  if (!response.ok) throw refusal(url, response, text);
+  const parsed = parseLoginAnswer(parseJson(text));
+  if (parsed.ok) return parsed.answer;
+  throw new GatewayError('login_failed', `the answer of ${url.href} is no login: ${parsed.error}`);
+}
+
+function refusal(url: URL, { status, headers }: Response, text: string | undefined): GatewayError {
+  const problem = problemOf(parseJson(text));
+  const words = problem.detail ?? problem.title ?? problem.code ?? '';
+  const message = `${url.origin} refused the login: ${String(status)}${words === '' ? '' : `, ${words}`}`;
+  const retryAfterMs = retryAfterOf(headers.get('retry-after'));
+  return new GatewayError('login_refused', message, { details: { status, problem, retryAfterMs } });
+}
+
+function problemOf(value: unknown): LoginProblem {
+  if (typeof value !== 'object' || value === null) return {};
+  const fields = value as Readonly<Record<string, unknown>>;
+  const known = PROBLEM_FIELDS.flatMap((key) => {
+    const text = fields[key];
+    return typeof text === 'string' ? [[key, printable(text)] as const] : [];
+  });
+  return Object.fromEntries(known);
+}
+
+/** Seconds or an HTTP date (RFC 9110, section 10.2.3). */
+function retryAfterOf(text: string | null): number | undefined {
+  if (text === null) return undefined;
+  const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(0, ms), MAX_RETRY_AFTER_MS);
+}
+
+/** undefined when it is no JSON. */
+function parseJson(text: string | undefined): unknown {
+  try {
+    return text === undefined ? undefined : JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Why a `fetch` failed: its error says only that it did. */
+function describeCause(error: unknown): string {
+  const { cause } = error as { readonly cause?: SystemErrorLike };
+  return cause?.code === undefined ? 'the request failed' : describeSystemError(cause);
+}
+
+/** Text of others, for a message or a log. */
+function printable(text: string): string {
+  return text.slice(0, MAX_PROBLEM_LENGTH).replace(/\p{C}/gu, ' ');
+}
+
+const PROBLEM_FIELDS = ['type', 'title', 'detail', 'code'] as const;
+const MAX_PROBLEM_LENGTH = 200;
+/** Far beyond an answer with many lines. */
+const MAX_ANSWER_BYTES = 1024 * 1024;
+const MAX_RETRY_AFTER_MS = 86_400_000;
