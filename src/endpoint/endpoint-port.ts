@@ -1,14 +1,19 @@
 import type { SocketAddress } from '../base/address.ts';
 import type { PacketCipher } from '../base/packet-cipher.ts';
 import type { Carrier } from '../carrier/carrier.ts';
-import { PathArena } from '../session/index.ts';
+import { PathArena, type Session } from '../session/index.ts';
 import { checkAddressBlock, readAddressBlock } from '../wire/address-block.ts';
 import type { WireMemory } from '../wire/memory.ts';
 import type { PortConfig } from './endpoint-config.ts';
 import { DropCounters } from './drop-reason.ts';
 import type { EndpointStats } from './endpoint-stats.ts';
 import { SessionGroup } from './session-group.ts';
-import type { SessionEntry } from './session-table.ts';
+
+/** Whoever has a connection to itself: an entry of the session table. */
+export interface ConnectionUser {
+  readonly conv: number;
+  readonly session: Session;
+}
 
 /** One carrier of an endpoint with what belongs to it. */
 export class EndpointPort {
@@ -32,7 +37,7 @@ export class EndpointPort {
   /** Paths in use on this port. */
   pathCount = 0;
   /** Connections: the session each carries. */
-  private readonly bound = new Map<number, SessionEntry>();
+  private readonly bound = new Map<number, ConnectionUser>();
 
   constructor(number: number, carrier: Carrier, config: PortConfig) {
     this.number = number;
@@ -57,19 +62,19 @@ export class EndpointPort {
   }
 
   /** The session a connection carries. */
-  boundTo(slot: number): SessionEntry | undefined {
+  boundTo(slot: number): ConnectionUser | undefined {
     return this.bound.get(slot);
   }
 
   /** A connection carries this session from now on; nobody else's. */
-  bind(slot: number, entry: SessionEntry): void {
+  bind(slot: number, user: ConnectionUser): void {
     if (this.carrier.connections === undefined) return;
-    this.bound.set(slot, entry);
+    this.bound.set(slot, user);
     this.carrier.connections.confirm(slot);
   }
 
-  unbind(slot: number, entry: SessionEntry | undefined): void {
-    if (entry === undefined || this.bound.get(slot) === entry) this.bound.delete(slot);
+  unbind(slot: number): void {
+    this.bound.delete(slot);
   }
 
   /** The client's address in an address block at `at`, if it is filled and its bringer is trusted. */

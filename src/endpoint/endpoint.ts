@@ -524,8 +524,9 @@ export class Endpoint implements HandshakeHost, EndpointCondition {
   }
 
   private handleDisconnected(port: EndpointPort, slot: number): void {
-    const entry = port.boundTo(slot);
-    port.unbind(slot, undefined);
+    const user = port.boundTo(slot);
+    port.unbind(slot);
+    const entry = user === undefined ? undefined : this.registry.table.at(user.session.tag);
     if (entry !== undefined) this.registry.losePath(entry, port.number, slot);
   }
 

@@ -131,7 +131,7 @@ export class SessionRegistry implements SessionHost, PathOutput {
   releasePath(path: Path, code: CloseCode, reason: string): void {
     const port = this.ports.find(path.port);
     if (port === undefined) return;
-    port.unbind(path.slot, undefined);
+    port.unbind(path.slot);
     if (!path.isLost) port.carrier.connections?.disconnect(path.slot, code, reason);
     port.carrier.release(path.slot);
     port.pathCount--;
