@@ -50,7 +50,7 @@ export function openLogin(config: GatewayConfig, host: LoginHost, logger: Logger
       keyring: new TicketKeyring(login.ticketKeys),
       resetTokens: createResetTokens(resetKey ?? new Uint8Array(randomBytes(32))),
       randomBytes: (length) => new Uint8Array(randomBytes(length)),
-      authenticator: createAuthenticator({ ...login, ticketClaims: [] }, { clock: NODE_CLOCK, logger }),
+      authenticator: createAuthenticator(login, { clock: NODE_CLOCK, logger }),
       linesOf: (requestHost) => written ?? deriveLines(host.lines(), requestHost, owner),
       isConversationInUse: (conv) => host.isConversationInUse(conv),
       readiness: () => host.readiness(),

@@ -139,13 +139,13 @@ const jwtWorld = () =>
         {
           auth: 'jwt',
           tokens: [],
-          ticketClaims: ['sub', 'exp'],
           jwt: {
             key: { type: 'secret', secret: SECRET },
             algorithms: ['HS256'],
             issuer: null,
             audience: null,
             subjectClaim: 'sub',
+            ticketClaims: ['sub', 'exp'],
             clockToleranceMs: 0,
             jwksCacheMs: 600_000,
           },

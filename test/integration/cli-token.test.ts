@@ -47,11 +47,11 @@ async function subjectOf(token: string, key: JwtKeyConfig, algorithm: JwtAlgorit
         issuer: 'https://id.example',
         audience: 'gate',
         subjectClaim: 'sub',
+        ticketClaims: ['tier', 'level'],
         clockToleranceMs: 0,
         jwksCacheMs: 1000,
       },
       tokens: [],
-      ticketClaims: ['tier', 'level'],
     },
     { clock: { now: () => 0 }, logger: NO_LOG },
   );

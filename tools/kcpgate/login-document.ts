@@ -48,6 +48,7 @@ function jwtDocument(jwt: JwtConfig): Record<string, unknown> {
     issuer: jwt.issuer,
     audience: jwt.audience,
     subject_claim: jwt.subjectClaim,
+    ticket_claims: jwt.ticketClaims,
     clock_tolerance: formatDuration(jwt.clockToleranceMs),
     jwks_cache: formatDuration(jwt.jwksCacheMs),
   };

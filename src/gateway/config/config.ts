@@ -287,6 +287,8 @@ export interface JwtConfig {
   readonly audience: string | null;
   /** Claim that names the subject. */
   readonly subjectClaim: string;
+  /** Names of claims that go into the ticket, where the token has them. */
+  readonly ticketClaims: readonly string[];
   /** How far clocks may be apart, in milliseconds. */
   readonly clockToleranceMs: number;
   /** How long keys from a URL are used before they are fetched again, in milliseconds. */

@@ -64,6 +64,13 @@ const jwt = z.strictObject({
   issuer: optionalPlainText(1, 1024, 'What `iss` has to be. null: anything.').prefault(null),
   audience: optionalPlainText(1, 1024, 'What has to be in `aud`. null: anything.').prefault(null),
   subject_claim: plainText(1, 255, 'Claim that names the subject.').prefault('sub'),
+  ticket_claims: field(z.array(z.string().min(1).max(64)).max(16), {
+    kind: 'words',
+    type: 'list',
+    range: '16 names at most',
+    expects: 'a list of at most 16 names of claims, each of 1 to 64 characters',
+    text: 'Claims that go into the ticket where a token has them. A login whose claims do not fit (683 bytes of JSON) is refused.',
+  }).prefault([]),
   clock_tolerance: duration(0, 10 * MINUTE, 'How far the clocks may be apart.').prefault('30s'),
   jwks_cache: duration(
     10 * SECOND,

@@ -55,6 +55,7 @@ function resolveJwt(jwt: JwtDocument, files: NamedFiles): JwtConfig | null {
     issuer: jwt.issuer,
     audience: jwt.audience,
     subjectClaim: jwt.subject_claim,
+    ticketClaims: jwt.ticket_claims,
     clockToleranceMs: jwt.clock_tolerance,
     jwksCacheMs: jwt.jwks_cache,
   };

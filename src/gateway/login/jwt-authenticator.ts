@@ -10,7 +10,7 @@ import { isSubject } from './subject.ts';
 /** What a token must be, beside signed. */
 export type JwtRules = Pick<
   JwtConfig,
-  'algorithms' | 'issuer' | 'audience' | 'subjectClaim' | 'clockToleranceMs'
+  'algorithms' | 'issuer' | 'audience' | 'subjectClaim' | 'ticketClaims' | 'clockToleranceMs'
 >;
 
 /**
@@ -20,12 +20,10 @@ export type JwtRules = Pick<
 export class JwtAuthenticator implements Authenticator {
   readonly #rules: JwtRules;
   readonly #options: JWTVerifyOptions;
-  readonly #ticketClaims: readonly string[];
   readonly #keys: JwtKeys;
   readonly #logger: Logger;
 
-  /** @param ticketClaims names of claims that go into the ticket, where the token has them. */
-  constructor(rules: JwtRules, ticketClaims: readonly string[], keys: JwtKeys, logger: Logger) {
+  constructor(rules: JwtRules, keys: JwtKeys, logger: Logger) {
     const { algorithms, issuer, audience, clockToleranceMs } = rules;
     this.#rules = rules;
     this.#options = {
@@ -35,7 +33,6 @@ export class JwtAuthenticator implements Authenticator {
       ...(issuer === null ? {} : { issuer }),
       ...(audience === null ? {} : { audience }),
     };
-    this.#ticketClaims = ticketClaims;
     this.#keys = keys;
     this.#logger = logger;
   }
@@ -68,7 +65,7 @@ export class JwtAuthenticator implements Authenticator {
   #identityOf(payload: JWTPayload): Identity | undefined {
     const subject = payload[this.#rules.subjectClaim];
     if (typeof subject !== 'string' || !isSubject(subject)) return undefined;
-    const entries = this.#ticketClaims
+    const entries = this.#rules.ticketClaims
       .filter((name) => Object.hasOwn(payload, name))
       .map((name) => [name, payload[name]]);
     const claims = entries.length === 0 ? '' : JSON.stringify(Object.fromEntries(entries));

@@ -44,7 +44,7 @@ login:
   reset_key: ${HEX_KEY.toUpperCase()}
   jwt:
     { secret: '${JWT_SECRET}', algorithms: [HS256], issuer: https://i.example, audience: app, subject_claim: uid,
-      clock_tolerance: 0s, jwks_cache: 1m }
+      clock_tolerance: 0s, jwks_cache: 1m, ticket_claims: [tier, level] }
   logins_per_second: 7
   logins_per_second_per_source: 6
   logins_per_second_per_subject: 5
@@ -115,6 +115,7 @@ peers: [{ name: p, type: gateway, address: '[2001:db8::2]:4010', gateway_id: 2, 
         issuer: 'https://i.example',
         audience: 'app',
         subjectClaim: 'uid',
+        ticketClaims: ['tier', 'level'],
         clockToleranceMs: 0,
         jwksCacheMs: 60_000,
       },
@@ -147,6 +148,7 @@ peers: [{ name: p, type: gateway, address: '[2001:db8::2]:4010', gateway_id: 2, 
         issuer: null,
         audience: null,
         subjectClaim: 'sub',
+        ticketClaims: [],
         clockToleranceMs: 30_000,
         jwksCacheMs: 600_000,
       });

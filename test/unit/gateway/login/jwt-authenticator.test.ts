@@ -19,7 +19,6 @@ const publicKey = (pem: string): JwtKeyConfig => ({ type: 'public-key', pem, fil
 
 function authenticator(
   changes: Partial<JwtConfig>,
-  ticketClaims: readonly string[] = [],
   logger: RecordingLogger | typeof NO_LOG = NO_LOG,
 ): Authenticator {
   const jwt: JwtConfig = {
@@ -28,14 +27,12 @@ function authenticator(
     issuer: null,
     audience: null,
     subjectClaim: 'sub',
+    ticketClaims: [],
     clockToleranceMs: 0,
     jwksCacheMs: 600_000,
     ...changes,
   };
-  return createAuthenticator(
-    { auth: 'jwt', jwt, tokens: [], ticketClaims },
-    { clock: { now: () => 0 }, logger },
-  );
+  return createAuthenticator({ auth: 'jwt', jwt, tokens: [] }, { clock: { now: () => 0 }, logger });
 }
 
 const hs256 = (claims?: Readonly<Record<string, unknown>>) => sign('HS256', Buffer.from(SECRET), claims);
@@ -90,7 +87,7 @@ describe('a token is accepted', () => {
   });
 
   it('and names its subject in the claim that was configured, and what goes into the ticket', async () => {
-    const checks = authenticator({ subjectClaim: 'user_id' }, ['tier', 'flags', 'none']);
+    const checks = authenticator({ subjectClaim: 'user_id', ticketClaims: ['tier', 'flags', 'none'] });
     const token = await hs256({ user_id: 'Zoë', sub: 'x', tier: 'gold', flags: [1, true], other: 'secret' });
     expect(await checks.authenticate(token, NOW_MS)).toEqual({
       subject: 'Zoë',
@@ -126,7 +123,7 @@ describe('a token is refused', () => {
   });
 
   it('when claims of the ticket do not fit into one', async () => {
-    const checks = authenticator({}, ['big']);
+    const checks = authenticator({ ticketClaims: ['big'] });
     const claimsOf = (length: number): Promise<string> => hs256({ big: 'b'.repeat(length) });
     expect(await checks.authenticate(await claimsOf(683 - 10), NOW_MS)).toMatchObject({ subject: 'user-7' });
     expect(await checks.authenticate(await claimsOf(684 - 10), NOW_MS)).toBe('token_invalid');
@@ -156,7 +153,7 @@ describe('a token is refused', () => {
 
   it('for reasons that are logged, without the token', async () => {
     const logger = new RecordingLogger();
-    const checks = authenticator({ issuer: 'x' }, [], logger);
+    const checks = authenticator({ issuer: 'x' }, logger);
     const token = await hs256({ iss: 'y', sub: 'do-not-log' });
     await checks.authenticate(token, NOW_MS);
     expect(logger.records).toHaveLength(1);

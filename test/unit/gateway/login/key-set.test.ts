@@ -42,13 +42,13 @@ function authenticatorOf(
     {
       auth: 'jwt',
       tokens: [],
-      ticketClaims: [],
       jwt: {
         key,
         algorithms: ['EdDSA', 'RS256'],
         issuer: null,
         audience: null,
         subjectClaim: 'sub',
+        ticketClaims: [],
         clockToleranceMs: 0,
         jwksCacheMs: CACHE_MS,
       },

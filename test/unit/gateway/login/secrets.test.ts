@@ -105,6 +105,7 @@ function authenticators(
     issuer: 'https://id.example',
     audience: null,
     subjectClaim: 'sub',
+    ticketClaims: ['iss'],
     clockToleranceMs: 0,
     jwksCacheMs: 600_000,
   };
@@ -112,7 +113,7 @@ function authenticators(
   const url = keySets.url;
   return loggers.flatMap((logger) => [
     createAuthenticator(
-      { auth: 'static', jwt: null, tokens: [{ subject: 'alice', token: STATIC_TOKEN }], ticketClaims: [] },
+      { auth: 'static', jwt: null, tokens: [{ subject: 'alice', token: STATIC_TOKEN }] },
       { clock, logger },
     ),
     createAuthenticator(
@@ -120,7 +121,6 @@ function authenticators(
         auth: 'jwt',
         jwt: { ...rules, key: { type: 'secret', secret: SECRET }, algorithms: ['HS256'] },
         tokens: [],
-        ticketClaims: ['iss'],
       },
       { clock, logger },
     ),
@@ -129,7 +129,6 @@ function authenticators(
         auth: 'jwt',
         jwt: { ...rules, key: { type: 'jwks-url', url }, algorithms: ['EdDSA'] },
         tokens: [],
-        ticketClaims: [],
       },
       { clock, logger },
     ),
