@@ -53,7 +53,7 @@ export class SessionRegistry implements SessionHost, PathOutput {
   openedCount = 0;
   /** Open sessions that logged in and have no encryption. */
   clearCount = 0;
-  /** Moves of sessions that are gone. */
+  /** How often sessions went to another path. */
   moveCount = 0;
   /** Told when the last active session ended, and when the last of all is gone. */
   whenIdle: (() => void) | undefined;
@@ -343,7 +343,9 @@ export class SessionRegistry implements SessionHost, PathOutput {
   /** Keeps the books on a session that may have ended in this drain. */
   settle(entry: SessionEntry): void {
     const { session, group } = entry;
-    const { state } = session;
+    const { state, moves } = session;
+    this.moveCount += moves - entry.countedMoves;
+    entry.countedMoves = moves;
     if (entry.active && (state === 'lingering' || state === 'gone')) {
       entry.active = false;
       this.activeCount--;
@@ -360,7 +362,6 @@ export class SessionRegistry implements SessionHost, PathOutput {
     if (session.state !== 'gone') return;
     if (this.table.at(entry.index) !== entry) return;
     group.countGone();
-    this.moveCount += session.moves;
     const { seal } = session;
     if (seal !== undefined) this.retiredKeys.push(seal.sendKey, seal.receiveKey);
     this.wheel.cancel(entry.index);

@@ -29,6 +29,8 @@ export interface SessionEntry {
   wakeAt: number;
   /** It is neither lingering nor gone. */
   active: boolean;
+  /** How many of its moves are in the books. */
+  countedMoves: number;
 }
 
 /** What a new entry is made of. */
@@ -96,6 +98,7 @@ export class SessionTable {
       dirty: false,
       wakeAt: Number.POSITIVE_INFINITY,
       active: true,
+      countedMoves: 0,
     };
     this.byIndex[index] = entry;
     this.count++;
