@@ -1,12 +1,15 @@
 import type { Clock } from '../../base/clock.ts';
+import type { CloseCode } from '../../base/close-code.ts';
 import { GatewayError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { DrainNotice } from '../../session/index.ts';
 import { ForwardedLog, LogBacklog } from '../../telemetry/forwarded-log.ts';
+import type { SessionQuery, SessionReport } from '../data-plane.ts';
 import type { ServingStatus, WorkerState, WorkerStatus } from '../gateway-status.ts';
-import type { WorkerReport, WorkerStart } from './message.ts';
+import type { WorkerCommand, WorkerReport, WorkerStart } from './message.ts';
 import { RECOVERED_AFTER_MS, restartDelayMs } from './restart-delay.ts';
 import { NOTHING, nothingCounted } from './sum-stats.ts';
-import { Waiters } from './waiters.ts';
+import { Requests, Waiters } from './waiters.ts';
 import type { StartWorkerThread, WorkerThread } from './worker-thread.ts';
 
 /** What a {@link SupervisedWorker} works with. */
@@ -23,7 +26,7 @@ export interface SupervisedWorkerComponents {
 export class SupervisedWorker {
   /** Settles when it serves for the first time; rejects when it cannot, and then it stays down. */
   readonly opened: Promise<void>;
-  readonly #start: WorkerStart;
+  readonly #start: Omit<WorkerStart, 'serving' | 'draining'>;
   readonly #startThread: StartWorkerThread;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -32,7 +35,7 @@ export class SupervisedWorker {
   #thread: WorkerThread | undefined;
   #state: WorkerState = 'starting';
   /** What it last said of itself. */
-  #serving: ServingStatus = NOTHING;
+  #said: ServingStatus = NOTHING;
   #servesSince = 0;
   #failures = 0;
   #failuresInARow = 0;
@@ -41,13 +44,21 @@ export class SupervisedWorker {
   #reason: GatewayError | undefined;
   #restart: NodeJS.Timeout | undefined;
   #stopping = false;
+  /** What it is to do as soon as it is open. */
+  #serving = false;
+  #draining: { readonly notice: DrainNotice; readonly endsAt: number } | undefined;
   #settleOpened: { resolve: () => void; reject: (error: GatewayError) => void } | undefined;
   readonly #onStatus = new Waiters<boolean>();
+  readonly #onSessions = new Requests<readonly SessionReport[]>();
+  readonly #onKicked = new Requests<number>();
   readonly #onDrained = new Waiters<number>();
   readonly #onExit = new Waiters<boolean>();
 
   /** Starts the thread. */
-  constructor(start: Omit<WorkerStart, 'logBacklog'>, components: SupervisedWorkerComponents) {
+  constructor(
+    start: Pick<WorkerStart, 'index' | 'config' | 'descriptors'>,
+    components: SupervisedWorkerComponents,
+  ) {
     const { startThread, clock, logger } = components;
     this.#backlog = new LogBacklog();
     this.#start = { ...start, logBacklog: this.#backlog.memory };
@@ -69,7 +80,7 @@ export class SupervisedWorker {
       stale = !(await this.#onStatus.next(timeoutMs, false));
     }
     return {
-      ...this.#serving,
+      ...this.#said,
       index: this.#start.index,
       state: this.#state,
       stale: stale && this.#state !== 'ended',
@@ -77,6 +88,47 @@ export class SupervisedWorker {
       lastFailure: this.#lastFailure,
       droppedLogRecords: this.#backlog.droppedRecords,
     };
+  }
+
+  /** It is to receive, now and whenever it is started again. */
+  serve(): void {
+    this.#serving = true;
+    this.#post({ type: 'start' });
+  }
+
+  /** The sessions that are asked for; none when it does not answer within `timeoutMs`. */
+  sessions(query: SessionQuery, timeoutMs: number): Promise<readonly SessionReport[]> {
+    if (this.#state !== 'running') return Promise.resolve([]);
+    return this.#onSessions.ask(
+      (request) => {
+        this.#post({ type: 'sessions', request, query });
+      },
+      timeoutMs,
+      [],
+    );
+  }
+
+  /** Ends the sessions that are asked for. @returns how many; 0 when it does not answer within `timeoutMs`. */
+  kick(query: SessionQuery, code: CloseCode, reason: string, timeoutMs: number): Promise<number> {
+    if (this.#state !== 'running') return Promise.resolve(0);
+    return this.#onKicked.ask(
+      (request) => {
+        this.#post({ type: 'kick', request, query, code, reason });
+      },
+      timeoutMs,
+      0,
+    );
+  }
+
+  /** It takes no new sessions, not when it is started again either, until {@link stopDraining}. */
+  startDraining(notice: DrainNotice): void {
+    this.#draining = { notice, endsAt: this.#clock.now() + notice.deadlineMs };
+    this.#post({ type: 'start_draining', notice });
+  }
+
+  stopDraining(): void {
+    this.#draining = undefined;
+    this.#post({ type: 'stop_draining' });
   }
 
   /**
@@ -100,6 +152,10 @@ export class SupervisedWorker {
     await this.#thread.terminate();
   }
 
+  #post(command: WorkerCommand): void {
+    this.#thread?.postMessage(command);
+  }
+
   #stop(): void {
     this.#stopping = true;
     clearTimeout(this.#restart);
@@ -111,7 +167,11 @@ export class SupervisedWorker {
     this.#reason = undefined;
     let thread: WorkerThread;
     try {
-      thread = this.#startThread(this.#start);
+      thread = this.#startThread({
+        ...this.#start,
+        serving: this.#serving,
+        draining: this.#noticeNow(),
+      });
     } catch (error) {
       // The system has no thread to give. It may have one later.
       this.#reason = GatewayError.from(error);
@@ -130,11 +190,18 @@ export class SupervisedWorker {
     });
   }
 
+  /** The drain it is in, with the time that is left. */
+  #noticeNow(): DrainNotice | null {
+    if (this.#draining === undefined) return null;
+    const { notice, endsAt } = this.#draining;
+    return { ...notice, deadlineMs: Math.max(0, endsAt - this.#clock.now()) };
+  }
+
   #hear(report: WorkerReport): void {
     switch (report.type) {
       case 'open':
         this.#state = 'running';
-        this.#serving = report.status;
+        this.#said = report.status;
         this.#servesSince = this.#clock.now();
         this.#settleOpened?.resolve();
         this.#settleOpened = undefined;
@@ -144,12 +211,16 @@ export class SupervisedWorker {
         this.#reason = new GatewayError(report.code, report.message);
         return;
       case 'status':
-        this.#serving = report.status;
+        this.#said = report.status;
         return this.#onStatus.settle(true);
+      case 'sessions':
+        return this.#onSessions.settle(report.request, report.sessions);
+      case 'kicked':
+        return this.#onKicked.settle(report.request, report.count);
       case 'drained':
         return this.#onDrained.settle(report.cutOff);
       case 'closed':
-        this.#serving = report.status;
+        this.#said = report.status;
         this.#state = 'ended';
         return;
       case 'log':
@@ -165,13 +236,15 @@ export class SupervisedWorker {
     this.#state = 'ended';
     if (!inOrder) this.#failed(reason, served);
     this.#onStatus.settle(false);
+    this.#onSessions.settleAll([]);
+    this.#onKicked.settleAll(0);
     this.#onDrained.settle(0);
     this.#onExit.settle(true);
   }
 
   #failed(reason: GatewayError, served: boolean): void {
     this.#failures++;
-    this.#serving = nothingCounted(this.#serving);
+    this.#said = nothingCounted(this.#said);
     this.#lastFailure = reason.message;
     if (this.#settleOpened !== undefined) {
       // The first start: whoever started it is told, and decides.

@@ -1,4 +1,4 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { loadNativeBindings } from '../../../native-bindings/index.ts';
 import { GatewayError } from '../../base/errors.ts';
 import { createForwardingLogger, LogBacklog } from '../../telemetry/forwarded-log.ts';
@@ -10,32 +10,55 @@ import type { WorkerCommand, WorkerReport, WorkerStart } from './message.ts';
 if (parentPort !== null) {
   const port = parentPort;
   const report = (message: WorkerReport): void => port.postMessage(message);
-  const plane = open(workerData as WorkerStart, report);
-  port.on('message', (command: WorkerCommand) => void obey(command));
-
-  const obey = async (command: WorkerCommand): Promise<void> => {
-    const opened = await plane;
-    if (opened === undefined) return;
-    switch (command.type) {
-      case 'report':
-        return report({ type: 'status', status: opened.serving() });
-      case 'drain':
-        return report({ type: 'drained', cutOff: await opened.drain(command.timeoutMs) });
-      case 'close':
-        await opened.close();
-        report({ type: 'closed', status: opened.serving() });
-        port.close();
-    }
-  };
+  // Commands wait in the port until somebody listens.
+  port.ref();
+  const plane = await open(workerData as WorkerStart, report);
   // Nothing may be left that holds a thread that failed to open.
-  if ((await plane) === undefined) port.close();
+  if (plane === undefined) port.close();
+  else port.on('message', (command: WorkerCommand) => obey(plane, command, port, report));
+}
+
+function obey(
+  plane: LocalDataPlane,
+  command: WorkerCommand,
+  port: MessagePort,
+  report: (message: WorkerReport) => void,
+): void {
+  switch (command.type) {
+    case 'start':
+      return plane.start();
+    case 'report':
+      return report({ type: 'status', status: plane.serving() });
+    case 'sessions': {
+      const { request, query } = command;
+      void plane.sessions(query).then((sessions) => report({ type: 'sessions', request, sessions }));
+      return;
+    }
+    case 'kick': {
+      const { request, query, code, reason } = command;
+      void plane.kick(query, code, reason).then((count) => report({ type: 'kicked', request, count }));
+      return;
+    }
+    case 'start_draining':
+      return plane.startDraining(command.notice);
+    case 'stop_draining':
+      return plane.stopDraining();
+    case 'drain':
+      void plane.drain(command.timeoutMs).then((cutOff) => report({ type: 'drained', cutOff }));
+      return;
+    case 'close':
+      void plane.close().then(() => {
+        report({ type: 'closed', status: plane.serving() });
+        port.close();
+      });
+  }
 }
 
 async function open(
   start: WorkerStart,
   report: (message: WorkerReport) => void,
 ): Promise<LocalDataPlane | undefined> {
-  const { config, descriptors, logBacklog } = start;
+  const { index, config, descriptors, serving, draining, logBacklog } = start;
   const { logLevel, logLevels } = config.common;
   const logger = createForwardingLogger(
     new LogBacklog(logBacklog),
@@ -45,7 +68,9 @@ async function open(
   try {
     // The main thread found it; it may have been told to by more than the environment.
     const native = loadNativeBindings('on');
-    const plane = await LocalDataPlane.open(config, { logger, native, descriptors });
+    const plane = await LocalDataPlane.open(config, { logger, native, descriptors, worker: index });
+    if (draining !== null) plane.startDraining(draining);
+    if (serving) plane.start();
     report({ type: 'open', status: plane.serving() });
     return plane;
   } catch (error) {

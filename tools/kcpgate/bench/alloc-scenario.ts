@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { NO_LOG } from '../../../src/base/logger.ts';
 import { createMemoryPair, type MemoryCarrier } from '../../../src/carrier/memory.ts';
-import { Endpoint, NODE_CLOCK, type EndpointConfig } from '../../../src/endpoint/index.ts';
+import { Endpoint, NODE_CLOCK, type PortConfig } from '../../../src/endpoint/index.ts';
 import { resolveKcpConfig, SegmentPool } from '../../../src/kcp/index.ts';
 import { EchoUpstream } from '../../../src/upstream/index.ts';
 import { HeapSampler, type AllocationSite } from './heap-sampler.ts';
@@ -51,17 +51,15 @@ function openPair(load: LoadOptions): StreamingPair {
   const [clientSide, serverSide] = createMemoryPair();
   const echo = new EchoUpstream({ name: 'echo' });
   // Each with memory of its own, as in two processes.
-  const config = endpointConfig(load);
-  const server = new Endpoint(
-    {
-      carrier: serverSide,
-      clock: NODE_CLOCK,
-      logger: NO_LOG,
-      acceptor: { accept: () => ({ stream: false, bind: (port) => echo.open(port) }) },
-    },
-    endpointConfig(load),
-  );
-  const client = new Endpoint({ carrier: clientSide, clock: NODE_CLOCK, logger: NO_LOG }, config);
+  const config = portConfig(load);
+  const server = new Endpoint({
+    clock: NODE_CLOCK,
+    logger: NO_LOG,
+    acceptor: { accept: () => ({ stream: false, bind: (port) => echo.open(port) }) },
+  });
+  server.attach(serverSide, portConfig(load));
+  const client = new Endpoint({ clock: NODE_CLOCK, logger: NO_LOG });
+  client.attach(clientSide, config);
   server.start();
   client.start();
   let sink: StreamSink | undefined;
@@ -94,10 +92,11 @@ function received(...carriers: readonly MemoryCarrier[]): number {
   return carriers.reduce((sum, carrier) => sum + carrier.stats().receivedDatagrams, 0);
 }
 
-function endpointConfig({ preset, mtu, window }: LoadOptions): EndpointConfig {
+function portConfig({ preset, mtu, window }: LoadOptions): PortConfig {
   // In memory everything in flight arrives in one batch; a socket gives about so many in a turn.
   const sendWindow = Math.min(window, BATCH_SEGMENTS);
   return {
+    name: 'memory',
     kcp: resolveKcpConfig({ conv: 0, preset, mtu, sendWindow, receiveWindow: window }),
     session: { idleTimeoutMs: 60_000, keepAliveMs: 0, closeTimeoutMs: 1000, lingerMs: 0 },
     allowStock: true,

@@ -39,22 +39,21 @@ export class ClientEndpoints {
       remote,
       ...(isLight && { bufferBytes: 0, slabBytes: 16 * 1024, arenaBytes: 16 * 1024 }),
     });
-    const endpoint = new Endpoint(
-      { carrier, clock: NODE_CLOCK, logger: NO_LOG },
-      {
-        // Each session brings its own.
-        kcp: this.kcp(false),
-        session: { idleTimeoutMs: ONE_HOUR_MS, keepAliveMs: 0, closeTimeoutMs: 1000, lingerMs: 0 },
-        allowStock: false,
-        admission: {
-          maxSessions: 1,
-          maxSessionsPerSource: 1,
-          newSessionsPerSecond: 1,
-          newSessionsPerSourcePerSecond: 1,
-        },
-        pool: this.pool,
+    const endpoint = new Endpoint({ clock: NODE_CLOCK, logger: NO_LOG });
+    endpoint.attach(carrier, {
+      name: 'udp',
+      // Each session brings its own.
+      kcp: this.kcp(false),
+      session: { idleTimeoutMs: ONE_HOUR_MS, keepAliveMs: 0, closeTimeoutMs: 1000, lingerMs: 0 },
+      allowStock: false,
+      admission: {
+        maxSessions: 1,
+        maxSessionsPerSource: 1,
+        newSessionsPerSecond: 1,
+        newSessionsPerSourcePerSecond: 1,
       },
-    );
+      pool: this.pool,
+    });
     endpoint.start();
     this.endpoints.push(endpoint);
     return endpoint;

@@ -13,6 +13,8 @@ function serving(sessions: number, closedSessions: Record<string, number>): Serv
     openedSessions: 0,
     closedSessions,
     drops: new DropCounters().snapshot(),
+    probesAnswered: 0,
+    resetsSent: 0,
     sinkFailures: 0,
     poolUsedBytes: 0,
     poolHeldBytes: 0,
@@ -29,6 +31,8 @@ function serving(sessions: number, closedSessions: Record<string, number>): Serv
       },
     ],
     upstreams: { demo: { sessions } as UpstreamStats },
+    sessions: null,
+    draining: false,
   };
 }
 

@@ -13,7 +13,12 @@ if (!loaded.ok) throw new Error('the default configuration is not valid');
 const START = { index: 1, config: loaded.config, descriptors: [5] };
 
 function serving(sessions: number): ServingStatus {
-  return { listeners: [], upstreams: { demo: { sessions } as UpstreamStats } };
+  return {
+    listeners: [],
+    upstreams: { demo: { sessions } as UpstreamStats },
+    sessions: null,
+    draining: false,
+  };
 }
 
 /** A thread that does nothing by itself. */

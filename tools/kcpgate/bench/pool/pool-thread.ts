@@ -40,24 +40,23 @@ port.on('message', (message: PoolMessage) => {
 function openEndpoint(): Endpoint {
   const { preset, mtu, window } = load;
   const echo = new EchoUpstream({ name: 'echo' });
-  return new Endpoint(
-    {
-      carrier,
-      clock: NODE_CLOCK,
-      logger: NO_LOG,
-      acceptor: { accept: () => ({ stream: false, bind: (session) => echo.open(session) }) },
+  const made = new Endpoint({
+    clock: NODE_CLOCK,
+    logger: NO_LOG,
+    acceptor: { accept: () => ({ stream: false, bind: (session) => echo.open(session) }) },
+  });
+  made.attach(carrier, {
+    name: 'pool',
+    kcp: resolveKcpConfig({ conv: 0, preset, mtu, sendWindow: window, receiveWindow: window }),
+    session: { idleTimeoutMs: 3_600_000, keepAliveMs: 0, closeTimeoutMs: 5000, lingerMs: 10_000 },
+    allowStock: true,
+    admission: {
+      maxSessions: UNLIMITED,
+      maxSessionsPerSource: UNLIMITED,
+      newSessionsPerSecond: UNLIMITED,
+      newSessionsPerSourcePerSecond: UNLIMITED,
     },
-    {
-      kcp: resolveKcpConfig({ conv: 0, preset, mtu, sendWindow: window, receiveWindow: window }),
-      session: { idleTimeoutMs: 3_600_000, keepAliveMs: 0, closeTimeoutMs: 5000, lingerMs: 10_000 },
-      allowStock: true,
-      admission: {
-        maxSessions: UNLIMITED,
-        maxSessionsPerSource: UNLIMITED,
-        newSessionsPerSecond: UNLIMITED,
-        newSessionsPerSourcePerSecond: UNLIMITED,
-      },
-      pool: new SegmentPool({ slotBytes: Math.max(1536, mtu) }),
-    },
-  );
+    pool: new SegmentPool({ slotBytes: Math.max(1536, mtu) }),
+  });
+  return made;
 }
