@@ -13,6 +13,7 @@ import {
   type Carrier,
   type ReceiveBatch,
 } from '../carrier/carrier.ts';
+import type { RelayLines } from '../carrier/relay-lines.ts';
 import { configOfConversation, type KcpConfig } from '../kcp/index.ts';
 import {
   ClientHandshake,
@@ -30,6 +31,7 @@ import { conversationOf } from '../wire/segment.ts';
 import { ClearReceiver } from './clear-receiver.ts';
 import type { DropReason } from './drop-reason.ts';
 import type { EndpointConfig, EndpointSecurity, PortConfig, SessionAcceptor } from './endpoint-config.ts';
+import { EndpointLines } from './endpoint-lines.ts';
 import type { EndpointPort } from './endpoint-port.ts';
 import type { EndpointStats, LoginStats } from './endpoint-stats.ts';
 import { Handshakes, type HandshakeHost } from './handshakes.ts';
@@ -39,7 +41,7 @@ import type { Relay } from './relay-port.ts';
 import { SealedReceiver } from './sealed-receiver.ts';
 import { SessionGroup } from './session-group.ts';
 import { SessionRegistry } from './session-registry.ts';
-import type { SessionSummary } from './session-summary.ts';
+import type { SessionFilter, SessionSummary } from './session-summary.ts';
 import { LOGIN_KEY, pathKey, type SessionEntry } from './session-table.ts';
 import { StatelessAnswers } from './stateless-answers.ts';
 import { Strangers, type EndpointCondition } from './strangers.ts';
@@ -52,8 +54,6 @@ export interface EndpointComponents {
   readonly acceptor?: SessionAcceptor;
   /** Present where there are sealed sessions. */
   readonly security?: EndpointSecurity;
-  /** Takes datagrams of sessions that other gateways or threads own. Default: they are dropped. */
-  readonly relay?: Relay;
 }
 
 /** How a client that logged in begins a session. */
@@ -80,6 +80,8 @@ export interface SessionDial {
  * turn, and one runtime timer serves all sessions.
  */
 export class Endpoint implements HandshakeHost, EndpointCondition {
+  /** Its ports as a relay between gateways uses them. */
+  readonly lines: RelayLines;
   private readonly ports = new PortTable();
   private readonly clock: Clock;
   private readonly isGateway: boolean;
@@ -145,7 +147,9 @@ export class Endpoint implements HandshakeHost, EndpointCondition {
     this.registry = registry;
     const identity = { gatewayId, nodeNumber, epochSeconds };
     const answers = new StatelessAnswers(security?.resetTokens);
-    this.strangers = new Strangers(answers, components.relay, identity, this);
+    const flush = (): void => registry.flush();
+    this.strangers = new Strangers(answers, identity, this, flush);
+    this.lines = new EndpointLines(ports, flush);
     let opener: LoginOpener | undefined;
     if (login !== undefined) {
       this.logins = new SessionGroup(login);
@@ -187,6 +191,11 @@ export class Endpoint implements HandshakeHost, EndpointCondition {
   /** The carrier of a port. @throws RangeError when there is none. */
   carrierOf(number: number): Carrier {
     return this.ports.at(number).carrier;
+  }
+
+  /** Datagrams of sessions that other gateways own go there from now on. Default: they are dropped. */
+  useRelay(relay: Relay): void {
+    this.strangers.relay = relay;
   }
 
   /** Starts to receive. */
@@ -304,6 +313,20 @@ export class Endpoint implements HandshakeHost, EndpointCondition {
   *sessions(): IterableIterator<SessionSummary> {
     const now = this.clock.now();
     for (const entry of this.registry.table) if (entry.active) yield this.registry.summary(now, entry);
+  }
+
+  /** The open sessions that are asked for, by id upwards. Only those are looked at closely. */
+  findSessions({ id, conv, subject, after = -1, limit = Infinity }: SessionFilter): SessionSummary[] {
+    const found: SessionEntry[] = [];
+    for (const entry of this.registry.table) {
+      if (!entry.active || entry.id <= after || (id !== undefined && entry.id !== id)) continue;
+      if (conv !== undefined && entry.conv !== conv) continue;
+      if (subject !== undefined && entry.hello?.ticket.subject !== subject) continue;
+      found.push(entry);
+    }
+    const now = this.clock.now();
+    found.sort((a, b) => a.id - b.id);
+    return found.slice(0, limit).map((entry) => this.registry.summary(now, entry));
   }
 
   /** One session by its id; undefined when it is not open. */
@@ -524,6 +547,7 @@ export class Endpoint implements HandshakeHost, EndpointCondition {
   }
 
   private handleDisconnected(port: EndpointPort, slot: number): void {
+    this.strangers.relay?.forget(port, slot);
     const user = port.boundTo(slot);
     port.unbind(slot);
     const entry = user === undefined ? undefined : this.registry.table.at(user.session.tag);

@@ -16,4 +16,4 @@ export { EndpointPort } from './endpoint-port.ts';
 export type { EndpointStats, LoginStats, SessionGroupStats } from './endpoint-stats.ts';
 export { NODE_CLOCK } from './node-clock.ts';
 export type { Relay } from './relay-port.ts';
-export type { PathSummary, SessionSummary } from './session-summary.ts';
+export type { PathSummary, SessionFilter, SessionSummary } from './session-summary.ts';

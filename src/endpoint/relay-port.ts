@@ -15,4 +15,8 @@ export interface Relay {
     offset: number,
     length: number,
   ): boolean;
+  /** The last {@link forward} was refused only because nothing more fits until the next flush. */
+  readonly isFull: boolean;
+  /** A client that is gone for good, such as a connection that broke. */
+  forget(port: EndpointPort, slot: number): void;
 }

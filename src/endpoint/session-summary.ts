@@ -41,6 +41,17 @@ export interface SessionSummary {
   readonly kcp: KcpStats;
 }
 
+/** Which sessions are meant: those for which everything given holds. */
+export interface SessionFilter {
+  readonly id?: number | undefined;
+  readonly conv?: number | undefined;
+  readonly subject?: string | undefined;
+  /** Only those with a greater id. */
+  readonly after?: number | undefined;
+  /** At most so many; default all. */
+  readonly limit?: number | undefined;
+}
+
 export function summaryOf(
   now: number,
   { id, session, hello, upstream }: SessionEntry,

@@ -23,20 +23,23 @@ export interface EndpointCondition {
 /** Datagrams of no session here: they go on to the gateway that owns it, or are answered without one. */
 export class Strangers {
   private readonly answers: StatelessAnswers;
-  private readonly relay: Relay | undefined;
+  /** Takes what belongs to other gateways; set when there are any. */
+  relay: Relay | undefined;
   private readonly identity: EndpointIdentity;
   private readonly condition: EndpointCondition;
+  private readonly flush: () => void;
   /** Datagrams sent on. */
   relayed = 0;
 
+  /** @param flush seals and sends what was written on every port. */
   constructor(
     answers: StatelessAnswers,
-    relay: Relay | undefined,
     identity: EndpointIdentity,
     condition: EndpointCondition,
+    flush: () => void,
   ) {
     this.answers = answers;
-    this.relay = relay;
+    this.flush = flush;
     this.identity = identity;
     this.condition = condition;
   }
@@ -65,9 +68,24 @@ export class Strangers {
   ): boolean {
     const owner = ownerOf(conv);
     if (this.relay === undefined || owner === this.identity.gatewayId || owner === 0) return false;
-    if (this.relay.forward(owner, port, slot, batch.bytes, offset, length)) this.relayed++;
+    if (this.send(this.relay, owner, port, slot, batch.bytes, offset, length)) this.relayed++;
     else port.drops.count('relay_failed');
     return true;
+  }
+
+  private send(
+    relay: Relay,
+    owner: number,
+    port: EndpointPort,
+    slot: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): boolean {
+    if (relay.forward(owner, port, slot, bytes, offset, length)) return true;
+    if (!relay.isFull) return false;
+    this.flush();
+    return relay.forward(owner, port, slot, bytes, offset, length);
   }
 
   handleProbe(

@@ -15,7 +15,7 @@ export interface DataPlane {
   isConversationInUse(conv: number): boolean;
   /** How it stands. Answers in bounded time, whatever its threads do. */
   status(): Promise<DataPlaneStatus>;
-  /** The open sessions that are asked for. */
+  /** The open sessions that are asked for, in the order of worker and number. */
   sessions(query: SessionQuery): Promise<readonly SessionReport[]>;
   /**
    * Ends the sessions that are asked for and tells their clients why.
@@ -46,6 +46,11 @@ export interface SessionQuery {
   readonly id?: string;
   readonly conv?: number;
   readonly subject?: string;
+  /**
+   * Only sessions that come after the one of this id, which need not be open any more: those of greater worker numbers,
+   * and of the same worker those of greater numbers.
+   */
+  readonly after?: string;
   /** At most so many; default all. */
   readonly limit?: number;
 }

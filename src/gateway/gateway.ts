@@ -1,8 +1,10 @@
 import { loadNativeBindings, nativeLoadWarning, type NativeLoad } from '../../native-bindings/index.ts';
-import { formatSocketAddress } from '../base/address.ts';
+import { formatSocketAddress, type SocketAddress } from '../base/address.ts';
 import type { CloseCode } from '../base/close-code.ts';
 import type { Logger } from '../base/logger.ts';
 import type { DrainNotice } from '../session/index.ts';
+import { startAdminServer, type AdminServer } from './admin/admin-server.ts';
+import type { AdminTarget } from './admin/admin-target.ts';
 import { kcpUdpListeners, type GatewayConfig } from './config/config.ts';
 import type { DataPlane, SessionQuery, SessionReport } from './data-plane.ts';
 import { Front } from './front.ts';
@@ -29,12 +31,13 @@ export interface GatewayComponents {
  * A running gateway: listeners, each bound by its route to an upstream, in this thread or in several workers. Made by
  * {@link startGateway}, ended by {@link Gateway.stop}.
  */
-export class Gateway {
+export class Gateway implements AdminTarget {
   private readonly config: GatewayConfig;
   private readonly logger: Logger;
   private readonly native: NativeStatus;
   private readonly plane: DataPlane;
   private readonly front: Front;
+  private admin: AdminServer | undefined;
   private stopping: Promise<void> | undefined;
 
   /** Use {@link startGateway}. */
@@ -44,6 +47,24 @@ export class Gateway {
     this.native = native;
     this.plane = plane;
     this.front = front;
+  }
+
+  /** Where the admin API listens; undefined when it does not. */
+  get adminAddress(): SocketAddress | undefined {
+    return this.admin?.address;
+  }
+
+  /** It is being stopped for good. */
+  get isStopping(): boolean {
+    return this.stopping !== undefined;
+  }
+
+  /** Serves the admin API where the configuration says. @throws GatewayError what binding says. */
+  async startAdmin(): Promise<void> {
+    const { adminAddress: bind, adminToken: token } = this.config.common;
+    if (bind === null) return;
+    const logger = this.logger.child({ component: 'admin' });
+    this.admin = await startAdminServer({ bind, token }, { target: this, logger });
   }
 
   /** How it stands; after {@link stop}, how it stood in the end. A worker that does not answer holds this up for a second. */
@@ -103,6 +124,7 @@ export class Gateway {
     if (sessions > 0) this.logger.warn('sessions cut off at the drain timeout', { sessions });
     await this.front.close();
     await this.plane.close();
+    await this.admin?.close();
     this.logger.info('stopped');
   }
 }
@@ -136,6 +158,12 @@ export async function startGateway(config: GatewayConfig, components: GatewayCom
       : await LocalDataPlane.open(keyed, { logger, native, descriptors });
   const front = await openFront(keyed, plane, logger);
   const gateway = new Gateway(keyed, logger, nativeStatus(native), plane, front);
+  try {
+    await gateway.startAdmin();
+  } catch (error) {
+    await Promise.all([front.close(), plane.close()]);
+    throw error;
+  }
   await logStart(gateway, logger);
   return gateway;
 }
@@ -158,6 +186,8 @@ async function logStart(gateway: Gateway, logger: Logger): Promise<void> {
   for (const { name, address, upstream } of listeners) {
     logger.info('listening', { listener: name, address: formatSocketAddress(address), upstream });
   }
+  const { adminAddress } = gateway;
+  if (adminAddress !== undefined) logger.info('admin API', { address: formatSocketAddress(adminAddress) });
   logger.info('serving', { workers: Math.max(1, workers.length), native: native.status });
 }
 

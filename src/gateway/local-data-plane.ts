@@ -6,6 +6,8 @@ import { GatewayError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Carrier } from '../carrier/carrier.ts';
 import { createUdpCarrier } from '../carrier/node/udp.ts';
+import { proxiedCarrier } from '../carrier/proxied.ts';
+import { RelayCarrier } from '../carrier/relay.ts';
 import {
   Endpoint,
   NODE_CLOCK,
@@ -25,12 +27,13 @@ import {
   type KcpUdpListenerConfig,
   type LineListenerConfig,
   type ListenerConfig,
+  type RelayListenerConfig,
   type UpstreamConfig,
 } from './config/config.ts';
 import type { DataPlane, DataPlaneStatus, SessionQuery, SessionReport } from './data-plane.ts';
 import type { ListenerStatus, ServingStatus } from './gateway-status.ts';
 import { gatewaySecurity, nodeNumber } from './gateway-security.ts';
-import { meetsQuery } from './session-query.ts';
+import { parseSessionId } from './session-id.ts';
 import { anonymousSessions, loginSessions } from './session-settings.ts';
 
 /** What a {@link LocalDataPlane} works with. */
@@ -101,6 +104,9 @@ export class LocalDataPlane implements DataPlane {
       for (const [index, listener] of kcpUdpListeners(config).entries()) {
         await plane.openUdp(listener, components, components.descriptors[index]);
       }
+      for (const listener of config.listeners) {
+        if (listener.type === 'relay') await plane.openRelay(listener, components);
+      }
     } catch (error) {
       await plane.close();
       throw error;
@@ -149,7 +155,8 @@ export class LocalDataPlane implements DataPlane {
   kick(query: SessionQuery, code: CloseCode, reason: string): Promise<number> {
     let kicked = 0;
     for (const { id } of this.reports(query)) {
-      if (this.endpoint.kick(Number(id.slice(id.indexOf('.') + 1)), code, reason)) kicked++;
+      const number = this.numberIn(id);
+      if (number !== undefined && this.endpoint.kick(number, code, reason)) kicked++;
     }
     return Promise.resolve(kicked);
   }
@@ -186,11 +193,53 @@ export class LocalDataPlane implements DataPlane {
       native,
       ...(descriptor === undefined ? {} : { descriptor }),
     });
-    this.addPort(carrier, config, {
+    const { proxyProtocol: mode, trustedProxies, sppReply } = config;
+    const trusted = new CidrSet(trustedProxies);
+    const line =
+      mode === 'off'
+        ? carrier
+        : proxiedCarrier(carrier, {
+            mode,
+            isTrusted: (address) => trusted.has(address),
+            clock: NODE_CLOCK,
+            echoSpp: sppReply,
+            hashSeed: randomInt(2 ** 32),
+          });
+    this.addPort(line, config, {
       ...lineRules(config, false),
       ...anonymousSessions(config),
       name: config.name,
       allowStock: config.allowStock,
+    });
+  }
+
+  /** Other gateways send datagrams of our sessions here, and get those of theirs from here. */
+  private async openRelay(
+    config: RelayListenerConfig,
+    { logger, native }: LocalDataPlaneComponents,
+  ): Promise<void> {
+    const { common, peers, sessions } = this.config;
+    const carrier = await createUdpCarrier({
+      bind: config.bind,
+      bufferBytes: config.socketBufferBytes,
+      maxDatagramBytes: Math.max(2048, sessions.mtu) + RELAY_HEADER_ROOM,
+      logger: logger.child({ component: 'endpoint', listener: config.name }),
+      native,
+    });
+    const relay = new RelayCarrier(carrier, {
+      gatewayId: common.gatewayId,
+      peers,
+      lines: this.endpoint.lines,
+      clock: NODE_CLOCK,
+      hashSeed: randomInt(2 ** 32),
+    });
+    this.endpoint.useRelay(relay);
+    this.addPort(relay, config, {
+      ...this.logins,
+      name: config.name,
+      allowStock: false,
+      allowClear: false,
+      earlyData: false,
     });
   }
 
@@ -228,21 +277,37 @@ export class LocalDataPlane implements DataPlane {
 
   /** The upstream of the first route that matches; the configuration was checked to have one. */
   private upstreamFor(listener: ListenerConfig): Upstream {
-    const route = this.config.routes.find(({ match }) => routeMatches(match, listener));
+    const { routes } = this.config;
+    const matching = routes.find(({ match }) => routeMatches(match, listener));
+    // Relayed sessions came in by a line of another gateway: unless a route names the relay, they take the first.
+    const route = matching ?? (listener.type === 'relay' ? routes[0] : undefined);
     const upstream = route === undefined ? undefined : this.upstreams.get(route.target);
     if (upstream === undefined)
       throw new GatewayError('config_invalid', `no route for listener ${listener.name}`);
     return upstream;
   }
 
+  /** The number of a session of this worker; undefined for others. */
+  private numberIn(id: string | undefined): number | undefined {
+    const parts = parseSessionId(id ?? '');
+    return parts?.worker === this.worker ? parts.number : undefined;
+  }
+
+  /** After which number sessions of this worker come after that id; undefined when none does. */
+  private numberAfter(id: string | undefined): number | undefined {
+    const parts = parseSessionId(id ?? '');
+    if (parts === undefined || parts.worker < this.worker) return -1;
+    return parts.worker === this.worker ? parts.number : undefined;
+  }
+
   private reports(query: SessionQuery): SessionReport[] {
-    const found: SessionReport[] = [];
-    for (const summary of this.endpoint.sessions()) {
-      if (found.length >= (query.limit ?? Number.POSITIVE_INFINITY)) break;
-      const report = { ...summary, id: `${String(this.worker)}.${String(summary.id)}` };
-      if (meetsQuery(report, query)) found.push(report);
-    }
-    return found;
+    const id = this.numberIn(query.id);
+    const after = this.numberAfter(query.after);
+    if (after === undefined || (query.id !== undefined && id === undefined)) return [];
+    const { conv, subject, limit } = query;
+    return this.endpoint
+      .findSessions({ id, conv, subject, after, limit })
+      .map((summary) => ({ ...summary, id: `${this.worker}.${summary.id}` }));
   }
 }
 
@@ -270,5 +335,7 @@ function createUpstream(config: UpstreamConfig, logger: Logger): Upstream {
   }
 }
 
+/** Bytes that a PROXY header takes in front of a relayed datagram, at most. */
+const RELAY_HEADER_ROOM = 64;
 /** What the system still holds for back ends may take so long; a back end that never ends its side is not waited for. */
 const LAST_WORDS_MS = 1_000;

@@ -8,8 +8,8 @@ export interface AdminTarget {
   /** It is being stopped for good. */
   readonly isStopping: boolean;
   status(): Promise<GatewayStatus>;
-  /** The open sessions that are asked for, in any order. */
-  sessions(query: SessionPageQuery): Promise<readonly SessionReport[]>;
+  /** The open sessions that are asked for, in the order of worker and number. */
+  sessions(query: SessionQuery): Promise<readonly SessionReport[]>;
   /**
    * Ends the sessions that are asked for and tells their clients why.
    * @returns how many there were.
@@ -21,11 +21,3 @@ export interface AdminTarget {
   undrain(): void;
 }
 
-/** A {@link SessionQuery} that goes on where another one ended. */
-export interface SessionPageQuery extends SessionQuery {
-  /**
-   * Only sessions that come after the one of this id, which need not be open any more: those of greater worker numbers,
-   * and of the same worker those of greater numbers. With a `limit`, the first ones in this order.
-   */
-  readonly after?: string;
-}

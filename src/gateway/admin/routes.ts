@@ -1,13 +1,13 @@
 import * as z from 'zod';
 import { closeCodeName, type CloseCode } from '../../base/close-code.ts';
 import type { SessionQuery } from '../data-plane.ts';
-import type { AdminTarget, SessionPageQuery } from './admin-target.ts';
+import type { AdminTarget } from './admin-target.ts';
 import { DRAIN } from './drain-schema.ts';
 import { KICK, KICK_SOME, KICKED, type Kicked } from './kick-schema.ts';
 import { openApiDocument } from './openapi.ts';
 import { defineRoute, refuse, type AdminContext, type AdminResult, type AdminRoute } from './route.ts';
 import { sessionDetail, sessionDocument } from './session-document.ts';
-import { compareSessionIds, parseSessionId } from './session-id.ts';
+import { compareSessionIds, parseSessionId } from '../session-id.ts';
 import { SESSION_DETAIL, SESSION_LIST, SESSION_LIST_QUERY, type SessionList } from './session-schema.ts';
 import { statusDocument } from './status-document.ts';
 import { SERVING, STATUS } from './status-schema.ts';
@@ -175,7 +175,7 @@ const give = <Answer>(answer: Answer): AdminResult<Answer> => ({ ok: true, answe
 
 async function sessionList(
   target: AdminTarget,
-  query: SessionPageQuery,
+  query: SessionQuery,
   limit: number,
 ): Promise<SessionList> {
   // One more than asked for tells whether there is another page.

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compareSessionIds, parseSessionId } from '../../../../src/gateway/admin/session-id.ts';
+import { compareSessionIds, parseSessionId } from '../../../../src/gateway/session-id.ts';
 
 describe('ids of sessions', () => {
   it('are a worker and a number', () => {

@@ -1,8 +1,8 @@
 import type { CloseCode } from '../../../../src/base/close-code.ts';
 import { INITIAL_RTO_MS } from '../../../../src/kcp/rtt-estimator.ts';
 import type { KcpStats } from '../../../../src/kcp/index.ts';
-import type { AdminTarget, SessionPageQuery } from '../../../../src/gateway/admin/admin-target.ts';
-import { compareSessionIds } from '../../../../src/gateway/admin/session-id.ts';
+import type { AdminTarget } from '../../../../src/gateway/admin/admin-target.ts';
+import { compareSessionIds } from '../../../../src/gateway/session-id.ts';
 import type { SessionQuery, SessionReport } from '../../../../src/gateway/data-plane.ts';
 import type { GatewayStatus } from '../../../../src/gateway/gateway-status.ts';
 import type { DrainNotice } from '../../../../src/session/index.ts';
@@ -25,7 +25,7 @@ export class TestTarget implements AdminTarget {
     return { ...exampleStatus(), draining: this.draining !== null };
   }
 
-  sessions({ after, limit, ...query }: SessionPageQuery): Promise<readonly SessionReport[]> {
+  sessions({ after, limit, ...query }: SessionQuery): Promise<readonly SessionReport[]> {
     const found = this.matching(query).filter(
       ({ id }) => after === undefined || compareSessionIds(id, after) > 0,
     );
