@@ -479,6 +479,8 @@ export class Session implements SessionPort, DirectReceiver {
     this.handleDatagram(now, bytes, view, answer.bodyAt, answer.bodyLength);
     // A KICK in it is a refusal.
     if (this.closeWanted) return true;
+    // Whether early data was taken nobody says, and on a connection nothing else would send it again.
+    if (this.config.earlyData) this.engine.resendAll(now);
     // The gateway connects its back end only when it heard from this side again.
     ways.ask(ways.active);
     this.tellOpened();
