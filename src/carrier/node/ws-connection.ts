@@ -39,7 +39,6 @@ export class WsConnection extends Connection {
     webSocket.on('message', (data, isBinary) => {
       this.#onMessage(data, isBinary);
     });
-    webSocket.on('pong', this.#onHeard);
     webSocket.on('error', (error: { readonly code?: string }) => {
       this.#onError(error);
     });
@@ -112,11 +111,8 @@ export class WsConnection extends Connection {
     this.destroy();
   }
 
-  readonly #onHeard = (): void => {
-    this.#unanswered = 0;
-  };
-
   readonly #onChunk = (): void => {
+    // A pong, or anything else.
     this.#unanswered = 0;
     this.#carrier.countRead();
     this.#deliver(false);

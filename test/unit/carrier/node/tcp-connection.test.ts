@@ -138,8 +138,12 @@ describe('TcpConnection', () => {
     });
   });
 
-  it('delivers nothing after the user let go, not even of the same chunk', () => {
+  it.each([false, true])('delivers nothing after the user let go, while it still sends: %s', (sends) => {
     const { batches, receive } = reader({ maxBatch: 1 }, (_batch, carrier) => {
+      if (sends) {
+        carrier.arena.reserve(1);
+        carrier.arena.commit(1);
+      }
       carrier.connections.disconnect(0, CloseCode.normal, '');
     });
     receive(stream([filled(3, 1), filled(3, 2)]));

@@ -153,6 +153,33 @@ describe('createTcpCarrier', () => {
     expect(closed(served).disconnected).toBe(1);
   });
 
+  it.each([
+    ['plain', {}],
+    ['TLS', { tls: TLS }],
+  ])('does not hold its whole arena for what one connection does not take: %s', async (_name, options) => {
+    const served = await serve({ ...options, maxDatagramBytes: 60_000, maxQueueBytes: 1 << 30 });
+    const { carrier } = served;
+    const remote = { ...LOOPBACK_V4, port: served.port };
+    // It is never started, so it does not read.
+    const client = await connectTcpCarrier({
+      remote,
+      lingerMs: 100,
+      ...('tls' in options ? { tls: { ca: TEST_CERTIFICATE } } : {}),
+    });
+    open.push(client);
+    await untilTrue(() => carrier.stats().connections?.open === 1);
+    const arenas = new Set<Uint8Array>();
+    for (let i = 0; i < 400; i++) {
+      carrier.arena.target = 0;
+      carrier.arena.reserve(60_000);
+      carrier.arena.commit(60_000);
+      carrier.flush();
+      arenas.add(carrier.arena.bytes);
+    }
+    expect(carrier.connections?.queuedBytes(0)).toBeGreaterThan(1_000_000);
+    expect(arenas.size).toBeLessThanOrEqual(2);
+  });
+
   it('tells after the start of what went before', async () => {
     const carrier = await createTcpCarrier({ bind: LOOPBACK_V4, firstDatagramTimeoutMs: 20 });
     open.push(carrier);
