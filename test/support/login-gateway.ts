@@ -1,27 +1,31 @@
+import { randomBytes } from 'node:crypto';
 import { NO_LOG, type Logger } from '../../src/base/logger.ts';
 import { loadConfig } from '../../src/gateway/config/load.ts';
 import { startGateway, type Gateway } from '../../src/gateway/gateway.ts';
-import { randomBytes } from 'node:crypto';
 
 /** Where a gateway with logins listens on loopback; 0: anywhere. */
 export interface LinePorts {
   readonly udp: number;
   readonly tcp: number;
-  readonly http: number;
+  readonly ws: number;
 }
 
-/** What a {@link LoginGateway} is made with; each a piece of YAML. */
+/** What a {@link LoginGateway} is made with; texts are pieces of YAML. */
 export interface LoginGatewayOptions {
+  /** Default: anywhere. */
+  readonly ports?: LinePorts;
+  /** Default: a random one. */
+  readonly ticketKey?: string;
   /** More keys of every listener. */
   readonly listeners?: string;
+  /** `tls` of two more listeners, whose lines are `tls` and `wss`. */
+  readonly tls?: string;
   /** More keys of the section `sessions`. */
   readonly sessions?: string;
   /** More keys of the section `login`. */
   readonly login?: string;
-  /** Everything after `login`. Default: an echo. */
+  /** More sections. Default: none, which is an echo. */
   readonly rest?: string;
-  /** To come back after a restart: the ports and the key of another. */
-  readonly as?: LoginGateway;
   readonly logger?: Logger;
 }
 
@@ -33,19 +37,19 @@ export interface LoginGateway {
   readonly ticketKey: string;
 }
 
-/** Starts one on 127.0.0.1. The lines are called `udp`, `tcp` and `ws`. */
+/** Starts gateway 1 on 127.0.0.1. Its lines are called `udp`, `tcp` and `ws`. */
 export async function startLoginGateway(options: LoginGatewayOptions = {}): Promise<LoginGateway> {
-  const { listeners = '', sessions = '', login = '', rest = '', as, logger = NO_LOG } = options;
-  const wanted = as?.ports ?? { udp: 0, tcp: 0, http: 0 };
-  const ticketKey = as?.ticketKey ?? randomBytes(32).toString('base64');
-  const bind = (port: number): string => `bind: "127.0.0.1:${String(port)}"`;
+  const { listeners = '', tls, sessions = '', login = '', rest = '', logger = NO_LOG } = options;
+  const { ports: wanted = { udp: 0, tcp: 0, ws: 0 }, ticketKey = randomBytes(32).toString('base64') } =
+    options;
+  const listener = (name: string, type: string, port: number, more = listeners): string =>
+    `  - { name: ${name}, type: ${type}, bind: "127.0.0.1:${String(port)}", line: { id: ${name} }, ${more} }\n`;
   const loaded = loadConfig({
     text: `
 common: { drain_timeout: 1s, gateway_id: 1, admin_addr: null }
 listeners:
-  - { name: udp, type: kcp-udp, ${bind(wanted.udp)}, line: { id: udp }, ${listeners} }
-  - { name: tcp, type: kcp-tcp, ${bind(wanted.tcp)}, line: { id: tcp }, ${listeners} }
-  - { name: http, type: http, ${bind(wanted.http)}, line: { id: ws }, ${listeners} }
+${listener('udp', 'kcp-udp', wanted.udp)}${listener('tcp', 'kcp-tcp', wanted.tcp)}${listener('ws', 'http', wanted.ws)}
+${tls === undefined ? '' : listener('tls', 'kcp-tcp', 0, tls) + listener('wss', 'http', 0, tls)}
 sessions: { ${sessions} }
 login: { ticket_keys: [ { id: 1, key: "${ticketKey}" } ], ${login} }
 ${rest}`,
@@ -55,7 +59,7 @@ ${rest}`,
   const gateway = await startGateway(loaded.config, { logger });
   const status = await gateway.status();
   const portOf = (name: string): number =>
-    status.listeners.find((listener) => listener.name === name)?.address.port ?? 0;
-  const ports = { udp: portOf('udp'), tcp: portOf('tcp'), http: portOf('http') };
-  return { gateway, ports, ticketKey, loginUrl: `http://127.0.0.1:${String(ports.http)}/api/login` };
+    status.listeners.find((found) => found.name === name)?.address.port ?? 0;
+  const ports = { udp: portOf('udp'), tcp: portOf('tcp'), ws: portOf('ws') };
+  return { gateway, ports, ticketKey, loginUrl: `http://127.0.0.1:${String(ports.ws)}/api/login` };
 }

@@ -6,7 +6,8 @@ import { orAborted, reasonOf } from './time-limit.ts';
 
 /**
  * Waits for the first answer.
- * @throws GatewayError `session_closed` when the peer refused (`details` have the {@link CloseInfo}); the reason of the signal.
+ * @throws GatewayError `session_closed` when the peer refused (`details` have the {@link CloseInfo}); `connect_failed` when
+ *   the connection broke; the reason of the signal.
  */
 export async function untilOpened(
   connection: Pick<SessionConnection, 'opened' | 'closed'>,
@@ -35,6 +36,8 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
 
 function refusal(info: CloseInfo): GatewayError {
   const { code, reason } = info;
+  // Nobody refuses with that: the line broke.
+  if (code === CloseCode.deadLink) return new GatewayError('connect_failed', reason);
   const message = `refused: ${closeCodeName(code)}${reason === '' ? '' : `, ${reason}`}`;
   return new GatewayError('session_closed', message, { details: { ...info } });
 }

@@ -99,7 +99,7 @@ describe('the request', () => {
     const answer = await login({
       loginUrl: 'https://gw.example/api/login',
       fetch: (url, init) => {
-        requested.push(String(url), init?.method);
+        requested.push(url instanceof URL ? url.href : url, init?.method);
         return Promise.resolve(new Response(JSON.stringify(goodAnswer())));
       },
     });
