@@ -8,11 +8,3 @@ export function parseSessionId(
   const [, worker, number] = SESSION_ID_PATTERN.exec(text) ?? [];
   return worker === undefined ? undefined : { worker: Number(worker), number: Number(number) };
 }
-
-/** Orders ids by worker, then by number: below 0 when `a` comes first. */
-export function compareSessionIds(a: string, b: string): number {
-  const one = parseSessionId(a);
-  const other = parseSessionId(b);
-  if (one === undefined || other === undefined) return a < b ? -1 : Number(a > b);
-  return one.worker - other.worker || one.number - other.number;
-}

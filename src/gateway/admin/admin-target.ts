@@ -8,7 +8,7 @@ export interface AdminTarget {
   /** It is being stopped for good. */
   readonly isStopping: boolean;
   status(): Promise<GatewayStatus>;
-  /** The open sessions that are asked for, in the order of worker and number. */
+  /** The open sessions that are asked for, by worker and number upwards; with a limit, the first of them. */
   sessions(query: SessionQuery): Promise<readonly SessionReport[]>;
   /**
    * Ends the sessions that are asked for and tells their clients why.
@@ -20,4 +20,3 @@ export interface AdminTarget {
   /** Takes new sessions again. */
   undrain(): void;
 }
-

@@ -1,13 +1,13 @@
 import * as z from 'zod';
 import { closeCodeName, type CloseCode } from '../../base/close-code.ts';
 import type { SessionQuery } from '../data-plane.ts';
+import { parseSessionId } from '../session-id.ts';
 import type { AdminTarget } from './admin-target.ts';
 import { DRAIN } from './drain-schema.ts';
 import { KICK, KICK_SOME, KICKED, type Kicked } from './kick-schema.ts';
 import { openApiDocument } from './openapi.ts';
 import { defineRoute, refuse, type AdminContext, type AdminResult, type AdminRoute } from './route.ts';
 import { sessionDetail, sessionDocument } from './session-document.ts';
-import { compareSessionIds, parseSessionId } from '../session-id.ts';
 import { SESSION_DETAIL, SESSION_LIST, SESSION_LIST_QUERY, type SessionList } from './session-schema.ts';
 import { statusDocument } from './status-document.ts';
 import { SERVING, STATUS } from './status-schema.ts';
@@ -173,18 +173,13 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
 
 const give = <Answer>(answer: Answer): AdminResult<Answer> => ({ ok: true, answer });
 
-async function sessionList(
-  target: AdminTarget,
-  query: SessionQuery,
-  limit: number,
-): Promise<SessionList> {
+async function sessionList(target: AdminTarget, query: SessionQuery, limit: number): Promise<SessionList> {
   // One more than asked for tells whether there is another page.
-  const reports = await target.sessions({ ...query, limit: limit + 1 });
-  const inOrder = [...reports].sort((a, b) => compareSessionIds(a.id, b.id));
-  const page = inOrder.slice(0, limit);
+  const found = await target.sessions({ ...query, limit: limit + 1 });
+  const page = found.slice(0, limit);
   return {
     sessions: page.map(sessionDocument),
-    next: inOrder.length > limit ? (page.at(-1)?.id ?? null) : null,
+    next: found.length > limit ? (page.at(-1)?.id ?? null) : null,
   };
 }
 

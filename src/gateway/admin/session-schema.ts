@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { isSubject } from '../login/subject.ts';
-import { COUNTERS } from './counters.ts';
 import { SESSION_ID_PATTERN } from '../session-id.ts';
+import { COUNTERS } from './counters.ts';
 
 /** Most sessions of one answer. */
 export const MAX_PAGE = 1000;

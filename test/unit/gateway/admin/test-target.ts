@@ -2,7 +2,7 @@ import type { CloseCode } from '../../../../src/base/close-code.ts';
 import { INITIAL_RTO_MS } from '../../../../src/kcp/rtt-estimator.ts';
 import type { KcpStats } from '../../../../src/kcp/index.ts';
 import type { AdminTarget } from '../../../../src/gateway/admin/admin-target.ts';
-import { compareSessionIds } from '../../../../src/gateway/session-id.ts';
+import { parseSessionId } from '../../../../src/gateway/session-id.ts';
 import type { SessionQuery, SessionReport } from '../../../../src/gateway/data-plane.ts';
 import type { GatewayStatus } from '../../../../src/gateway/gateway-status.ts';
 import type { DrainNotice } from '../../../../src/session/index.ts';
@@ -27,11 +27,10 @@ export class TestTarget implements AdminTarget {
 
   sessions({ after, limit, ...query }: SessionQuery): Promise<readonly SessionReport[]> {
     const found = this.matching(query).filter(
-      ({ id }) => after === undefined || compareSessionIds(id, after) > 0,
+      ({ id }) => after === undefined || orderOf(id) > orderOf(after),
     );
-    found.sort((a, b) => compareSessionIds(a.id, b.id));
-    // In no order, as several threads would give them.
-    return Promise.resolve(found.slice(0, limit).reverse());
+    found.sort((a, b) => orderOf(a.id) - orderOf(b.id));
+    return Promise.resolve(found.slice(0, limit));
   }
 
   kick(query: SessionQuery, code: CloseCode, reason: string): Promise<number> {
@@ -106,4 +105,10 @@ export function kcpStats(changes: Partial<KcpStats> = {}): KcpStats {
     unknownCommands: 0,
     ...changes,
   };
+}
+
+/** By worker, then by number. */
+function orderOf(id: string): number {
+  const { worker, number } = parseSessionId(id)!;
+  return worker * 1e6 + number;
 }
