@@ -1,3 +1,4 @@
+import { alignRows } from '../align-rows.ts';
 import { medianText, ratioText, shownFigures, spreadText } from './cells.ts';
 import type { BenchReport, ScenarioReport } from './report.ts';
 import { judgeTargets } from './targets.ts';
@@ -62,22 +63,5 @@ function scenarioRows(scenario: ScenarioReport): string[][] {
         spreadText(result, figure),
         ratioText(result, figure),
       ]),
-  );
-}
-
-/** Figures stand to the right, words to the left; columns without content are left out. */
-function alignRows(rows: readonly (readonly string[])[], numeric: ReadonlySet<number>): string[] {
-  const columns = rows[0]?.map((_, column) => column) ?? [];
-  const widths = columns.map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const used = columns.filter((column) => rows.slice(1).some((row) => (row[column] ?? '') !== ''));
-  return rows.map((row) =>
-    used
-      .map((column) => {
-        const cell = row[column] ?? '';
-        const width = widths[column] ?? 0;
-        return numeric.has(column) ? cell.padStart(width) : cell.padEnd(width);
-      })
-      .join('  ')
-      .trimEnd(),
   );
 }
