@@ -9,6 +9,7 @@ golang-github-xtaci-kcp-dev     | kcp-go, the stock KCP peer and the reference o
 golang-github-xtaci-smux-dev    | smux, the multiplexer of kcptun
 kcptun                          | a stock KCP tunnel, client and server
 iperf3                          | TCP load through a tunnel
+python3-cryptography            | for the client in test/peers/python
 g++                             | builds the native addon, with
 make                            | this
 python3                         | and this, for node-gyp

@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** A program that is not ours and that a suite talks to. */
-export type PeerName = 'kcp-go' | 'kcptun' | 'iperf3';
+export type PeerName = 'kcp-go' | 'kcptun' | 'iperf3' | 'python';
 
 /** What a peer consists of. `tools/setup-peers.sh` installs it. */
 interface PeerParts {
@@ -12,10 +12,14 @@ interface PeerParts {
   readonly paths: readonly string[];
 }
 
+/** Debian's own: another one in PATH does not have Debian's packages. */
+export const PYTHON = '/usr/bin/python3';
+
 const PEERS: Readonly<Record<PeerName, PeerParts>> = {
   'kcp-go': { commands: ['go'], paths: ['/usr/share/gocode/src/github.com/xtaci/kcp-go'] },
   kcptun: { commands: ['kcptun-client', 'kcptun-server'], paths: [] },
   iperf3: { commands: ['iperf3'], paths: [] },
+  python: { commands: [], paths: [PYTHON, '/usr/lib/python3/dist-packages/cryptography'] },
 };
 
 /** Every peer a suite may ask for. */
