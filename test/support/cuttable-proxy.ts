@@ -4,6 +4,8 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 /** A TCP proxy on loopback whose connections a test can cut. */
 export interface CuttableProxy {
   readonly port: number;
+  /** The port of 127.0.0.1 behind it; counts for connections that come. */
+  target: number;
   /** Connections there were so far. */
   readonly accepted: number;
   /** Resets every connection, at once. */
@@ -22,7 +24,7 @@ export async function startCuttableProxy(target: number): Promise<CuttableProxy>
       return;
     }
     proxy.accepted++;
-    const other = connect(target, '127.0.0.1');
+    const other = connect(proxy.target, '127.0.0.1');
     for (const [one, peer] of [
       [socket, other],
       [other, socket],
@@ -40,6 +42,7 @@ export async function startCuttableProxy(target: number): Promise<CuttableProxy>
   await once(server, 'listening');
   const proxy = {
     port: (server.address() as AddressInfo).port,
+    target,
     accepted: 0,
     refuses: false,
     cut: () => {
