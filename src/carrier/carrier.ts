@@ -109,6 +109,13 @@ export interface ConnectionControl {
   /** The peer proved itself: its connection may stay although it sends nothing. Unconfirmed ones end after some seconds. */
   confirm(slot: number): void;
   /**
+   * Stops to read a connection, until `resume`; what was read before is still delivered. The end of its peer is not seen
+   * meanwhile. Absent where that cannot be done. A slot without connection is ignored.
+   */
+  pause?(slot: number): void;
+  /** Goes on reading. */
+  resume?(slot: number): void;
+  /**
    * Ends a connection after what was flushed to it. `disconnected` does not follow. A slot without connection is ignored.
    * @param code tells a WebSocket peer why.
    */

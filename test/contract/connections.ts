@@ -131,6 +131,41 @@ export function describeConnections(name: string, createServer: CreateConnection
       expect(seen).toEqual([1]);
     });
 
+    it('reads nothing of a connection that is paused, until it goes on; nothing is lost', async () => {
+      const server = await serve({ maxDatagramBytes: 60_000 });
+      const client = await connect(server, { maxDatagramBytes: 60_000, maxQueueBytes: 1 << 30 });
+      const other = await connect(server);
+      const far = new Watched(server.carrier);
+      const { connections } = server.carrier;
+      const slot = await far.meet(client);
+      const otherSlot = await far.meet(other);
+      far.datagrams.length = far.slots.length = 0;
+      connections?.pause?.(slot);
+      for (let i = 0; i < 400; i++) {
+        write(client, 0, new Uint8Array(60_000).fill(i));
+        client.flush();
+      }
+      for (let i = 0; i < 50; i++) {
+        write(other, 0, Uint8Array.of(i));
+        other.flush();
+        await untilTrue(() => far.slots.filter((from) => from === otherSlot).length === i + 1);
+      }
+      expect(far.slots.filter((from) => from === slot)).toEqual([]);
+      expect(client.connections?.queuedBytes(0)).toBeGreaterThan(0);
+      connections?.resume?.(slot);
+      await untilTrue(() => far.slots.filter((from) => from === slot).length === 400);
+      const firsts = far.datagrams.filter(({ length }) => length === 60_000).map((bytes) => bytes[0]);
+      expect(firsts).toEqual(Array.from({ length: 400 }, (_, i) => i & 255));
+
+      // Nobody need go on for it to end.
+      const near = new Watched(client);
+      connections?.pause?.(slot);
+      connections?.disconnect(slot, CloseCode.normal, '');
+      connections?.resume?.(slot);
+      connections?.pause?.(999);
+      await untilTrue(() => near.gone.length === 1);
+    });
+
     it('says how much is queued, and when there is room again; nothing is dropped', async () => {
       const highWaterBytes = 64 * 1024;
       const server = await serve({ highWaterBytes, maxDatagramBytes: 60_000, maxQueueBytes: 1 << 30 });

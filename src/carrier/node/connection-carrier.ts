@@ -94,6 +94,14 @@ export class ConnectionCarrier implements Carrier {
       confirm: (slot) => {
         this.#confirm(slot);
       },
+      pause: (slot) => {
+        const connection = this.#table.at(slot);
+        if (connection?.isEnding === false) connection.pause();
+      },
+      resume: (slot) => {
+        const connection = this.#table.at(slot);
+        if (connection?.isEnding === false) connection.resume();
+      },
       disconnect: (slot, code, reason) => {
         this.#disconnect(slot, code, reason);
       },

@@ -34,4 +34,13 @@ export abstract class Connection {
   abstract destroy(): void;
   /** Ends it now; nothing more is sent. */
   abstract reset(): void;
+
+  /** Reads nothing until `resume`; what was read is still delivered. Only after `start`. */
+  pause(): void {
+    // One that cannot be stopped goes on.
+  }
+
+  resume(): void {
+    // As above.
+  }
 }

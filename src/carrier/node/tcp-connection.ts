@@ -58,6 +58,14 @@ export class TcpConnection extends Connection {
     });
   }
 
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
   send(arena: BatchArena, first: number, end: number): boolean {
     const { bytes, view, descriptors } = arena;
     const from = descriptors[first * DESCRIPTOR_STRIDE + DESCRIPTOR_OFFSET]! - FRAME_HEADER_BYTES;

@@ -75,6 +75,14 @@ export class WsConnection extends Connection {
     this.#webSocket.resume();
   }
 
+  pause(): void {
+    this.#webSocket.pause();
+  }
+
+  resume(): void {
+    this.#webSocket.resume();
+  }
+
   send(arena: BatchArena, first: number, end: number): boolean {
     const webSocket = this.#webSocket;
     const { bytes, descriptors } = arena;
