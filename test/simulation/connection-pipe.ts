@@ -42,7 +42,7 @@ export class ConnectionPipe {
   #waitingBytes = 0;
   /** Bytes that are under way, or arrived and were not read. */
   #unreadBytes = 0;
-  #isRead = false;
+  #isReading = false;
   #isCut = false;
   #busyUntilMs = 0;
   #stalledUntilMs = 0;
@@ -77,11 +77,15 @@ export class ConnectionPipe {
     this.#pump();
   }
 
-  /** The receiver reads from now on, or has read so many bytes. */
-  read(bytes: number): void {
-    this.#isRead = true;
+  /** Whether the receiver reads. While it does not, what has left fills its buffer, and then nothing leaves. */
+  setReading(isReading: boolean): void {
+    this.#isReading = isReading;
+    if (isReading) this.#wakeAt(this.#loop.now());
+  }
+
+  /** The receiver has taken so many bytes. */
+  taken(bytes: number): void {
     this.#unreadBytes -= bytes;
-    this.#wakeAt(this.#loop.now());
   }
 
   /** Nothing leaves for so long. */
@@ -108,8 +112,7 @@ export class ConnectionPipe {
         this.#wakeAt(Math.ceil(freeAtMs));
         break;
       }
-      // Nobody reads: what has left stays in the buffer of the other end.
-      if (!this.#isRead && this.#unreadBytes > 0 && this.#unreadBytes + length > bufferBytes) break;
+      if (!this.#isReading && this.#unreadBytes > 0 && this.#unreadBytes + length > bufferBytes) break;
       this.#waiting.shift();
       this.#waitingBytes -= length;
       this.#unreadBytes += length;

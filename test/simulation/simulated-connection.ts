@@ -35,7 +35,7 @@ export class SimulatedConnection extends Connection {
   readonly #in: ConnectionPipe;
   readonly #slab: ReceiveSlab;
   #arrived: PipeItem[] = [];
-  #isStarted = false;
+  #isReading = false;
   #isDeliveryDue = false;
   #hasEnded = false;
   #isGone = false;
@@ -77,8 +77,17 @@ export class SimulatedConnection extends Connection {
   }
 
   start(): void {
-    this.#isStarted = true;
-    this.#in.read(0);
+    this.resume();
+  }
+
+  override pause(): void {
+    this.#isReading = false;
+    this.#in.setReading(false);
+  }
+
+  override resume(): void {
+    this.#isReading = true;
+    this.#in.setReading(true);
     this.#scheduleDelivery();
   }
 
@@ -93,6 +102,8 @@ export class SimulatedConnection extends Connection {
   end(code: CloseCode, reason: string): void {
     this.onEnd({ code, reason });
     this.#sendEnd();
+    // What comes now is dropped; the end of the peer must be seen.
+    this.resume();
   }
 
   destroy(): void {
@@ -134,13 +145,14 @@ export class SimulatedConnection extends Connection {
   }
 
   #scheduleDelivery(): void {
-    if (this.#isDeliveryDue || !this.#isStarted || this.#arrived.length === 0) return;
+    if (this.#isDeliveryDue || !this.#isReading || this.#arrived.length === 0) return;
     this.#isDeliveryDue = true;
     this.#loop.afterNetwork(this.#deliver);
   }
 
   readonly #deliver = (): void => {
     this.#isDeliveryDue = false;
+    if (!this.#isReading) return;
     const arrived = this.#arrived;
     this.#arrived = [];
     const { maxDatagramBytes } = this.#carrier.capabilities;
@@ -151,7 +163,7 @@ export class SimulatedConnection extends Connection {
         this.#meetEnd();
         return;
       }
-      this.#in.read(item.length);
+      this.#in.taken(item.length);
       if (item.length > maxDatagramBytes) {
         this.#hand(slab);
         if (!this.isEnding) this.#carrier.fault(this, 'frame_oversize');

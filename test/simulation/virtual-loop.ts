@@ -108,50 +108,42 @@ export class VirtualLoop {
 
   /** Does everything due now, then moves to the next time at which something happens: false when nothing ever will. */
   step(): boolean {
-    const nowMs = this.clock.now();
-    for (let due = this.#timers.popDue(nowMs); due !== undefined; due = this.#timers.popDue(nowMs)) {
-      if (!due.isCancelled) due.run();
-    }
-    for (let due = this.#network.popDue(nowMs); due !== undefined; due = this.#network.popDue(nowMs)) due();
-    if (this.#afterNetwork.length > 0) {
-      const runs = this.#afterNetwork;
-      this.#afterNetwork = [];
-      for (const run of runs) run();
-    }
-    if (this.#immediates.length > 0) {
-      const immediates = this.#immediates;
-      this.#immediates = [];
-      for (const immediate of immediates) if (!immediate.isCancelled) immediate.run();
-    }
+    this.#pass();
     const nextMs = this.#nextMs();
     if (nextMs === NEVER) return false;
-    if (nextMs > nowMs) {
-      this.clock.advanceTo(nextMs);
-      this.#passes = 0;
-    } else if (++this.#passes > MAX_PASSES_PER_MS) {
-      throw new Error(`the simulation spins at ${String(nowMs)} ms`);
-    }
+    this.#advanceTo(nextMs);
     return true;
   }
 
   /**
-   * Steps until `isDone`, for at most `limitMs`.
+   * Runs until `isDone`, for at most `limitMs`.
    * @returns whether it was done; false also when nothing was left to happen.
    */
   runUntil(isDone: () => boolean, limitMs: number): boolean {
     const endMs = this.clock.now() + limitMs;
-    this.at(endMs, () => undefined);
     while (!isDone()) {
-      if (this.clock.now() >= endMs || !this.step()) return isDone();
+      this.#pass();
+      const nextMs = this.#nextMs();
+      if (nextMs > endMs) {
+        if (nextMs !== NEVER) this.#advanceTo(endMs);
+        return isDone();
+      }
+      // A time that is done with is not left before somebody looked.
+      if (nextMs > this.clock.now() && isDone()) return true;
+      this.#advanceTo(nextMs);
     }
     return true;
   }
 
-  /** Steps through `forMs` milliseconds; what is due at their end has happened, too. */
+  /** Runs for `forMs` milliseconds, whatever happens or not; what is due at their end has happened, too. */
   runFor(forMs: number): void {
     const endMs = this.clock.now() + forMs;
-    this.at(endMs, () => undefined);
-    while (this.#nextMs() <= endMs && this.step());
+    for (;;) {
+      this.#pass();
+      const nextMs = this.#nextMs();
+      this.#advanceTo(Math.min(nextMs, endMs));
+      if (nextMs > endMs) return;
+    }
   }
 
   /**
@@ -172,6 +164,35 @@ export class VirtualLoop {
       else if (idle > IDLE_PASSES) throw new Error('nothing is left that could settle the promise');
     }
     return promise;
+  }
+
+  /** One pass at the time of now. */
+  #pass(): void {
+    const nowMs = this.clock.now();
+    for (let due = this.#timers.popDue(nowMs); due !== undefined; due = this.#timers.popDue(nowMs)) {
+      if (!due.isCancelled) due.run();
+    }
+    for (let due = this.#network.popDue(nowMs); due !== undefined; due = this.#network.popDue(nowMs)) due();
+    if (this.#afterNetwork.length > 0) {
+      const runs = this.#afterNetwork;
+      this.#afterNetwork = [];
+      for (const run of runs) run();
+    }
+    if (this.#immediates.length > 0) {
+      const immediates = this.#immediates;
+      this.#immediates = [];
+      for (const immediate of immediates) if (!immediate.isCancelled) immediate.run();
+    }
+  }
+
+  #advanceTo(atMs: number): void {
+    const nowMs = this.clock.now();
+    if (atMs > nowMs) {
+      this.clock.advanceTo(atMs);
+      this.#passes = 0;
+    } else if (++this.#passes > MAX_PASSES_PER_MS) {
+      throw new Error(`the simulation spins at ${String(nowMs)} ms`);
+    }
   }
 
   #nextMs(): number {
