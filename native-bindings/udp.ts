@@ -9,7 +9,8 @@ export interface NativeUdp {
   openSocket(options: NativeSocketOptions): NativeSocket;
   /**
    * Binds `count` sockets to one address (SO_REUSEPORT) and steers each datagram to socket number `conv mod count`
-   * (classic BPF on the group; anything shorter than a `conv` goes to number 0). Numbers follow the order of the result.
+   * (classic BPF on the group; anything without a whole `conv` goes to number 0, also a header with nothing behind it).
+   * Numbers follow the order of the result.
    * With port 0 the first socket picks the port. Hand each descriptor to one {@link openSocket}, which duplicates it, and
    * keep the originals open: closing one renumbers the rest.
    * @throws Error as {@link openSocket}; nothing stays open then.
@@ -34,6 +35,11 @@ export interface NativeGroupOptions {
   readonly port: number;
   readonly ipv6Only: boolean;
   readonly count: number;
+  /**
+   * What may stand in front of the `conv` of a datagram: PROXY protocol version 1 or 2, or SPP. Without it `conv` is what a
+   * datagram begins with. Default `off`.
+   */
+  readonly proxyHeaders?: 'off' | 'proxy' | 'spp';
 }
 
 export interface NativeSocketOptions {

@@ -140,9 +140,19 @@ struct UdpFeatures {
 UdpFeatures probe_udp();
 // Null with `error` filled in.
 std::unique_ptr<DatagramSocket> open_datagram_socket(const DatagramSocketOptions& options, SystemError& error);
+
+// What may stand in front of the conversation number of a datagram.
+enum class ProxyHeaders {
+  NONE,
+  // PROXY protocol, version 1 or 2.
+  PROXY,
+  // Simple Proxy Protocol.
+  SIMPLE,
+};
+
 // Binds `count` sockets to one address and steers by `conv mod count`. False with `error` filled in, and nothing open.
-bool bind_reuse_port_group(const Endpoint& address, bool ipv6_only, int count, int* descriptors,
-                           SystemError& error);
+bool bind_reuse_port_group(const Endpoint& address, bool ipv6_only, int count, ProxyHeaders headers,
+                           int* descriptors, SystemError& error);
 void close_descriptor(int descriptor);
 
 }  // namespace kcpgate

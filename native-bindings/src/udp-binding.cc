@@ -225,6 +225,11 @@ napi_value probe(napi_env env, napi_callback_info) {
   return result;
 }
 
+ProxyHeaders headers_from(const std::string& name) {
+  if (name == "proxy") return ProxyHeaders::PROXY;
+  return name == "spp" ? ProxyHeaders::SIMPLE : ProxyHeaders::NONE;
+}
+
 napi_value bind_group(napi_env env, napi_callback_info info) {
   constexpr int MAX_GROUP = 1024;
   const Call call(env, info);
@@ -232,6 +237,7 @@ napi_value bind_group(napi_env env, napi_callback_info info) {
   const Endpoint address{text_of(env, property(env, from, "address")), 0, int32_of(env, property(env, from, "port"))};
   const bool ipv6_only = boolean_of(env, property(env, from, "ipv6Only"));
   const int count = int32_of(env, property(env, from, "count"));
+  const std::string headers = text_of(env, property(env, from, "proxyHeaders"));
   if (is_exception_pending(env)) return nullptr;
   if (count < 1 || count > MAX_GROUP) {
     napi_throw_range_error(env, nullptr, "count must be from 1 to 1024");
@@ -239,7 +245,7 @@ napi_value bind_group(napi_env env, napi_callback_info info) {
   }
   std::vector<int> descriptors(count);
   SystemError error;
-  if (!bind_reuse_port_group(address, ipv6_only, count, descriptors.data(), error)) {
+  if (!bind_reuse_port_group(address, ipv6_only, count, headers_from(headers), descriptors.data(), error)) {
     throw_system_error(env, error, address.address, address.port);
     return nullptr;
   }

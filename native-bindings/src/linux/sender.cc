@@ -19,8 +19,13 @@ constexpr int MAX_SEGMENTS = 64;
 // The largest IPv4 datagram; for IPv6 some room for extension headers is left.
 constexpr int MAX_MESSAGE_BYTES_V4 = 65'507;
 constexpr int MAX_MESSAGE_BYTES_V6 = 65'487;
-// Every datagram begins with the number of its conversation.
+// Every datagram begins with the number of its conversation, or has it behind a header that names addresses.
 constexpr size_t CONVERSATION_BYTES = 4;
+constexpr uint8_t PROXY_SIGNATURE[] = {0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a};
+constexpr size_t PROXY_LENGTH_AT = 14;
+constexpr size_t PROXY_FIXED_BYTES = 16;
+constexpr uint8_t SPP_SIGNATURE[] = {0x56, 0xec};
+constexpr size_t SPP_BYTES = 38;
 // An error that waited on the socket is told by the next call, whatever that is about. Told so often, it is about this one:
 // with fewer attempts a flood of ICMP errors, which any host can send, would take datagrams from peers that are well.
 constexpr int MAX_ATTEMPTS = 8;
@@ -34,6 +39,21 @@ size_t append_control(uint8_t* at, int level, int type, const Value& value) {
   memcpy(at, &header, sizeof header);
   memcpy(at + CMSG_LEN(0), &value, sizeof value);
   return CMSG_SPACE(sizeof value);
+}
+
+// The length of what may be a header.
+size_t header_bytes(const uint8_t* bytes, size_t size) {
+  if (size >= PROXY_FIXED_BYTES && memcmp(bytes, PROXY_SIGNATURE, sizeof PROXY_SIGNATURE) == 0) {
+    return PROXY_FIXED_BYTES + (bytes[PROXY_LENGTH_AT] << 8 | bytes[PROXY_LENGTH_AT + 1]);
+  }
+  if (size >= SPP_BYTES && memcmp(bytes, SPP_SIGNATURE, sizeof SPP_SIGNATURE) == 0) return SPP_BYTES;
+  return 0;
+}
+
+// Whether two datagrams are the same in the conversation number that begins at `at`, as far as they have one.
+bool same_number(const uint8_t* a, size_t a_size, const uint8_t* b, size_t b_size, size_t at) {
+  const size_t both = std::min(a_size, b_size);
+  return both <= at || memcmp(a + at, b + at, std::min(both - at, CONVERSATION_BYTES)) == 0;
 }
 
 }  // namespace
@@ -161,8 +181,11 @@ int Sender::end_of_run(const Batch& batch, int first) const {
 bool Sender::same_conversation(const Batch& batch, int first, int other) const {
   const uint8_t* const a = batch.bytes + batch.offset(first);
   const uint8_t* const b = batch.bytes + batch.offset(other);
-  const size_t both = std::min(batch.size(first), batch.size(other));
-  return memcmp(a, b, std::min(both, CONVERSATION_BYTES)) == 0;
+  const size_t a_size = batch.size(first);
+  const size_t b_size = batch.size(other);
+  if (!same_number(a, a_size, b, b_size, 0)) return false;
+  const size_t behind = header_bytes(a, a_size);
+  return behind == 0 || (header_bytes(b, b_size) == behind && same_number(a, a_size, b, b_size, behind));
 }
 
 void Sender::add_message(const Batch& batch, int first, int last) {

@@ -168,7 +168,7 @@ UdpFeatures probe_udp() {
   features.receive_offload = set_option(descriptor.get(), IPPROTO_UDP, UDP_GRO, 1);
   features.reuse_port = set_option(descriptor.get(), SOL_SOCKET, SO_REUSEPORT, 1);
   int group[2];
-  features.steering = bind_reuse_port_group({"127.0.0.1", 4, 0}, false, 2, group, error);
+  features.steering = bind_reuse_port_group({"127.0.0.1", 4, 0}, false, 2, ProxyHeaders::NONE, group, error);
   if (features.steering) {
     for (const int member : group) close_descriptor(member);
   }

@@ -2,7 +2,7 @@ import type { NativeUdp } from '../../../native-bindings/index.ts';
 import { GatewayError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { fromSystemError, type SystemErrorLike } from '../../base/node-error.ts';
-import type { ListenerConfig } from '../config/config.ts';
+import type { ListenerConfig, UdpProxyProtocol } from '../config/config.ts';
 
 /**
  * For each listener as many sockets on one address as there are workers; the system gives each datagram to the socket
@@ -18,7 +18,10 @@ export class SocketGroups {
   constructor(native: NativeUdp, listeners: readonly ListenerConfig[], workers: number, logger: Logger) {
     this.#native = native;
     try {
-      for (const { bind } of listeners) this.#groups.push(bindGroup(native, bind, workers, logger));
+      for (const listener of listeners) {
+        const { bind } = listener;
+        this.#groups.push(bindGroup(native, bind, workers, proxyHeadersOf(listener), logger));
+      }
     } catch (error) {
       this.close();
       throw error;
@@ -44,17 +47,24 @@ function bindGroup(
   native: NativeUdp,
   { address, port }: ListenerConfig['bind'],
   count: number,
+  proxyHeaders: UdpProxyProtocol,
   logger: Logger,
 ): number[] {
   try {
-    return native.bindReusePortGroup({ address, port, ipv6Only: false, count });
+    return native.bindReusePortGroup({ address, port, ipv6Only: false, count, proxyHeaders });
   } catch (error) {
     const systemError = error as SystemErrorLike;
     if (address !== '::' || !NO_IPV6.has(systemError.code ?? ''))
       throw fromSystemError(systemError, 'bind_failed');
     logger.info('this machine has no IPv6: listening on IPv4 only', { port });
-    return bindGroup(native, { address: '0.0.0.0', family: 4, port }, count, logger);
+    return bindGroup(native, { address: '0.0.0.0', family: 4, port }, count, proxyHeaders, logger);
   }
+}
+
+/** What may stand in front of the `conv` of a datagram: gateways put a header in front of what they relay. */
+function proxyHeadersOf(listener: ListenerConfig): UdpProxyProtocol {
+  if (listener.type === 'relay') return 'proxy';
+  return listener.type === 'kcp-udp' ? listener.proxyProtocol : 'off';
 }
 
 /** What binding `::` answers on a machine without IPv6. */

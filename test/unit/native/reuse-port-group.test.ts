@@ -9,6 +9,7 @@ import { hasIpv6, LOOPBACK_V4, LOOPBACK_V6, untilTrue } from '../../contract/loo
 import { datagramsOf } from '../../contract/received.ts';
 import { collect, send, sendAll, type Received } from '../../contract/socket-traffic.ts';
 import { describeWithNative } from '../../support/native.ts';
+import { bytesOf, client, client6, joined, spp, v1, v2 } from '../carrier/proxy-datagrams.ts';
 import { createOpener } from './open-native.ts';
 
 const ipv6 = await hasIpv6();
@@ -17,13 +18,16 @@ const families = [LOOPBACK_V4, ...(ipv6 ? [LOOPBACK_V6] : [])];
 describeWithNative('a group of sockets on one port', (bindings) => {
   const open = createOpener(bindings);
   const descriptors: number[] = [];
-  const bindGroup = (bind: SocketAddress, count: number): number[] => {
-    const group = bindings.bindReusePortGroup({ ...bind, ipv6Only: false, count });
+  const bindGroup = (bind: SocketAddress, count: number, proxyHeaders?: ProxyHeaders): number[] => {
+    const options = { ...bind, ipv6Only: false, count };
+    const group = bindings.bindReusePortGroup(
+      proxyHeaders === undefined ? options : { ...options, proxyHeaders },
+    );
     descriptors.push(...group);
     return group;
   };
-  const openGroup = (bind: SocketAddress, count: number): DatagramSocket[] =>
-    bindGroup(bind, count).map((descriptor) => open({ bind, descriptor }));
+  const openGroup = (bind: SocketAddress, count: number, proxyHeaders?: ProxyHeaders): DatagramSocket[] =>
+    bindGroup(bind, count, proxyHeaders).map((descriptor) => open({ bind, descriptor }));
 
   afterEach(() => {
     for (const descriptor of descriptors.splice(0)) bindings.closeDescriptor(descriptor);
@@ -74,6 +78,103 @@ describeWithNative('a group of sockets on one port', (bindings) => {
       ]);
       expect(new Set(inboxes[1]!.map(({ from }) => from.port)).size).toBe(20);
     });
+  });
+
+  describe.each(families)('behind proxies, on $address', (bind) => {
+    const convs = Array.from({ length: 30 }, (_, i) => 0x0100_0000 + i * 7);
+    /** Sends one datagram a conv, and tells which convs came to which member. */
+    const steered = async (
+      mode: ProxyHeaders,
+      count: number,
+      headers: readonly Uint8Array[],
+      length = 24,
+    ): Promise<number[][]> => {
+      const group = openGroup(bind, count, mode);
+      const inboxes = group.map(collect);
+      const sender = open({ bind });
+      const slot = sender.intern(group[0]!.localAddress);
+      const datagrams = convs.flatMap((conv) =>
+        headers.map((header) => joined(header, datagramOf(conv, length))),
+      );
+      // In one batch, as a relay sends: what is glued together must be of one conversation. Text is nothing that we send.
+      const isText = headers.some(([first]) => first === 0x50);
+      const batches = isText ? datagrams.map((datagram) => [datagram]) : [datagrams];
+      for (const batch of batches) {
+        sendAll(
+          sender,
+          batch.map((datagram) => [slot, datagram]),
+        );
+      }
+      await untilTrue(() => total(inboxes) === datagrams.length);
+      return inboxes.map((inbox) => inbox.map(({ bytes }) => convBehind(bytes, length)));
+    };
+    const expected = (count: number, times: number): number[][] =>
+      Array.from({ length: count }, (_, number) =>
+        convs.filter((conv) => conv % count === number).flatMap((conv) => Array<number>(times).fill(conv)),
+      );
+
+    it.each([
+      ['version 2', 'proxy', [v2(client(1))]],
+      ['version 2 and IPv6', 'proxy', [v2(client6(1))]],
+      ['version 2 and TLVs', 'proxy', [withTlv(v2(client(1)))]],
+      ['version 2, LOCAL', 'proxy', [localV2]],
+      ['version 1', 'proxy', [v1(client(1)), v1(client(22))]],
+      ['version 1, shortest and longest', 'proxy', [bytesOf('PROXY UNKNOWN\r\n'), longestV1]],
+      ['no header', 'proxy', [new Uint8Array(0)]],
+      ['SPP', 'spp', [spp(client(1)), spp(client6(2))]],
+      ['no SPP header', 'spp', [new Uint8Array(0)]],
+    ] as const)('steers by the conv behind a header: %s', async (_name, mode, headers) => {
+      for (const count of [2, 3]) {
+        expect(await steered(mode, count, headers)).toEqual(expected(count, headers.length));
+      }
+    });
+
+    it('steers every datagram by itself where one after the other is as long', async () => {
+      expect(await steered('proxy', 3, [v2(client(1))], 1200)).toEqual(expected(3, 1));
+    });
+
+    it('looks for the headers of its mode only', async () => {
+      const group = openGroup(bind, 3);
+      const inboxes = group.map(collect);
+      const sender = open({ bind });
+      const slot = sender.intern(group[0]!.localAddress);
+      // Conversation numbers that look like headers.
+      const looks = [0x584f5250, 0x0a0d0a0d, 0x1111ec56, 0x2222ec56];
+      sendAll(
+        sender,
+        looks.map((conv) => [slot, datagramOf(conv, 60)]),
+      );
+      await untilTrue(() => total(inboxes) === looks.length);
+      expect(inboxes.map((inbox) => inbox.map(convOf))).toEqual(
+        [0, 1, 2].map((number) => looks.filter((conv) => conv % 3 === number)),
+      );
+    });
+
+    it.each([
+      [
+        'proxy',
+        [
+          v2(client(1)),
+          v2(client(1)).slice(0, 14),
+          v1(client(1)),
+          v1(client(1)).slice(0, 20),
+          joined(v2(client(1)), bytesOf('abc')),
+          joined(localV2.slice(0, 14), bytesOf('\xff\xff')),
+        ],
+      ],
+      ['spp', [spp(client(1)), spp(client(1)).slice(0, 5), joined(spp(client(1)), bytesOf('abc'))]],
+    ] as const)(
+      'sends what ends within the header, or right behind it, to the first: %s',
+      async (mode, cut) => {
+        const group = openGroup(bind, 3, mode);
+        const inboxes = group.map(collect);
+        const sender = open({ bind });
+        const slot = sender.intern(group[0]!.localAddress);
+        for (const datagram of cut) sendAll(sender, [[slot, datagram]]);
+        await untilTrue(() => total(inboxes) === cut.length);
+        expect(inboxes.map(({ length }) => length)).toEqual([cut.length, 0, 0]);
+      },
+    );
   });
 
   it('answers from each member with the address of all', async () => {
@@ -169,7 +270,6 @@ describeWithNative('a group of sockets on one port', (bindings) => {
   });
 });
 
-/** A datagram that begins with a conversation number. */
 /** The descriptors of this process that are sockets. */
 function socketDescriptors(): number[] {
   return readdirSync('/proc/self/fd').map(Number).filter(isSocket);
@@ -184,8 +284,30 @@ function isSocket(descriptor: number): boolean {
   }
 }
 
-function datagramOf(conv: number): Uint8Array {
-  const datagram = new Uint8Array(24);
+type ProxyHeaders = 'off' | 'proxy' | 'spp';
+
+const localV2 = Uint8Array.from('0d0a0d0a000d0a515549540a20000007030004a9b87e8f'.match(/../g)!, (pair) =>
+  parseInt(pair, 16),
+);
+const longestV1 = bytesOf(`PROXY UNKNOWN ${'f'.repeat(91)}\r\n`);
+
+/** A version 2 header with a TLV, some hundred bytes long. */
+function withTlv(header: Uint8Array): Uint8Array {
+  const tlv = new Uint8Array(300).fill(0x0a);
+  tlv.set([0xee, 0x01, 0x29]);
+  const whole = joined(header, tlv);
+  new DataView(whole.buffer).setUint16(14, whole.length - 16);
+  return whole;
+}
+
+/** The conversation number of what stands at the end of a datagram. */
+function convBehind(bytes: Uint8Array, length: number): number {
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(bytes.length - length, true);
+}
+
+/** A datagram that begins with a conversation number. */
+function datagramOf(conv: number, length = 24): Uint8Array {
+  const datagram = new Uint8Array(length);
   new DataView(datagram.buffer).setUint32(0, conv, true);
   return datagram;
 }
