@@ -34,13 +34,13 @@ afterAll(() => {
 
 /** What every script begins with: a gateway, a connection to it, 1 MiB there and back. */
 const BEGINNING = `
-import { createServer } from 'node:net';
+import { connect as connectTcp, createServer } from 'node:net';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { loadConfig, NO_LOG, startGateway } from 'kcpgate';
-import { connectStock } from 'kcpgate/client';
+import { connect, connectStock, login } from 'kcpgate/client';
 
 const BYTES = 1024 * 1024;
 
@@ -69,6 +69,27 @@ async function transfer(port, peer) {
   stream.on('data', (chunk) => (received += chunk.length));
   while (received < BYTES) await once(stream, 'data');
   return connection;
+}
+
+/** A gateway with logins and three lines, and sessions that log in there. */
+async function startLogin() {
+  const line = (name, type) => \`  - { name: \${name}, type: \${type}, bind: "127.0.0.1:0", line: { id: \${name} } }\\n\`;
+  const loaded = loadConfig({
+    text: 'common: { drain_timeout: 5s }\\nlisteners:\\n' + line('udp', 'kcp-udp') + line('tcp', 'kcp-tcp') + line('ws', 'http'),
+    env: {},
+  });
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.errors));
+  const gateway = await startGateway(loaded.config, { logger: NO_LOG });
+  const { listeners } = await gateway.status();
+  const port = listeners.find(({ name }) => name === 'ws').address.port;
+  return { gateway, loginUrl: \`http://127.0.0.1:\${port}/api/login\` };
+}
+
+/** An echo of 1 MiB. */
+async function echo(connection) {
+  let received = 0;
+  for (let sent = 0; sent < BYTES; sent += 32 * 1024) connection.send(Buffer.alloc(32 * 1024));
+  for await (const { length } of connection) if ((received += length) >= BYTES) return;
 }
 
 /** What holds the process, once the event loop came by the phase in which it forgets sockets that were closed. */
@@ -132,6 +153,70 @@ const ENDINGS: Readonly<Record<string, string>> = {
     });
     const failure = await startGateway(loaded.config, { logger: NO_LOG }).catch((error) => error);
     if (failure.code !== 'address_in_use') throw failure;
+    await gateway.stop();`,
+  'sessions that logged in, in the middle of moves': `
+    const { gateway, loginUrl } = await startLogin();
+    for (const line of ['udp', 'tcp', 'ws']) {
+      const connection = await connect({ loginUrl, line });
+      await echo(connection);
+      for (const to of ['tcp', 'ws', 'udp', 'udp']) await connection.moveTo(to);
+      const moving = connection.moveTo('ws').catch((error) => error);
+      await connection.destroy();
+      if ((await moving).code !== 'session_closed') throw await moving;
+    }
+    await gateway.stop();`,
+  'a session that logged in, closed in order after moves': `
+    const { gateway, loginUrl } = await startLogin();
+    const connection = await connect({ loginUrl, line: 'ws' });
+    await echo(connection);
+    for (const to of ['tcp', 'udp', 'ws']) await connection.moveTo(to);
+    await connection.close();
+    await gateway.stop();`,
+  'a gateway that stopped under sessions that logged in': `
+    const { gateway, loginUrl } = await startLogin();
+    const connections = await Promise.all(['udp', 'tcp', 'ws'].map((line) => connect({ loginUrl, line })));
+    await Promise.all(connections.map(echo));
+    await gateway.stop();
+    for (const connection of connections) {
+      const { code } = await connection.closed;
+      if (code !== 3001) throw new Error(String(code));
+      await connection.destroy();
+    }`,
+  'a session that lost its connection, while that is made again': `
+    const { gateway, loginUrl } = await startLogin();
+    const answer = await login({ loginUrl });
+    const { port } = answer.lines.find(({ id }) => id === 'tcp');
+    const sockets = [];
+    const proxy = createServer((socket) => {
+      const other = connectTcp(port, '127.0.0.1');
+      for (const one of [socket, other]) sockets.push(one.on('error', () => undefined));
+      socket.pipe(other).pipe(socket);
+    }).listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    const lines = answer.lines.map((line) => ({ ...line, port: line.id === 'tcp' ? proxy.address().port : line.port }));
+    const connection = await connect({ credentials: { ...answer, lines }, line: 'tcp' });
+    await echo(connection);
+    const lost = new Promise((resolve) => connection.on('pathlost', resolve));
+    proxy.close();
+    for (const socket of sockets) socket.destroy();
+    await lost;
+    await connection.destroy();
+    await gateway.stop();`,
+  'logins and handshakes that failed': `
+    const { gateway, loginUrl } = await startLogin();
+    const answer = await login({ loginUrl });
+    const silent = createSocket('udp4').bind(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const lines = answer.lines.map((line) => ({ ...line, port: line.id === 'udp' ? silent.address().port : 1 }));
+    const credentials = { ...answer, lines };
+    for (const line of ['udp', 'tcp', 'ws']) {
+      const { code } = await connect({ credentials, line, handshakeTimeoutMs: 100 }).catch((error) => error);
+      if (code !== (line === 'udp' ? 'connect_timeout' : 'connect_failed')) throw new Error(code);
+    }
+    const refused = await login({ loginUrl: loginUrl + '/nowhere' }).catch((error) => error);
+    if (refused.code !== 'login_refused') throw refused;
+    silent.close();
+    await once(silent, 'close');
     await gateway.stop();`,
   'a gateway that could not bind': `
     const { gateway, port } = await start();
