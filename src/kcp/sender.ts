@@ -56,6 +56,13 @@ export class Sender {
   private resendPending = false;
   private resendNext = 0;
   private resendEnd = 0;
+  /**
+   * Segments that may go out on a path nobody knows yet, beside what is lost; NO_CREDIT_LIMIT on one that is known. What
+   * filled the old path may be a flood on the new one: each acknowledged segment lets two more go, so that the rate doubles
+   * each round trip, as in a slow start (RFC 5681, section 3.1).
+   */
+  private restartCredit = NO_CREDIT_LIMIT;
+  private flightBefore = 0;
   /** What is to be sent again is larger than the last drain's limit. */
   private heldBack = false;
   /** The time stamp of the last data segment. */
@@ -171,6 +178,9 @@ export class Sender {
     this.resendNext = this.buffer.una;
     this.resendEnd = this.buffer.next;
     this.dead = false;
+    this.restartCredit = this.reliable ? NO_CREDIT_LIMIT : RESTART_SEGMENTS;
+    // What waits for its turn is not lost meanwhile.
+    if (this.resendPending && !this.reliable) this.rearmPending = true;
   }
 
   /** See `KcpEngine.resetPath`. */
@@ -189,6 +199,7 @@ export class Sender {
   beginDatagram(): void {
     this.sawAck = false;
     this.unaBefore = this.buffer.una;
+    this.flightBefore = this.buffer.flightCount;
   }
 
   /**
@@ -232,12 +243,24 @@ export class Sender {
       }
     }
     if (this.buffer.flightCount === 0) this.hasResendBound = false;
+    if (this.restartCredit !== NO_CREDIT_LIMIT) this.earnCredit();
     const progress = ahead(this.buffer.una, this.unaBefore);
     if (progress > 0) this.congestion.onProgress(progress, this.peerWindow);
     if (progress > 0 || this.sawAck) {
       this.announcing = false;
       this.heard = true;
     }
+  }
+
+  /** What was acknowledged on a new path lets twice as much go. */
+  private earnCredit(): void {
+    const acknowledged = this.flightBefore - this.buffer.flightCount;
+    this.restartCredit += 2 * acknowledged;
+    if (this.restartCredit >= this.config.sendWindow) this.restartCredit = NO_CREDIT_LIMIT;
+  }
+
+  private spendCredit(segments: number): void {
+    if (this.restartCredit !== NO_CREDIT_LIMIT) this.restartCredit -= segments;
   }
 
   /** After a jump of days a wrapped deadline says nothing any more: everything in flight is overdue. */
@@ -279,7 +302,7 @@ export class Sender {
       (!this.resendPending || this.writeInFlight(writer, now32)) &&
       (this.reliable || this.writeLost(writer, now32, caughtUp32));
     this.heldBack = !again && writer.isOverLimit;
-    const done = again && this.writeNew(writer, now32);
+    const done = again && (this.restartCredit <= 0 || this.writeNew(writer, now32));
     if (this.segmentsSent !== before) this.lastDataAt = now32;
     return done;
   }
@@ -406,7 +429,9 @@ export class Sender {
       if (!buffer.isInFlight(sn)) continue;
       // Sent into a window that a late datagram told: it waits for the edge to move.
       if (this.reliable && !isBefore(sn, this.peerEdge)) return true;
+      if (this.restartCredit <= 0) return true;
       if (!this.writeData(writer, sn, now32)) return false;
+      this.spendCredit(1);
       buffer.markRestart(sn, now32, resendAt, this.rtt.rtoMs);
       this.noteDeadline(resendAt);
       this.pathRetransmits++;
@@ -436,7 +461,9 @@ export class Sender {
       if (!due && buffer.lostCount === 0) break;
       const following = left > 1 ? buffer.sentAfter(sn) : sn;
       const timedOut = due && ahead(caughtUp32, buffer.resendAtOf(sn)) >= 0;
-      if (timedOut || buffer.isLost(sn)) {
+      if (timedOut && this.resendPending && this.awaitsItsTurn(sn)) {
+        buffer.setDeadline(sn, this.firstDeadline(now32), this.rtt.rtoMs);
+      } else if (timedOut || buffer.isLost(sn)) {
         if (!timedOut && buffer.transmitsOf(sn) > MAX_FAST_TRANSMITS) {
           buffer.forgiveLost(sn);
         } else {
@@ -464,6 +491,11 @@ export class Sender {
     return complete;
   }
 
+  /** It was in flight on the old path and was not sent on the new one yet. */
+  private awaitsItsTurn(sn: number): boolean {
+    return !isBefore(sn, this.resendNext) && isBefore(sn, this.resendEnd);
+  }
+
   private writeNew(writer: SegmentWriter, now32: number): boolean {
     const { buffer } = this;
     if (buffer.waitingCount === 0) return true;
@@ -472,12 +504,19 @@ export class Sender {
     const window = this.isLimited ? Math.min(safe, UNHEARD_WINDOW) : safe;
     const rto = this.rtt.rtoMs;
     const resendAt = this.firstDeadline(now32);
+    const first = buffer.next;
+    let complete = true;
     while (buffer.waitingCount > 0 && buffer.inFlight < window) {
-      if (!this.writeData(writer, buffer.next, now32)) return false;
+      if (ahead(buffer.next, first) >= this.restartCredit) break;
+      if (!this.writeData(writer, buffer.next, now32)) {
+        complete = false;
+        break;
+      }
       buffer.markFirstSend(now32, resendAt, rto);
       this.noteDeadline(resendAt);
     }
-    return true;
+    this.spendCredit(ahead(buffer.next, first));
+    return complete;
   }
 
   /** The peer takes nothing new now. */
@@ -532,6 +571,10 @@ function makeCongestionControl(config: KcpConfig, segmentBytes: number): Congest
     : new RenoCongestionControl(config.congestion, segmentBytes);
 }
 
+/** No window is so large. */
+const NO_CREDIT_LIMIT = 0x3fffffff;
+/** Segments sent at once on a path nobody knows: what a small receive buffer (212,992 bytes on Linux) surely holds. */
+const RESTART_SEGMENTS = 64;
 /** What the C reference assumes of its peer before the first datagram (its smallest receive window). */
 const ASSUMED_PEER_WINDOW = 128;
 /** kcp-go's default receive window. */

@@ -470,3 +470,49 @@ describe('a path that begins afresh', () => {
     expect(commandSent()).toBe(Command.push);
   });
 });
+
+describe('a path nobody knows yet', () => {
+  it('gets 64 segments at once, and two more for each that is acknowledged', () => {
+    const driver = new EngineDriver({ sendWindow: 200 });
+    driver.handle(windowTell(200));
+    driver.sendMany(150);
+    driver.flush();
+    driver.nowMs += 10;
+    driver.engine.resetPath();
+    driver.engine.resendAll(driver.nowMs);
+    expect(pushed(driver)).toEqual(Array.from({ length: 64 }, (_, sn) => sn));
+    expect(pushed(driver)).toEqual([]);
+    driver.nowMs += 10;
+    for (let sn = 0; sn < 5; sn++) driver.handle(ack(sn, { ts: driver.nowMs - 10, wnd: 200 }));
+    expect(pushed(driver)).toEqual(Array.from({ length: 10 }, (_, i) => 64 + i));
+  });
+
+  it('is not flooded by what still waits for its turn when that times out', () => {
+    const driver = new EngineDriver({ sendWindow: 200 });
+    driver.handle(windowTell(200));
+    driver.sendMany(150);
+    driver.flush();
+    driver.engine.resetPath();
+    driver.engine.resendAll(driver.nowMs);
+    driver.flush();
+    driver.nowMs += 250;
+    const again = pushed(driver);
+    expect(again).toEqual(Array.from({ length: 64 }, (_, sn) => sn));
+    expect(driver.engine.stats().timeoutRetransmits).toBe(64);
+    expect(driver.engine.nextDeadline()).toBeGreaterThan(driver.nowMs);
+  });
+
+  it('is known once a whole window could be under way', () => {
+    const driver = new EngineDriver({ sendWindow: 100 });
+    driver.handle(windowTell(100));
+    driver.sendMany(300);
+    driver.flush();
+    driver.engine.resetPath();
+    driver.engine.resendAll(driver.nowMs);
+    driver.flush();
+    driver.nowMs += 10;
+    for (let sn = 0; sn < 60; sn++) driver.handle(ack(sn, { ts: driver.nowMs - 10, una: sn + 1, wnd: 100 }));
+    expect(driver.flush().length).toBeGreaterThan(0);
+    expect(driver.engine.stats().inFlight).toBe(100);
+  });
+});
