@@ -1,9 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { formatSocketAddress } from '../../src/base/address.ts';
 import { CloseCode } from '../../src/base/close-code.ts';
+import { NO_LOG } from '../../src/base/logger.ts';
+import type { SessionPort, Sink } from '../../src/base/sink.ts';
 import type { Carrier } from '../../src/carrier/carrier.ts';
+import { resolveKcpConfig, SegmentPool } from '../../src/kcp/index.ts';
 import { PERFECT_LINK, type LinkProfile } from '../../tools/kcpgate/relay/net-emulator.ts';
 import { datagramsOf } from '../contract/received.ts';
+import { endpointOn } from '../support/endpoint-on.ts';
 import { PERFECT_PIPE } from './connection-pipe.ts';
 import { MultiPathNetwork, onNetwork } from './multi-path-network.ts';
 
@@ -421,3 +425,80 @@ describe('a line that is a connection', () => {
     }
   });
 });
+
+describe('endpoints on the network', () => {
+  const TOTAL_BYTES = 20_000;
+
+  /** Sends back what comes. */
+  const echo = (port: SessionPort): Sink => ({
+    ...IDLE_SINK,
+    // The segment that opens a session is empty.
+    write: (bytes, offset, length) => length === 0 || port.send(bytes, offset, length) === length,
+  });
+
+  function run(seed: number): { readonly received: number; readonly endedAtMs: number } {
+    return onNetwork({ seed }, (network) => {
+      const kcp = resolveKcpConfig({ conv: 7, stream: true, announce: true });
+      const port = {
+        kcp: resolveKcpConfig({ conv: 0 }),
+        pool: new SegmentPool(),
+        allowStock: true,
+        session: { idleTimeoutMs: 30_000, keepAliveMs: 10_000, closeTimeoutMs: 5000, lingerMs: 1000 },
+        admission: {
+          maxSessions: 10,
+          maxSessionsPerSource: 10,
+          newSessionsPerSecond: 10,
+          newSessionsPerSourcePerSecond: 10,
+        },
+      };
+      const { clock } = network.loop;
+      const acceptor = { accept: () => ({ stream: true, bind: echo }) };
+      const socket = network.openUdp();
+      const gateway = endpointOn(socket, { clock, logger: NO_LOG, acceptor }, port);
+      gateway.start();
+      const rough = { ...PERFECT_LINK, delayMs: 20, jitterMs: 10, lossRate: 0.1, duplicateRate: 0.05 };
+      const line = network.addClient().openUdp({ up: rough });
+      const client = endpointOn(line.carrier, { clock, logger: NO_LOG }, port);
+      client.start();
+      let received = 0;
+      let wrong = 0;
+      const session = client.connect(socket.localAddress, kcp, 'kcpgate', () => ({
+        ...IDLE_SINK,
+        write: (bytes, offset, length) => {
+          for (let i = 0; i < length; i++) if (bytes[offset + i] !== ((received + i) & 255)) wrong++;
+          received += length;
+          return true;
+        },
+      }));
+      const bytes = Uint8Array.from({ length: TOTAL_BYTES }, (_, index) => index & 255);
+      expect(session.send(bytes, 0, bytes.length)).toBe(bytes.length);
+      network.loop.runUntil(() => received === TOTAL_BYTES, 60_000);
+      const endedAtMs = network.loop.now();
+      expect(wrong).toBe(0);
+      void client.close();
+      void gateway.close();
+      network.loop.runFor(100);
+      return { received, endedAtMs };
+    });
+  }
+
+  it('carry data through loss without any real time, the same from the same seed', () => {
+    const startedAt = performance.now();
+    const runs = range(0, 20).map(run);
+    const elapsedMs = performance.now() - startedAt;
+    for (const { received } of runs) expect(received).toBe(TOTAL_BYTES);
+    expect(range(0, 20).map(run)).toEqual(runs);
+    // More than a tenth of a second of virtual time each.
+    expect(Math.min(...runs.map(({ endedAtMs }) => endedAtMs))).toBeGreaterThan(80);
+    console.log(`a session on the simulated network takes ${(elapsedMs / 20).toFixed(1)} ms`);
+  });
+});
+
+const IDLE_SINK: Sink = {
+  write: () => true,
+  flush: () => undefined,
+  end: () => undefined,
+  writable: () => undefined,
+  drain: () => undefined,
+  close: () => undefined,
+};
