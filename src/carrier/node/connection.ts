@@ -23,6 +23,9 @@ export abstract class Connection {
   abstract readonly queuedBytes: number;
   /** Starts to read. Called once. */
   abstract start(): void;
+  /** Reads nothing until `resume`; what was read is still delivered. Only after `start`. */
+  abstract pause(): void;
+  abstract resume(): void;
   /**
    * Sends datagrams of the arena, `first` up to but not `end`, which stand one after the other.
    * @returns false when it still reads the memory of the arena.
@@ -34,13 +37,4 @@ export abstract class Connection {
   abstract destroy(): void;
   /** Ends it now; nothing more is sent. */
   abstract reset(): void;
-
-  /** Reads nothing until `resume`; what was read is still delivered. Only after `start`. */
-  pause(): void {
-    // One that cannot be stopped goes on.
-  }
-
-  resume(): void {
-    // As above.
-  }
 }

@@ -8,15 +8,21 @@ import {
   type ReceiveBatch,
 } from '../carrier.ts';
 
-/** A receive batch over memory of somebody else: datagrams of one connection, where they stand in what was read. */
+/**
+ * A receive batch of one connection: datagrams where they stand in what was read or, when the first of them came in
+ * pieces, in memory of the batch. Connections of one carrier share a batch: one reads at a time.
+ */
 export class StreamBatch implements ReceiveBatch {
-  bytes = new Uint8Array(0);
-  view = new DataView(this.bytes.buffer);
+  bytes = NOTHING;
+  view = viewOf(NOTHING);
   readonly meta: Int32Array;
   count = 0;
   moreWaiting = false;
 
   readonly #maxDatagrams: number;
+  /** Memory for what cannot stay where it was read; made when it is needed. */
+  #gathered = NOTHING;
+  #gatheredView = viewOf(NOTHING);
 
   /** @param maxDatagrams the most in one batch. */
   constructor(maxDatagrams: number) {
@@ -29,10 +35,24 @@ export class StreamBatch implements ReceiveBatch {
     return this.count === this.#maxDatagrams;
   }
 
-  /** Begins an empty batch over other memory. */
+  /** Begins an empty batch over what was read. */
   begin(bytes: Uint8Array<ArrayBuffer>): void {
     this.bytes = bytes;
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.view = viewOf(bytes);
+    this.count = 0;
+  }
+
+  /** Begins an empty batch over copies of two pieces, one after the other. */
+  beginWith(first: Uint8Array, second: Uint8Array): void {
+    const length = first.length + second.length;
+    if (this.#gathered.length < length) {
+      this.#gathered = new Uint8Array(length);
+      this.#gatheredView = viewOf(this.#gathered);
+    }
+    this.#gathered.set(first);
+    this.#gathered.set(second, first.length);
+    this.bytes = this.#gathered;
+    this.view = this.#gatheredView;
     this.count = 0;
   }
 
@@ -47,10 +67,15 @@ export class StreamBatch implements ReceiveBatch {
     this.count++;
   }
 
-  /** Lets go of the memory. */
+  /** Empties the batch, and lets go of what was read. */
   clear(): void {
-    this.begin(NOTHING);
+    this.bytes = this.#gathered;
+    this.view = this.#gatheredView;
+    this.count = 0;
   }
 }
 
 const NOTHING = new Uint8Array(0);
+
+const viewOf = (bytes: Uint8Array<ArrayBuffer>): DataView<ArrayBuffer> =>
+  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

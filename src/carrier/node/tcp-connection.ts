@@ -113,26 +113,32 @@ export class TcpConnection extends Connection {
     const batch = this.#batch;
     batch.begin(bytes);
     deframer.begin(bytes, 0, bytes.length);
+    /** How much further back than in the chunk a datagram stands in the batch. */
+    let shift = 0;
     while (!this.#isDeaf() && deframer.next()) {
       if (deframer.bytes !== bytes) {
-        this.#deliverCut(bytes);
+        shift = this.#gather(bytes);
         continue;
       }
       if (batch.isFull) this.#deliver(true);
-      batch.add(deframer.at, deframer.length, this.slot);
+      batch.add(deframer.at + shift, deframer.length, this.slot);
     }
-    if (batch.count > 0) this.#deliver(bytes.length === READ_BYTES);
+    if (batch.count > 0) this.#deliver(bytes.length >= READ_BYTES);
     batch.clear();
     if (deframer.fault !== undefined && !this.#isDeaf()) this.#carrier.fault(this, deframer.fault);
   }
 
-  /** A frame that came in pieces stands in memory of its own, which the next piece overwrites. */
-  #deliverCut(chunk: Uint8Array<ArrayBuffer>): void {
-    const { bytes, at, length } = this.#deframer;
-    this.#batch.begin(bytes as Uint8Array<ArrayBuffer>);
-    this.#batch.add(at, length, this.slot);
-    this.#deliver(this.#deframer.pendingBytes > 0);
-    this.#batch.begin(chunk);
+  /**
+   * The first datagram of a chunk came in pieces and stands in memory of the deframer. It goes into one batch with the
+   * rest of the chunk all the same: a turn of the user, with all it sends, costs more than the copy.
+   * @returns how much further back than in the chunk the rest stands.
+   */
+  #gather(chunk: Uint8Array<ArrayBuffer>): number {
+    const { bytes, at, length, pendingBytes } = this.#deframer;
+    const restAt = chunk.length - pendingBytes;
+    this.#batch.beginWith(bytes.subarray(at, at + length), chunk.subarray(restAt));
+    this.#batch.add(0, length, this.slot);
+    return length - restAt;
   }
 
   #deliver(moreWaiting: boolean): void {

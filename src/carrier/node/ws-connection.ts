@@ -54,6 +54,8 @@ export class WsConnection extends Connection {
   /** Asks the peer for a sign of life every so often; two without an answer end the connection. */
   keepAlive(pingIntervalMs: number): void {
     this.#pingTimer = setInterval(() => {
+      // What is not read is not heard either.
+      if (this.#webSocket.isPaused) return;
       if (this.#unanswered >= MAX_UNANSWERED_PINGS) {
         this.#carrier.fault(this, 'ping_timeout');
         return;

@@ -20,6 +20,14 @@ class FakeConnection extends Connection {
     this.ends.length = 0;
   }
 
+  pause(): void {
+    this.ends.push('pause');
+  }
+
+  resume(): void {
+    this.ends.push('resume');
+  }
+
   send(_arena: BatchArena, first: number, end: number): boolean {
     this.runs.push(end - first);
     return this.isFree;

@@ -103,15 +103,26 @@ describe('TcpConnection', () => {
     expect([inPlace, waiting[0]]).toEqual([true, false]);
   });
 
-  it('delivers a frame that was cut by itself, and says whether more follows', () => {
-    const { batches, waiting, receive } = reader();
-    const bytes = stream([filled(100, 1), filled(100, 2), filled(100, 3)]);
+  it('delivers a frame that came in pieces in one batch with what follows it', () => {
+    const { batches, receive } = reader();
+    const bytes = stream([filled(100, 1), filled(100, 2), filled(100, 3), filled(7, 4), filled(9, 5)]);
     receive(bytes.subarray(0, 150));
-    receive(bytes.subarray(150));
-    receive(frame(filled(5, 4)).subarray(0, 3));
-    receive(frame(filled(5, 4)).subarray(3));
-    expect(batches.map((batch) => batch.map((each) => each[0]))).toEqual([[1], [2], [3], [4]]);
-    expect(waiting).toEqual([false, true, false, false]);
+    receive(bytes.subarray(150, 308));
+    receive(bytes.subarray(308, 309));
+    receive(bytes.subarray(309));
+    expect(batches).toEqual([
+      [filled(100, 1)],
+      [filled(100, 2), filled(100, 3)],
+      [filled(7, 4), filled(9, 5)],
+    ]);
+  });
+
+  it('says that more waits when it read as much as it could', () => {
+    const { waiting, receive } = reader({ maxDatagramBytes: 65_507 });
+    receive(frame(filled(65_507, 1)));
+    receive(stream([filled(32_766, 1), filled(32_766, 2)]));
+    receive(frame(filled(1, 1)));
+    expect(waiting).toEqual([false, true, false]);
   });
 
   it('delivers in several batches what does not fit one', () => {

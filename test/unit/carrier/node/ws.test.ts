@@ -209,6 +209,17 @@ describe('createWsCarrier', () => {
     expect(closed(served).ping_timeout).toBe(1);
   });
 
+  it('does not take one for dead that it does not read', async () => {
+    const served = await serve({ pingIntervalMs: 20, firstDatagramTimeoutMs: 60_000 });
+    const socket = await webSocket(served);
+    served.carrier.connections?.pause?.(0);
+    socket.send(Buffer.from('unread'));
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    expect([served.gone, served.received]).toEqual([[], []]);
+    served.carrier.connections?.resume?.(0);
+    await untilTrue(() => served.received.length === 1);
+  });
+
   it('refuses what it does not want, with a status that says why', async () => {
     const served = await serve({ allowedOrigins: ['https://app.example.com'], maxConnectionsPerSource: 1 });
     const { url } = served;
