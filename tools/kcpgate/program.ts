@@ -1,4 +1,8 @@
 import { Command } from 'commander';
+import { addDrainCommands } from './admin/drain-command.ts';
+import { addKickCommand } from './admin/kick-command.ts';
+import { addSessionsCommand } from './admin/sessions-command.ts';
+import { addStatusCommand } from './admin/status-command.ts';
 import { addCheckCommand } from './check-command.ts';
 import { addCompletionCommand } from './completion-command.ts';
 import { addConfigDocCommand } from './config-doc-command.ts';
@@ -28,6 +32,10 @@ export async function createProgram(wanted?: string): Promise<Command> {
   addCheckCommand(program);
   addDoctorCommand(program);
   addTokenCommand(program);
+  addStatusCommand(program);
+  addSessionsCommand(program);
+  addKickCommand(program);
+  addDrainCommands(program);
   if (wanted === undefined || !LIGHT.has(wanted)) await addMeasuringCommands(program);
   addSoakCommand(program);
   addConfigDocCommand(program);
@@ -54,6 +62,11 @@ const LIGHT = new Set([
   'check',
   'doctor',
   'token',
+  'status',
+  'sessions',
+  'kick',
+  'drain',
+  'undrain',
   'soak',
   'config-doc',
 ]);
@@ -67,4 +80,5 @@ Examples:
                                              a local TCP port that leads through it
   kcpgate check -c gateway.yaml              is the file right?
   kcpgate doctor                             is the machine?
+  kcpgate sessions                           who is connected to the gateway of this host
 `;
