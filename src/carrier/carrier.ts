@@ -62,7 +62,7 @@ export interface CarrierStats {
   readonly receiveBatches: number;
   /** System calls that read datagrams; 0 where they cannot be counted. */
   readonly receiveCalls: number;
-  /** Arrived but larger than {@link CarrierCapabilities.maxDatagramBytes}. */
+  /** Arrived but larger than {@link CarrierCapabilities.maxDatagramBytes}. A connection ends with the first. */
   readonly oversizeDrops: number;
   /** Arrived but there was no room: the inbox or the address table was full. */
   readonly receiveDrops: number;
@@ -116,7 +116,8 @@ export interface ConnectionControl {
   /** Goes on reading. */
   resume?(slot: number): void;
   /**
-   * Ends a connection after what was flushed to it. `disconnected` does not follow. A slot without connection is ignored.
+   * Ends a connection after what was flushed to it; when something is in the arena, after the next flush. `disconnected`
+   * does not follow. A slot without connection is ignored.
    * @param code tells a WebSocket peer why.
    */
   disconnect(slot: number, code: CloseCode, reason: string): void;
