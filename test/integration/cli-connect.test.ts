@@ -13,6 +13,7 @@ import { CloseCode } from '../../src/base/close-code.ts';
 import { connectStock } from '../../src/client/node/index.ts';
 import { digest, keystream, keystreamHash } from '../support/keystream.ts';
 import { startKcpgate, type RunningCommand } from '../support/kcpgate-command.ts';
+import { startLoginGateway, type LoginGateway } from '../support/login-gateway.ts';
 import { peer } from '../support/peers.ts';
 import { startTcpBackEnd } from '../support/tcp-back-end.ts';
 
@@ -280,6 +281,77 @@ describe('connect', () => {
     const client = await command('connect', '-s', '127.0.0.1:1', '-l', String(backEnd.port));
     expect(await client.exit).toMatchObject({ code: 1 });
     expect(client.errorOutput).toContain(`127.0.0.1:${String(backEnd.port)}`);
+  });
+});
+
+describe('connect with a login', () => {
+  /** A gateway that knows one token, in front of a TCP server. */
+  async function loginGateway(backEndPort: number): Promise<{ running: LoginGateway; folder: string }> {
+    const running = await startLoginGateway({
+      login: 'auth: static, tokens: [ { token: "a-token-of-the-test-0123", subject: me } ]',
+      rest: `upstreams: { app: { type: tcp, servers: [ { address: "127.0.0.1:${String(backEndPort)}" } ] } }
+routes: [ { name: all, target: app } ]`,
+    });
+    closers.push(() => running.gateway.stop());
+    const folder = mkdtempSync(join(tmpdir(), 'kcpgate-connect-'));
+    closers.push(() => {
+      rmSync(folder, { recursive: true, force: true });
+    });
+    return { running, folder };
+  }
+
+  test('carries connections over the line that is wanted, each in a session of its own', async () => {
+    const backEnd = await startTcpBackEnd((socket) => {
+      void textOf(socket).then((question) => socket.end(`you said ${question}`));
+    });
+    closers.push(() => backEnd.close());
+    const { running, folder } = await loginGateway(backEnd.port);
+    const file = join(folder, 'token');
+    writeFileSync(file, 'a-token-of-the-test-0123\n');
+    for (const line of ['ws', 'udp']) {
+      const way = ['--login', running.loginUrl, '--token-file', file, '--line', line];
+      const client = await command('connect', ...way, '-l', '0', '--log-format', 'json');
+      const port = await client.port();
+      await client.record('listening', { login: running.loginUrl, line });
+      const sockets = ['one', 'two'].map((word) => application(port).end(word));
+      await expect(Promise.all(sockets.map(textOf))).resolves.toEqual(['you said one', 'you said two']);
+      await client.record('connection closed', { connection: 2, code: 1000 });
+      expect(await client.stop()).toEqual({ code: 0, signal: null });
+      expect(client.output + client.errorOutput).not.toContain('a-token-of-the-test');
+    }
+    const { listeners } = await running.gateway.status();
+    expect(listeners.find(({ name }) => name === 'ws')?.stats.carrier.connections?.opened).toBe(2);
+  });
+
+  test('that is refused says why, and the process stays up', async () => {
+    const backEnd = await startTcpBackEnd(() => undefined);
+    closers.push(() => backEnd.close());
+    const { running, folder } = await loginGateway(backEnd.port);
+    const file = join(folder, 'token');
+    writeFileSync(file, 'another-token-0123456789');
+    const way = ['--login', running.loginUrl, '--token-file', file];
+    const client = await command('connect', ...way, '-l', '0', '--log-format', 'json');
+    const socket = application(await client.port());
+    const failed = once(socket, 'error');
+    await client.record('cannot connect', { connection: 1, error: 'login_refused', status: 401 });
+    await failed;
+    expect(await client.stop()).toEqual({ code: 0, signal: null });
+  });
+
+  test('needs one way to the gateway, and one only', async () => {
+    const login = ['--login', 'https://gw.example/api/login'];
+    for (const [options, message] of [
+      [[], '--server or --login is required'],
+      [[...login, '-s', 'gw.example:4000'], 'cannot be used with'],
+      [[...login, '--mtu', '1200'], 'cannot be used with'],
+      [['-s', 'gw.example:4000', '--line', 'tcp'], 'cannot be used with'],
+      [['--login', 'gw.example'], 'must be an https: or http: URL'],
+      [[...login, '--token-file', '/no/such/file'], '/no/such/file'],
+    ] as const) {
+      const client = await command('connect', '-l', '0', ...options);
+      expect(await client.exit, options.join(' ')).toEqual({ code: 2, signal: null });
+      expect(client.errorOutput).toContain(message);
+    }
   });
 });
 

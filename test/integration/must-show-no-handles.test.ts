@@ -75,7 +75,7 @@ async function transfer(port, peer) {
 async function startLogin() {
   const line = (name, type) => \`  - { name: \${name}, type: \${type}, bind: "127.0.0.1:0", line: { id: \${name} } }\\n\`;
   const loaded = loadConfig({
-    text: 'common: { drain_timeout: 5s }\\nlisteners:\\n' + line('udp', 'kcp-udp') + line('tcp', 'kcp-tcp') + line('ws', 'http'),
+    text: 'common: { drain_timeout: 1s }\\nlisteners:\\n' + line('udp', 'kcp-udp') + line('tcp', 'kcp-tcp') + line('ws', 'http'),
     env: {},
   });
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.errors));

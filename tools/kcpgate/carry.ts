@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { finished } from 'node:stream/promises';
 import { CloseCode } from '../../src/base/close-code.ts';
-import type { CloseInfo, StockConnection } from '../../src/client/node/index.ts';
+import type { CloseInfo, SessionConnection } from '../../src/client/node/index.ts';
 
 /**
  * Carries bytes both ways between a local TCP connection and a session, until both are gone. Each direction ends on its
@@ -9,7 +9,7 @@ import type { CloseInfo, StockConnection } from '../../src/client/node/index.ts'
  * breaks closes the session with `kicked`, so that the back end is not told of an end in order.
  * @returns how the session ended.
  */
-export async function carry(socket: Socket, connection: StockConnection): Promise<CloseInfo> {
+export async function carry(socket: Socket, connection: SessionConnection): Promise<CloseInfo> {
   const stream = connection.stream();
   stream.on('error', () => {
     resetAfterData(socket);

@@ -2,14 +2,21 @@ import { Option, type Command } from 'commander';
 import { LOG_FORMATS, LOG_LEVELS, PRESETS } from '../../src/gateway/config/config.ts';
 import type { ConnectOptions } from './connect.ts';
 import { EXIT_CODE_HELP } from './exit-code.ts';
-import { durationOption, listenOption, serverOption, wholeNumberOption } from './option-value.ts';
+import { durationOption, listenOption, serverOption, urlOption, wholeNumberOption } from './option-value.ts';
 
 /** Adds `connect` to the program. */
 export function addConnectCommand(program: Command): void {
   program
     .command('connect')
     .description('open a local TCP port that leads through a gateway')
-    .requiredOption('-s, --server <host:port>', 'the gateway, a UDP port', serverOption)
+    .option('-s, --server <host:port>', 'a gateway or KCP server without login, a UDP port', serverOption)
+    .addOption(
+      new Option('--login <url>', 'log in there for each session; it tells the lines')
+        .argParser(urlOption)
+        .conflicts(WITHOUT_LOGIN),
+    )
+    .addOption(withLogin('--token-file <file>', 'file with the token to log in with'))
+    .addOption(withLogin('--line <id>', 'the line to begin on, or its transport (default: the first)'))
     .requiredOption(
       '-l, --listen <[address:]port>',
       'the local TCP port; 0 lets the system choose',
@@ -42,7 +49,13 @@ export function addConnectCommand(program: Command): void {
     });
 }
 
+/** What a login decides. */
+const WITHOUT_LOGIN = ['server', 'stock', 'preset', 'mtu', 'window', 'sendWindow', 'receiveWindow'];
 const HOUR_MS = 3_600_000;
+
+function withLogin(flags: string, text: string): Option {
+  return new Option(flags, text).conflicts('server');
+}
 
 function duration(flag: string, text: string, initial: string, minMs: number, maxMs: number): Option {
   const parse = durationOption(minMs, maxMs);
@@ -55,10 +68,12 @@ const HELP = `
 Examples:
   kcpgate connect -s gateway.example:4000 -l 2222
   kcpgate connect -s '[2001:db8::1]:4000' -l 0.0.0.0:8000 --preset fast2 --window 2048
+  kcpgate connect --login https://gateway.example/api/login --token-file token -l 2222
 
 Each TCP connection becomes one KCP session. Either side may end its direction first. When the gateway closes
 a session, its code and reason are printed and the TCP connection is reset, so that the application notices.
-Preset, MTU and windows are not negotiated: choose them to suit the gateway's.
+Without a login preset, MTU and windows are not negotiated: choose them to suit the gateway's. A login tells
+them, and the lines; its sessions are encrypted, and survive a broken connection of a line over TCP or WebSocket.
 
 SIGTERM and Ctrl-C: no new connections, open ones may finish within the drain timeout. A second signal stops
 at once.

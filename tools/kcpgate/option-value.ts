@@ -18,6 +18,13 @@ export function listenOption(text: string): SocketAddress {
   return parsed.address;
 }
 
+/** Reads `https://host/path`, or the same with `http:`. */
+export function urlOption(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url !== undefined && /^https?:$/.test(url.protocol)) return url;
+  throw new InvalidArgumentError('It must be an https: or http: URL.');
+}
+
 /** Reads a whole number in a range. */
 export function wholeNumberOption(min: number, max: number): (text: string) => number {
   return (text) => {

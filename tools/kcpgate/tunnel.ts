@@ -5,7 +5,7 @@ import { CloseCode, closeCodeName } from '../../src/base/close-code.ts';
 import { GatewayError } from '../../src/base/errors.ts';
 import type { Logger } from '../../src/base/logger.ts';
 import { fromSystemError, type SystemErrorLike } from '../../src/base/node-error.ts';
-import { connectStock, type StockConnection, type StockOptions } from '../../src/client/node/index.ts';
+import type { SessionConnection } from '../../src/client/node/index.ts';
 import { carry } from './carry.ts';
 
 /** What a tunnel is made with. */
@@ -14,9 +14,15 @@ export interface TunnelOptions {
   readonly listen: SocketAddress;
   /** Local connections at a time; any more are closed at once. */
   readonly maxConnections: number;
-  /** How each of them is connected to the gateway. */
-  readonly session: Omit<StockOptions, 'signal' | 'logger'>;
+  /** Connects one of them to the gateway, as a byte stream. */
+  readonly open: OpenSession;
 }
+
+/**
+ * Opens a session. @throws GatewayError when it cannot.
+ * @param signal aborting it gives up.
+ */
+export type OpenSession = (signal: AbortSignal) => Promise<SessionConnection>;
 
 /** Opens the local port. @throws GatewayError `address_in_use`, `permission_denied`, `bind_failed`. */
 export async function startTunnel(options: TunnelOptions, logger: Logger): Promise<Tunnel> {
@@ -30,21 +36,21 @@ export async function startTunnel(options: TunnelOptions, logger: Logger): Promi
   } catch (error) {
     throw fromSystemError(error as SystemErrorLike, 'bind_failed');
   }
-  return new Tunnel(server, options.session, logger);
+  return new Tunnel(server, options.open, logger);
 }
 
 /** A local TCP port, and a session with the gateway for each of its connections. Made by {@link startTunnel}. */
 export class Tunnel {
   readonly #server: Server;
-  readonly #session: TunnelOptions['session'];
+  readonly #openSession: OpenSession;
   readonly #logger: Logger;
   readonly #links = new Set<Link>();
   #accepted = 0;
   #whenEmpty: (() => void) | undefined;
 
-  constructor(server: Server, session: TunnelOptions['session'], logger: Logger) {
+  constructor(server: Server, openSession: OpenSession, logger: Logger) {
     this.#server = server;
-    this.#session = session;
+    this.#openSession = openSession;
     this.#logger = logger;
     server.on('connection', (socket) => void this.#serve(socket));
     server.on('drop', () => {
@@ -106,10 +112,9 @@ export class Tunnel {
     if (this.#links.size === 0) this.#whenEmpty?.();
   }
 
-  async #open(link: Link): Promise<StockConnection> {
+  async #open(link: Link): Promise<SessionConnection> {
     // The signal is for connecting only: it stays silent once there is a connection.
-    const { signal } = link.connecting;
-    link.connection = await connectStock({ ...this.#session, closeTimeoutMs: CLOSE_MS, signal });
+    link.connection = await this.#openSession(link.connecting.signal);
     return link.connection;
   }
 
@@ -131,8 +136,8 @@ interface Link {
   readonly socket: Socket;
   readonly connecting: AbortController;
   /** Absent while connecting. */
-  connection: StockConnection | undefined;
+  connection: SessionConnection | undefined;
 }
 
 /** How long a session that is being closed may take to get its data across. */
-const CLOSE_MS = 5_000;
+export const CLOSE_MS = 5_000;
