@@ -275,13 +275,13 @@ describe('a line that is a connection', () => {
       send(line.carrier, 0, 2);
       send(port.carrier, far.slot, 3);
       network.loop.runFor(10);
-      line.breakDown({ gatewayAfterMs: 30 });
+      line.breakDown({ gatewayAfterMs: 100 });
       send(line.carrier, 0, 4);
       expect(line.isAlive).toBe(false);
       expect([near.gone, far.gone]).toEqual([[], []]);
       network.loop.runFor(500);
       expect([far.values, near.values]).toEqual([[1], []]);
-      expect([near.gone, far.gone]).toEqual([[70], [100]]);
+      expect([near.gone, far.gone]).toEqual([[70], [170]]);
       send(line.carrier, 0, 5);
       expect(line.carrier.stats().sendDrops).toBe(1);
 
