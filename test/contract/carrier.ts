@@ -19,7 +19,7 @@ export interface CarrierTraits {
 }
 
 /** Carriers of datagrams that are independent of each other. */
-export const DATAGRAM_TRAITS: CarrierTraits = { sendsEmpty: true, oversizeEndsConnection: false };
+const DATAGRAM_TRAITS: CarrierTraits = { sendsEmpty: true, oversizeEndsConnection: false };
 
 /** Two carriers that reach each other. */
 export interface CarrierPair {
