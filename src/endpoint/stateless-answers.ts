@@ -26,7 +26,7 @@ export interface GatewayCondition {
 export class StatelessAnswers {
   private readonly resetTokens: ResetTokens | undefined;
   private readonly probes = new KeyedLimiter({ ratePerSecond: 50, burst: 100, maxKeys: MAX_SOURCES });
-  private readonly resets = new KeyedLimiter({ ratePerSecond: 20, burst: 20, maxKeys: MAX_SOURCES });
+  private readonly resets = new KeyedLimiter({ ratePerSecond: 20, burst: RESET_BURST, maxKeys: MAX_SOURCES });
   private readonly all = new TokenBucket({ ratePerSecond: MOST_PER_SECOND, burst: MOST_PER_SECOND });
 
   constructor(resetTokens: ResetTokens | undefined) {
@@ -96,5 +96,7 @@ export class StatelessAnswers {
 }
 
 const MAX_SOURCES = 16_384;
+/** After a restart every client behind one NAT needs a RESET, all at the same time. */
+const RESET_BURST = 200;
 /** Answers a second for all sources together. */
 const MOST_PER_SECOND = 20_000;
