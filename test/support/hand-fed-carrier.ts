@@ -111,7 +111,7 @@ export class HandFedCarrier implements Carrier {
   }
 
   intern({ port, family }: SocketAddress): number {
-    if (family === 6) return -1;
+    if (family === 6 || port < FIRST_PORT) return -1;
     this.retain(port - FIRST_PORT);
     return port - FIRST_PORT;
   }
