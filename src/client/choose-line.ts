@@ -37,7 +37,8 @@ export function linesOf({ lines, relays }: LoginAnswer, { gatewayId }: LoginSess
   return relays ? lines : lines.filter((line) => line.gatewayId === gatewayId);
 }
 
-function wantedLines(lines: readonly Line[], choice: LineChoice | undefined): readonly Line[] {
+/** The lines that are like that, in their order. */
+export function wantedLines(lines: readonly Line[], choice?: LineChoice): readonly Line[] {
   if (choice === undefined) return lines;
   if (typeof choice === 'function') return lines.filter((line) => choice(line));
   const named = lines.filter(({ id }) => id === choice);

@@ -81,6 +81,7 @@ describe('the examples of the README', () => {
   test('are these, each run below', () => {
     expect(codeBlocks('js').map((code) => /from '(\S+)'/u.exec(code)?.[1])).toEqual([
       'kcpgate/client',
+      'kcpgate/client',
       'kcpgate',
       'kcpgate',
     ]);
@@ -105,6 +106,34 @@ describe('the examples of the README', () => {
     expect(promisedLines(code)).toEqual(["{ code: 1000, reason: 'finished', mayReconnect: false }"]);
     expect(printed).toEqual(['hello', ...promisedLines(code)]);
 
+    gateway.signal('SIGTERM');
+    expect(await gateway.exit).toEqual({ code: 0, signal: null });
+  });
+
+  test('the client that logs in, and the example that shows more', async () => {
+    const lines = ['kcp-udp', 'kcp-tcp', 'http'].map(
+      (type) => `  - { name: ${type}, type: ${type}, bind: "127.0.0.1:0" }\n`,
+    );
+    writeFileSync(join(application, 'gateway.yaml'), `listeners:\n${lines.join('')}`);
+    const gateway = startExample('gateway', blockWith('js', 'startGateway'));
+    const address = String((await gateway.record('listening', { listener: 'http' })).address);
+
+    const code = blockWith('js', 'loginUrl');
+    const printed = await printedBy('session', adapt(code, { '127.0.0.1:8080': address }));
+    expect(promisedLines(code)).toHaveLength(2);
+    expect(printed.toSorted()).toEqual(promisedLines(code).toSorted());
+
+    const example = readFileSync(join(ROOT, 'examples/session.mjs'), 'utf8');
+    expect(await printedBy('example', adapt(example, { '127.0.0.1:8080': address }))).toEqual([
+      'open on line kcp-udp, of 3',
+      'moved: kcp-udp -> kcp-udp',
+      'answer: hello over kcp-udp',
+      'moved: kcp-udp -> kcp-tcp',
+      'answer: hello over kcp-tcp',
+      'moved: kcp-tcp -> http',
+      'answer: hello over http',
+      'closed: 1000, closed',
+    ]);
     gateway.signal('SIGTERM');
     expect(await gateway.exit).toEqual({ code: 0, signal: null });
   });

@@ -2,7 +2,7 @@ import { GatewayError } from '../../base/errors.ts';
 import type { Sink } from '../../base/sink.ts';
 import type { KcpStats } from '../../kcp/index.ts';
 import type { Session } from '../../session/index.ts';
-import { linesOf } from '../choose-line.ts';
+import { linesOf, wantedLines, type LineChoice } from '../choose-line.ts';
 import type { CloseInfo, ConnectionStatus, ConnectionStatusOf } from '../connection-status.ts';
 import type { Line, LoginAnswer, LoginSession } from '../login-answer.ts';
 import { StatusListeners } from '../status-listeners.ts';
@@ -121,14 +121,13 @@ export class Connection extends SessionConnection {
    * Goes to another line, make before break: everything goes on on the old path until the gateway has answered on the new
    * one, and nothing is lost or repeated. The line in use gets a new path: on UDP, another local port. A later move takes the
    * place of one under way.
-   * @param line one of {@link lines}, or its id.
+   * @param line one of {@link lines}, or the choice of one as for `connect`.
    * @throws GatewayError `no_line`; `move_failed`: the session stays where it is, `details.reason` and the cause say why;
    *   `session_closed`.
    */
-  async moveTo(line: string | Line, options: MoveOptions = {}): Promise<void> {
-    const id = typeof line === 'string' ? line : line.id;
-    const found = this.lines.find((candidate) => candidate.id === id);
-    if (found === undefined) throw new GatewayError('no_line', `no line ${id} leads to this session`);
+  async moveTo(line: LineChoice | Line, options: MoveOptions = {}): Promise<void> {
+    const [found] = wantedLines(this.lines, typeof line === 'object' ? line.id : line);
+    if (found === undefined) throw new GatewayError('no_line', 'no such line leads to this session');
     await this.#lines.moveTo(found, options);
   }
 

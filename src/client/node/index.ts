@@ -21,5 +21,9 @@ export type {
   Seal,
   TransportTerms,
 } from '../login-answer.ts';
+export type { Logger } from '../../base/logger.ts';
+export type { TlsClientOptions } from '../../carrier/node/tls-client.ts';
+export type { KcpStats } from '../../kcp/index.ts';
+export type { DrainNotice } from '../../session/index.ts';
 export { CloseCode, closeCodeName, mayReconnect } from '../../base/close-code.ts';
 export { GatewayError, type GatewayErrorCode } from '../../base/errors.ts';
