@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { NO_LOG, type Logger } from '../../src/base/logger.ts';
 import { loadConfig } from '../../src/gateway/config/load.ts';
 import { startGateway, type Gateway } from '../../src/gateway/gateway.ts';
+import { startWorkerThread, type WorkerThread } from '../../src/gateway/workers/worker-thread.ts';
+import { builtLibrary } from './built-library.ts';
 
 /** Where a gateway with logins listens on loopback; 0: anywhere. */
 export interface LinePorts {
@@ -12,10 +14,16 @@ export interface LinePorts {
 
 /** What a {@link LoginGateway} is made with; texts are pieces of YAML. */
 export interface LoginGatewayOptions {
+  /** Its number among gateways. Default 1. */
+  readonly id?: number;
+  /** Another gateway that it relays to and from, and the UDP ports of both for that. */
+  readonly peer?: { readonly id: number; readonly port: number; readonly ownPort: number };
   /** Default: anywhere. */
   readonly ports?: LinePorts;
   /** Default: a random one. */
   readonly ticketKey?: string;
+  /** More keys of the section `common`. Default: no admin API. */
+  readonly common?: string;
   /** More keys of every listener. */
   readonly listeners?: string;
   /** `tls` of two more listeners, whose lines are `tls` and `wss`. */
@@ -27,6 +35,8 @@ export interface LoginGatewayOptions {
   /** More sections. Default: none, which is an echo. */
   readonly rest?: string;
   readonly logger?: Logger;
+  /** So many worker threads; then the built library runs, because threads load compiled modules only. Default: none. */
+  readonly workers?: number;
 }
 
 /** A gateway with lines over UDP, TCP and WebSocket, and a login on the port of the last. */
@@ -35,31 +45,62 @@ export interface LoginGateway {
   readonly loginUrl: string;
   readonly ports: LinePorts;
   readonly ticketKey: string;
+  /** Every worker thread that was started, in order. */
+  readonly threads: readonly WorkerThread[];
 }
 
-/** Starts gateway 1 on 127.0.0.1. Its lines are called `udp`, `tcp` and `ws`. */
+/** Starts one on 127.0.0.1. Its lines are called `udp`, `tcp` and `ws`. */
 export async function startLoginGateway(options: LoginGatewayOptions = {}): Promise<LoginGateway> {
-  const { listeners = '', tls, sessions = '', login = '', rest = '', logger = NO_LOG } = options;
-  const { ports: wanted = { udp: 0, tcp: 0, ws: 0 }, ticketKey = randomBytes(32).toString('base64') } =
-    options;
+  const {
+    common = 'admin_addr: null',
+    listeners = '',
+    tls,
+    sessions = '',
+    login = '',
+    rest = '',
+    logger = NO_LOG,
+    workers = 1,
+  } = options;
+  const {
+    id = 1,
+    peer,
+    ports: wanted = { udp: 0, tcp: 0, ws: 0 },
+    ticketKey = randomBytes(32).toString('base64'),
+  } = options;
   const listener = (name: string, type: string, port: number, more = listeners): string =>
     `  - { name: ${name}, type: ${type}, bind: "127.0.0.1:${String(port)}", line: { id: ${name} }, ${more} }\n`;
-  const loaded = loadConfig({
+  const library = workers > 1 ? await builtLibrary() : { loadConfig, startGateway, startWorkerThread };
+  const loaded = library.loadConfig({
     text: `
-common: { drain_timeout: 1s, gateway_id: 1, admin_addr: null }
+common: { drain_timeout: 1s, gateway_id: 1, workers: ${String(workers)}, ${common} }
 listeners:
 ${listener('udp', 'kcp-udp', wanted.udp)}${listener('tcp', 'kcp-tcp', wanted.tcp)}${listener('ws', 'http', wanted.ws)}
 ${tls === undefined ? '' : listener('tls', 'kcp-tcp', 0, tls) + listener('wss', 'http', 0, tls)}
+${peer === undefined ? '' : relayTo(peer)}
 sessions: { ${sessions} }
 login: { ticket_keys: [ { id: 1, key: "${ticketKey}" } ], ${login} }
 ${rest}`,
     env: {},
   });
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.errors));
-  const gateway = await startGateway(loaded.config, { logger });
+  const threads: WorkerThread[] = [];
+  const gateway = await library.startGateway(loaded.config, {
+    logger,
+    startThread: (start) => {
+      const thread = library.startWorkerThread(start);
+      threads.push(thread);
+      return thread;
+    },
+  });
   const status = await gateway.status();
   const portOf = (name: string): number =>
     status.listeners.find((found) => found.name === name)?.address.port ?? 0;
   const ports = { udp: portOf('udp'), tcp: portOf('tcp'), ws: portOf('ws') };
-  return { gateway, ports, ticketKey, loginUrl: `http://127.0.0.1:${String(ports.ws)}/api/login` };
+  const loginUrl = `http://127.0.0.1:${String(ports.ws)}/api/login`;
+  return { gateway, ports, ticketKey, loginUrl, threads };
+}
+
+function relayTo({ id, port, ownPort }: Exclude<LoginGatewayOptions['peer'], undefined>): string {
+  return `  - { name: relay, type: relay, bind: "127.0.0.1:${String(ownPort)}" }
+peers: [ { name: peer, type: gateway, address: "127.0.0.1:${String(port)}", gateway_id: ${String(id)} } ]`;
 }

@@ -190,7 +190,7 @@ async function kick(
   reason: string,
 ): Promise<Kicked> {
   const kicked = await target.kick(query, code, reason);
-  note('kick', { ...query, code: closeCodeName(code), reason, kicked });
+  if (kicked > 0) note('kick', { ...query, code: closeCodeName(code), reason, kicked });
   return { kicked };
 }
 

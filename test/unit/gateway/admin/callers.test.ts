@@ -5,7 +5,7 @@ import { startAdminServer } from '../../../../src/gateway/admin/admin-server.ts'
 import { MAX_FAILURES } from '../../../../src/gateway/admin/caller-check.ts';
 import { NO_LOG } from '../../../../src/base/logger.ts';
 import { codeOf, LOOPBACK, startAdminWorld } from './admin-world.ts';
-import { TestTarget } from './test-target.ts';
+import { report, TestTarget } from './test-target.ts';
 
 const TOKEN = 'the-right-token-0123456789';
 const bearer = (token: string): { authorization: string } => ({ authorization: `Bearer ${token}` });
@@ -68,9 +68,10 @@ describe('with a token', () => {
   });
 
   it('no token is ever in the log', async () => {
-    const { get, post, logger } = await startAdminWorld({ token: TOKEN });
+    const { get, post, logger, target } = await startAdminWorld({ token: TOKEN });
+    target.open = [report('0.1')];
     await get('/api/status', bearer('a-wrong-token-of-somebody'));
-    await post('/api/sessions/kick', { subject: 'x' }, bearer(TOKEN));
+    await post('/api/sessions/kick', { subject: 'alice' }, bearer(TOKEN));
     await post('/api/drain', {}, bearer(TOKEN));
     const text = JSON.stringify(logger.records);
     expect(logger.records).toHaveLength(3);

@@ -198,13 +198,14 @@ describe('POST /api/sessions/{id}/kick', () => {
   });
 
   it('does not find a session that is not open', async () => {
-    const { post, target } = await startAdminWorld();
+    const { post, target, logger } = await startAdminWorld();
     for (const id of ['0.1', 'x']) {
       const answer = await post(`/api/sessions/${id}/kick`, {});
       expect(jsonOf(answer)).toMatchObject({ status: 404, code: 'no_session' });
       expectDocumented('/api/sessions/{id}/kick', 'post', answer);
     }
     expect(target.kicks).toHaveLength(1);
+    expect(logger.records).toEqual([]);
   });
 });
 
