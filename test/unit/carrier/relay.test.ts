@@ -298,6 +298,23 @@ describe('a relay port', () => {
       expect(udp.retained).toEqual([CLIENT]);
     });
 
+    it('an answer for another client on a slot that it knows is the better word on who is there', () => {
+      const { inner, relay, lines, udp } = create();
+      collect(relay);
+      vi.spyOn(lines, 'intern').mockImplementation((port) => {
+        lines.retain(port, CLIENT);
+        return CLIENT;
+      });
+      for (const number of [1, 2, 1]) {
+        const header = answerHeader(udp.localAddress, client(number));
+        inner.feed({ slot: GATEWAY_1, bytes: joined(header, datagram(1)) });
+      }
+      expect(udp.sent).toHaveLength(3);
+      expect(relay.relayStats().relayedClients).toBe(1);
+      relay.forget(UDP_LINE, CLIENT);
+      expect(udp.retained).toEqual([]);
+    });
+
     it('drops answers for what is no line of its own, or no client it can reach', () => {
       const { inner, relay, udp, lines } = create();
       collect(relay);
