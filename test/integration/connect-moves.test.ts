@@ -337,3 +337,35 @@ describe('when the connection of the line breaks', () => {
     await counting.stop();
   });
 });
+
+test('a session is moved over lines of another gateway, which relays', async () => {
+  const free = await Promise.all([freePort(), freePort()]);
+  const [first, second] = free;
+  const owner = await gateway({ peer: { id: 2, port: second, ownPort: first } });
+  const { ticketKey } = owner;
+  const other = await gateway({ id: 2, ticketKey, peer: { id: 1, port: first, ownPort: second } });
+  const answer = await login({ loginUrl: owner.loginUrl });
+  const { lines: relayed } = await login({ loginUrl: other.loginUrl });
+  const lines = [...answer.lines, ...relayed.map((line) => ({ ...line, id: `relayed-${line.id}` }))];
+  const connection = await open({ ...answer, lines, relays: true }, { line: 'relayed-tcp' });
+  const counting = new Counting(connection);
+  for (const to of ['udp', 'relayed-udp', 'tcp', 'relayed-ws', 'relayed-udp', 'relayed-tcp', 'ws']) {
+    await connection.moveTo(to);
+    await delay(100);
+  }
+  expect(await owner.gateway.sessions()).toHaveLength(1);
+  expect(await other.gateway.sessions()).toHaveLength(0);
+  await counting.stop();
+
+  const alone = await open({ ...answer, lines, relays: false });
+  await expect(alone.moveTo('relayed-udp')).rejects.toMatchObject({ code: 'no_line' });
+});
+
+/** A UDP port of 127.0.0.1 that nobody uses. */
+async function freePort(): Promise<number> {
+  const socket = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  const { port } = socket.address();
+  socket.close();
+  return port;
+}

@@ -72,7 +72,7 @@ export async function startLoginGateway(options: LoginGatewayOptions = {}): Prom
   const library = workers > 1 ? await builtLibrary() : { loadConfig, startGateway, startWorkerThread };
   const loaded = library.loadConfig({
     text: `
-common: { drain_timeout: 1s, gateway_id: 1, workers: ${String(workers)}, ${common} }
+common: { drain_timeout: 1s, gateway_id: ${String(id)}, workers: ${String(workers)}, ${common} }
 listeners:
 ${listener('udp', 'kcp-udp', wanted.udp)}${listener('tcp', 'kcp-tcp', wanted.tcp)}${listener('ws', 'http', wanted.ws)}
 ${tls === undefined ? '' : listener('tls', 'kcp-tcp', 0, tls) + listener('wss', 'http', 0, tls)}
