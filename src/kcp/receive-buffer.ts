@@ -21,7 +21,7 @@ export interface DirectReceiver extends SegmentReceiver {
   readonly takesNow: boolean;
 }
 
-/** What became of a segment given to {@link ReceiveBuffer.store}. */
+/** What became of a segment given to {@link ReceiveBuffer.store}; from `beyondWindow` on it is not here. */
 export const Stored = {
   /** Kept: new, and the next in order. */
   inOrder: 0,

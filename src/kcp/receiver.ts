@@ -123,18 +123,8 @@ export class Receiver {
       return;
     }
     const stored = this.buffer.store(sn, fragment, bytes, at, length);
-    if (stored === Stored.beyondWindow) {
-      this.beyondWindowDrops++;
-      this.noteDrop(sn);
-      return;
-    }
-    if (stored === Stored.noMemory) {
-      this.memoryDrops++;
-      this.noteDrop(sn);
-      return;
-    }
-    if (stored === Stored.oversize) {
-      this.refusing = true;
+    if (stored >= Stored.beyondWindow) {
+      this.handleUnkept(stored, sn);
       return;
     }
     this.acks.note(sn, ts);
@@ -206,7 +196,14 @@ export class Receiver {
     this.buffer.dispose();
   }
 
-  private noteDrop(sn: number): void {
+  /** What was not kept and is not here already is not acknowledged. */
+  private handleUnkept(stored: number, sn: number): void {
+    if (stored === Stored.oversize) {
+      this.refusing = true;
+      return;
+    }
+    if (stored === Stored.noMemory) this.memoryDrops++;
+    else this.beyondWindowDrops++;
     if (!this.buffer.mayCome(sn) || (this.hasDropped && isBefore(sn, this.droppedSn))) return;
     this.droppedSn = sn;
     this.hasDrop = true;
