@@ -3,6 +3,7 @@ import type { SocketAddress } from '../../../src/base/address.ts';
 import { KCP_PRESETS, type KcpPresetName } from '../../../src/kcp/index.ts';
 import { listenOption, wholeNumberOption } from '../option-value.ts';
 import { runClientSide, runServerSide, type Report } from './bench-side.ts';
+import { loadsOf, ownLoadOf, type PairScenario } from './contenders.ts';
 import { DEFAULT_LOAD, type LoadOptions } from './load-options.ts';
 import { ProgressLine } from '../progress-line.ts';
 import { DEFAULT_SCENARIOS, SCENARIOS, type BenchReport, type ScenarioName } from './report.ts';
@@ -43,12 +44,7 @@ export function addBenchCommand(program: Command): void {
       wholeNumberOption(1, 1000),
       DEFAULT_LOAD.streams,
     )
-    .option(
-      '--warm-up <share>',
-      'stream, pingpong, fleet: unmeasured before the rest',
-      atLeastZero,
-      DEFAULT_LOAD.warmUp,
-    )
+    .option('--warm-up <share>', 'unmeasured before the rest (not idle)', atLeastZero, DEFAULT_LOAD.warmUp)
     .option('--sha256', 'stream: hash what comes back, too', false)
     .option('--echoes <n>', 'pingpong: echoes', wholeNumberOption(1, 10_000_000), DEFAULT_LOAD.echoes)
     .option(
@@ -57,14 +53,19 @@ export function addBenchCommand(program: Command): void {
       wholeNumberOption(8, 65_000),
       DEFAULT_LOAD.sizeBytes,
     )
-    .option('--sessions <n>', 'fleet, idle: sessions (default: 500, 50000)', wholeNumberOption(1, 1_000_000))
+    .option(
+      '--sessions <n>',
+      'fleet, idle, handshake, junk: sessions (default: 500, 50000, 10000, 100)',
+      wholeNumberOption(1, 1_000_000),
+    )
+    .option('--logins <n>', 'login: logins', wholeNumberOption(1, 10_000_000), DEFAULT_LOAD.logins)
     .option(
       '--rate <n>',
-      'fleet: echoes a second of each session',
+      'fleet, junk: echoes a second of each session',
       positiveNumber,
       DEFAULT_LOAD.echoesPerSecond,
     )
-    .option('--seconds <n>', 'fleet, idle: how long (default: 5, 10)', positiveNumber)
+    .option('--seconds <n>', 'fleet, idle, junk: how long (default: 5, 10, 1)', positiveNumber)
     .option(
       '--segments <n>',
       'engine: segments',
@@ -105,6 +106,7 @@ export function addBenchCommand(program: Command): void {
     .option('--server', 'only the server side, for two machines; ends with Ctrl-C')
     .option('--bind <host:port>', 'with --server: where to listen', listenOption, listenOption('127.0.0.1:0'))
     .option('--client <host:port>', 'only the client side of one scenario, towards a --server', listenOption)
+    .addOption(new Option('--flood').hideHelp())
     .addOption(new Option('--child').hideHelp())
     .addOption(new Option('--watch <pid>').argParser(Number).hideHelp())
     .addOption(new Option('--load <json>').hideHelp())
@@ -126,6 +128,8 @@ Examples:
   kcpgate bench fleet --runs 1 --profile out              where the time of the server goes
   kcpgate bench stream --server --bind 0.0.0.0:4000     on one machine,
   kcpgate bench stream --client 192.0.2.1:4000          on the other
+  kcpgate bench sealed-stream --peer kcp-go  sessions that log in, beside kcp-go with AES
+  kcpgate bench handshake login junk         what it costs to let clients in, and to keep others out
   kcpgate bench alloc --runs 1               which functions allocate on the packet path
 
 Exit code 1 when a run fails or a byte comes back wrong.`;
@@ -145,6 +149,7 @@ interface BenchFlags {
   readonly echoes: number;
   readonly size: number;
   readonly sessions?: number;
+  readonly logins: number;
   readonly rate: number;
   readonly seconds?: number;
   readonly segments: number;
@@ -158,6 +163,7 @@ interface BenchFlags {
   readonly server?: true;
   readonly bind: SocketAddress;
   readonly client?: SocketAddress;
+  readonly flood?: true;
   readonly child?: true;
   readonly watch?: number;
   readonly load?: string;
@@ -166,7 +172,7 @@ interface BenchFlags {
 async function run(named: readonly ScenarioName[], flags: BenchFlags): Promise<void> {
   const load = flags.load === undefined ? loadOf(flags) : (JSON.parse(flags.load) as LoadOptions);
   if (flags.server === true || flags.client !== undefined) {
-    await runSide(named, flags, load);
+    await runSide(named[0] ?? 'stream', flags, load);
     return;
   }
   const progress = new ProgressLine(process.stderr);
@@ -195,24 +201,27 @@ function printed(report: BenchReport, { json, markdown, targets }: BenchFlags): 
 }
 
 /** One side alone: a child of a whole bench, or a person at one of two machines. */
-async function runSide(named: readonly ScenarioName[], flags: BenchFlags, load: LoadOptions): Promise<void> {
+async function runSide(scenario: ScenarioName, flags: BenchFlags, given: LoadOptions): Promise<void> {
+  const load = isPairScenario(scenario) ? { ...given, ...ownLoadOf(scenario) } : given;
   const stop = new AbortController();
   const end = (): void => stop.abort();
   process.once('SIGTERM', end);
   process.once('SIGINT', end);
   // A child ends with whoever started it.
   if (flags.child === true) process.stdin.resume().once('end', end).unref();
+  const requests = flags.child === true ? process.stdin : undefined;
   const report: Report = flags.child === true || flags.json ? printEvent : printText;
   if (flags.client === undefined) {
-    await runServerSide(flags.bind, load, report, stop.signal);
+    await runServerSide(flags.bind, load, report, stop.signal, requests);
   } else {
     await runClientSide(
-      loadKindOf(named[0] ?? 'stream'),
+      flags.flood === true ? 'flood' : loadKindOf(scenario),
       flags.client,
       load,
       report,
       stop.signal,
       flags.watch,
+      requests,
     );
   }
   process.off('SIGTERM', end);
@@ -234,6 +243,8 @@ function loadOf(flags: BenchFlags): LoadOptions {
     window: flags.window,
     mib: flags.mib,
     streams: flags.streams,
+    sealed: DEFAULT_LOAD.sealed,
+    line: DEFAULT_LOAD.line,
     warmUp: flags.warmUp,
     sha256: flags.sha256,
     echoes: flags.echoes,
@@ -243,19 +254,29 @@ function loadOf(flags: BenchFlags): LoadOptions {
     fleetSeconds: flags.seconds ?? DEFAULT_LOAD.fleetSeconds,
     idleSessions: flags.sessions ?? DEFAULT_LOAD.idleSessions,
     idleSeconds: flags.seconds ?? DEFAULT_LOAD.idleSeconds,
+    handshakes: flags.sessions ?? DEFAULT_LOAD.handshakes,
+    logins: flags.logins,
+    junkSessions: flags.sessions ?? DEFAULT_LOAD.junkSessions,
+    junkSeconds: flags.seconds ?? DEFAULT_LOAD.junkSeconds,
+    liveConvs: DEFAULT_LOAD.liveConvs,
     segments: flags.segments,
     packets: flags.packets,
     workers: flags.workers,
-    poolThreads: 0,
+    defaultLimits: DEFAULT_LOAD.defaultLimits,
+    poolThreads: DEFAULT_LOAD.poolThreads,
     seed: flags.seed,
     timeoutMs: flags.timeout * 1000,
   };
 }
 
 function loadKindOf(scenario: ScenarioName): LoadKind {
-  const kind = LOAD_KINDS.find((name) => name === scenario);
-  if (kind === undefined) throw new Error(`${scenario} has no client side`);
+  const [kind, another] = isPairScenario(scenario) ? loadsOf(scenario) : [];
+  if (kind === undefined || another !== undefined) throw new Error(`${scenario} has no client side`);
   return kind;
+}
+
+function isPairScenario(scenario: ScenarioName): scenario is PairScenario {
+  return !ALONE.some((name) => name === scenario);
 }
 
 function collectScenario(text: string, before: ScenarioName[] | undefined): ScenarioName[] {
@@ -284,4 +305,5 @@ function positiveNumber(text: string): number {
   throw new InvalidArgumentError('It is a number greater than 0.');
 }
 
-const LOAD_KINDS: readonly LoadKind[] = ['stream', 'pingpong', 'fleet', 'idle'];
+/** In one process. */
+const ALONE = ['engine', 'aead', 'alloc'] as const satisfies readonly Exclude<ScenarioName, PairScenario>[];

@@ -80,6 +80,11 @@ export class ChildProgram {
     }
   }
 
+  /** Writes one line to its standard input. */
+  tell(line: string): void {
+    this.child.stdin?.write(`${line}\n`);
+  }
+
   /** @throws Error with what the program said last, when it has ended. */
   assertRunning(): void {
     if (this.hasExited) throw new Error(`${this.name} ended early: ${this.errorText.trim()}`);

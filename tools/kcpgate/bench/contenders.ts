@@ -11,7 +11,23 @@ export interface Contender {
 }
 
 /** Scenarios with a server and a client. */
-export type PairScenario = 'stream' | 'pingpong' | 'fleet' | 'idle' | 'workers' | 'models';
+export type PairScenario =
+  | 'stream'
+  | 'pingpong'
+  | 'fleet'
+  | 'idle'
+  | 'sealed-stream'
+  | 'sealed-fleet'
+  | 'sealed-idle'
+  | 'carriers'
+  | 'handshake'
+  | 'login'
+  | 'junk'
+  | 'workers'
+  | 'models';
+
+/** Where the two sides of a scenario run, where there are enough cores. */
+export type Placement = 'anywhere' | 'on halves' | 'server on one core';
 
 /** The programs there are: ours as often as `--native` has values, and the peer's. */
 export interface Stacks {
@@ -26,6 +42,22 @@ export function contendersOf(scenario: PairScenario, stacks: Stacks): Contender[
     case 'idle':
       // A client of kcp-go holds too few sessions to say much about our server.
       return pairings(stacks).filter(({ client, server }) => client.name === server.name);
+    case 'sealed-stream':
+    case 'sealed-fleet':
+    case 'sealed-idle':
+      // Each has a seal of its own.
+      return pairings(stacks).filter(({ client, server }) => client.name === server.name);
+    case 'handshake':
+    case 'login':
+    case 'junk':
+      // kcp-go has no handshake and no login.
+      return pairings({ ...stacks, kcpGo: undefined });
+    case 'carriers':
+      return onFirst(stacks, [
+        { name: 'UDP', load: { line: 'udp' } },
+        { name: 'TCP', load: { line: 'tcp' } },
+        { name: 'WebSocket', load: { line: 'ws' } },
+      ]);
     case 'workers':
       return onFirst(stacks, [
         { name: '1 worker', load: { workers: 1 } },
@@ -45,19 +77,67 @@ export function contendersOf(scenario: PairScenario, stacks: Stacks): Contender[
 
 /** What the ratios of a scenario are to. */
 export function referenceOf(scenario: PairScenario): string {
-  if (scenario === 'workers') return '1 worker';
-  return scenario === 'models' ? 'single loop' : 'kcp-go';
+  switch (scenario) {
+    case 'workers':
+      return '1 worker';
+    case 'models':
+      return 'single loop';
+    case 'carriers':
+      return 'UDP';
+    default:
+      return 'kcp-go';
+  }
 }
 
 /** What clients do in a scenario; of several, one after the other, with a server of its own each. */
 export function loadsOf(scenario: PairScenario): readonly LoadKind[] {
-  if (scenario === 'workers') return ['fleet'];
-  return scenario === 'models' ? ['stream', 'fleet'] : [scenario];
+  switch (scenario) {
+    case 'sealed-stream':
+    case 'carriers':
+      return ['stream'];
+    case 'sealed-fleet':
+    case 'workers':
+      return ['fleet'];
+    case 'sealed-idle':
+      return ['idle'];
+    case 'models':
+      return ['stream', 'fleet'];
+    default:
+      return [scenario];
+  }
 }
 
 /** Every scenario is told this first. */
 export function ownLoadOf(scenario: PairScenario): Partial<LoadOptions> {
-  return scenario === 'models' ? { streams: 4 } : {};
+  switch (scenario) {
+    case 'sealed-stream':
+    case 'sealed-fleet':
+    case 'sealed-idle':
+    case 'carriers':
+    case 'handshake':
+    case 'login':
+      return { sealed: true };
+    case 'junk':
+      return { sealed: true, defaultLimits: true };
+    case 'models':
+      return { streams: 4 };
+    default:
+      return {};
+  }
+}
+
+/** Where its two sides run. */
+export function placementOf(scenario: PairScenario): Placement {
+  switch (scenario) {
+    case 'handshake':
+    case 'login':
+      return 'server on one core';
+    case 'workers':
+    case 'models':
+      return 'on halves';
+    default:
+      return 'anywhere';
+  }
 }
 
 /** What our program is called, with the addon or without it. */

@@ -1,5 +1,6 @@
 import type { SocketAddress } from '../../../src/base/address.ts';
 import { ClientEndpoints, type ClientCounters } from './client-endpoint.ts';
+import { EchoPacer } from './echo-pacer.ts';
 import { EchoSession, type EchoSamples } from './echo-session.ts';
 import type { LoadOptions } from './load-options.ts';
 import { summarizeLatency, type LatencySummary } from './percentile.ts';
@@ -21,13 +22,13 @@ export interface EchoResult {
 
 /** Echoes on one session, each sent when the last one came back. */
 export async function runPingPongClient(
-  remote: SocketAddress,
+  server: SocketAddress,
   load: LoadOptions,
   onWarm: () => void,
   readServer: () => CpuTime | undefined,
 ): Promise<EchoResult> {
-  const clients = new ClientEndpoints(remote, load);
-  const endpoint = await clients.open();
+  const clients = await ClientEndpoints.to(server, load);
+  const opener = await clients.open();
   const warmUp = Math.round(load.warmUp * load.echoes);
   const samples: EchoSamples = { latencyMs: new Float64Array(load.echoes), count: 0, warmUpLeft: warmUp };
   return measure(clients, samples, load, onWarm, readServer, (done, warm) => {
@@ -36,7 +37,7 @@ export async function runPingPongClient(
       if (samples.count === load.echoes) done();
       else session.send();
     };
-    endpoint.connect(remote, clients.kcp(false), 'stock', (port) => {
+    opener.connect(false, (port) => {
       const session = new EchoSession(port, load.sizeBytes, samples, onEcho, done);
       session.send();
       return session;
@@ -46,7 +47,7 @@ export async function runPingPongClient(
 
 /** Many sessions, each with a socket of its own and a steady stream of echoes. */
 export async function runFleetClient(
-  remote: SocketAddress,
+  server: SocketAddress,
   load: LoadOptions,
   onWarm: () => void,
   readServer: () => CpuTime | undefined,
@@ -55,7 +56,7 @@ export async function runFleetClient(
   const echoesOf = (seconds: number): number => Math.floor(seconds * echoesPerSecond) * fleetSessions;
   const warmUp = echoesOf(load.warmUp * fleetSeconds);
   const measured = echoesOf(fleetSeconds);
-  const clients = new ClientEndpoints(remote, load);
+  const clients = await ClientEndpoints.to(server, load);
   const samples: EchoSamples = { latencyMs: new Float64Array(measured), count: 0, warmUpLeft: warmUp };
   const sessions: EchoSession[] = [];
   let finish: () => void = () => undefined;
@@ -65,8 +66,8 @@ export async function runFleetClient(
     if (samples.count === measured) finish();
   };
   for (let i = 0; i < fleetSessions; i++) {
-    const endpoint = await clients.open(true);
-    endpoint.connect(remote, clients.kcp(false), 'stock', (port) => {
+    const opener = await clients.open(true);
+    opener.connect(false, (port) => {
       const session = new EchoSession(port, sizeBytes, samples, onEcho, () => finish());
       sessions.push(session);
       return session;
@@ -75,17 +76,7 @@ export async function runFleetClient(
   return measure(clients, samples, load, onWarm, readServer, (done, warm) => {
     finish = done;
     beginMeasuring = warm;
-    const total = warmUp + measured;
-    // Evenly spread: the sessions send in turn.
-    const startedAt = performance.now();
-    const everyMs = 1000 / (echoesPerSecond * fleetSessions);
-    let sent = 0;
-    const sendDue = (): void => {
-      const due = Math.min(total, Math.floor((performance.now() - startedAt) / everyMs) + 1);
-      for (; sent < due; sent++) sessions[sent % fleetSessions]?.send();
-      if (sent < total) setTimeout(sendDue, 1);
-    };
-    sendDue();
+    new EchoPacer(sessions, echoesPerSecond).start(warmUp + measured);
   });
 }
 

@@ -1,10 +1,11 @@
 import type { KcpPresetName } from '../../../src/kcp/index.ts';
+import type { LineTransport } from '../../../src/client/node/index.ts';
 
 /** What every scenario can be told. Each uses what concerns it. */
 export interface LoadOptions {
   /**
    * How much comes before what is measured, as a share of it: programs that are compiled while they run are slow at first.
-   * For `stream`, `pingpong` and `fleet`.
+   * Not for `idle`.
    */
   readonly warmUp: number;
   readonly preset: KcpPresetName;
@@ -12,6 +13,10 @@ export interface LoadOptions {
   readonly mtu: number;
   /** Send and receive window on both sides, in segments. */
   readonly window: number;
+  /** Sessions log in and are sealed; with kcp-go: its `aes-128`. `handshake`, `login` and `junk` do in any case. */
+  readonly sealed: boolean;
+  /** What carries sealed sessions. */
+  readonly line: Exclude<LineTransport, 'wss'>;
   /** `stream`: MiB sent and echoed, all streams together. */
   readonly mib: number;
   /** `stream`: how many at once, each on a socket of its own; only our client can do more than one. */
@@ -32,12 +37,24 @@ export interface LoadOptions {
   readonly idleSessions: number;
   /** `idle`. */
   readonly idleSeconds: number;
+  /** `handshake`: sessions opened. */
+  readonly handshakes: number;
+  /** `login`: logins over connections that are kept; a fifth of it over a new connection each. */
+  readonly logins: number;
+  /** `junk`: live sessions beside the flood, each with `echoesPerSecond`. */
+  readonly junkSessions: number;
+  /** `junk`: how long the flood is. */
+  readonly junkSeconds: number;
+  /** `flood`: conversations that are open. */
+  readonly liveConvs: readonly number[];
   /** `engine`: segments carried and acknowledged. */
   readonly segments: number;
   /** `alloc`: datagrams received by the two sides together; `aead`: datagrams sealed and opened for each figure. */
   readonly packets: number;
   /** Our server: `common.workers` of its configuration. */
   readonly workers: number;
+  /** Our server: its limits against floods are those a configuration has by default, instead of none. */
+  readonly defaultLimits: boolean;
   /** Our server: not a gateway but the worker-pool model with so many threads; 0 is a gateway. */
   readonly poolThreads: number;
   readonly seed: number;
@@ -50,6 +67,8 @@ export const DEFAULT_LOAD: LoadOptions = {
   preset: 'fast3',
   mtu: 1400,
   window: 1024,
+  sealed: false,
+  line: 'udp',
   mib: 300,
   streams: 1,
   sha256: false,
@@ -60,9 +79,15 @@ export const DEFAULT_LOAD: LoadOptions = {
   fleetSeconds: 5,
   idleSessions: 50_000,
   idleSeconds: 10,
+  handshakes: 10_000,
+  logins: 10_000,
+  junkSessions: 100,
+  junkSeconds: 1,
+  liveConvs: [],
   segments: 2_000_000,
   packets: 200_000,
   workers: 1,
+  defaultLimits: false,
   poolThreads: 0,
   seed: 1,
   timeoutMs: 120_000,

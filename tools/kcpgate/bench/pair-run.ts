@@ -1,8 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ChildProgram, type ProgramEvent } from './child-program.ts';
+import type { Placement } from './contenders.ts';
 import { Cores } from './cores.ts';
 import type { LoadOptions } from './load-options.ts';
 import type { Measures } from './measure.ts';
+import { pairMeasures } from './pair-measures.ts';
 import type { NativeStatus } from '../../../src/gateway/gateway-status.ts';
 import { cpuBetween, cpuSeconds, processUsage, type CpuTime, type ProcessUsage } from './process-usage.ts';
 import type { ServerProfile } from './server-profile.ts';
@@ -14,8 +16,7 @@ export interface PairPlan {
   readonly client: Stack;
   readonly server: Stack;
   readonly load: LoadOptions;
-  /** Keep the two sides on cores of their own, where there are enough. */
-  readonly apart: boolean;
+  readonly placement: Placement;
   readonly profile: ServerProfile | undefined;
 }
 
@@ -34,13 +35,17 @@ export interface PairOutcome {
  */
 export async function runPair(plan: PairPlan): Promise<PairOutcome> {
   const { kind, client, load, profile } = plan;
-  const cores = plan.apart ? new Cores() : undefined;
-  const server = await startProgram('server', plan.server.server(load, profile?.nodeOptions), cores?.server);
+  const cores = new Cores(plan.placement);
+  const server = await startProgram('server', plan.server.server(load, profile?.nodeOptions), cores.server);
   try {
-    const { address, port, native } = await server.next('listening', START_TIMEOUT_MS);
-    const target = { address: `${String(address)}:${String(port)}`, pid: server.pid };
+    const { address, port, login, native } = await server.next('listening', START_TIMEOUT_MS);
+    const target = {
+      address: `${String(address)}:${String(port)}`,
+      login: login as string | undefined,
+      pid: server.pid,
+    };
     const start = (): Promise<ChildProgram> =>
-      startProgram('client', client.client(kind, target, load), cores?.client);
+      startProgram('client', client.client(kind, target, load), cores.client);
     const measures =
       kind === 'idle'
         ? await measureIdle(server, await start(), client.idleSessions(load), load, profile)
@@ -65,6 +70,7 @@ async function measureLoad(
   profile: ServerProfile | undefined,
 ): Promise<Measures> {
   let before: CpuTime | undefined = usageOf(server).cpu;
+  let atWarm: ProgramEvent | undefined;
   let result: ProgramEvent;
   try {
     if (load.warmUp > 0) {
@@ -72,6 +78,7 @@ async function measureLoad(
       const warm = await client.next('warm', load.timeoutMs + START_TIMEOUT_MS).catch(() => undefined);
       before = warm?.server as CpuTime | undefined;
     }
+    if (kind === 'junk') atWarm = await accountOf(server);
     await profile?.begin(server.pid);
     result = await client.next('result', load.timeoutMs + START_TIMEOUT_MS);
   } finally {
@@ -85,10 +92,15 @@ async function measureLoad(
   await server.stop();
   const stopped = await server.next('stopped', START_TIMEOUT_MS);
   return {
-    ...measuresOf(kind, result, cpuBetween(before, after)),
+    ...pairMeasures(kind, { result, server: cpuBetween(before, after), atWarm, stopped }),
     serverCpuSecondsByRusage: Number(stopped.cpuSeconds),
     serverCpuSecondsByProc: seenFromOutside,
   };
+}
+
+async function accountOf(server: ChildProgram): Promise<ProgramEvent> {
+  server.tell('account');
+  return server.next('account', START_TIMEOUT_MS);
 }
 
 function checkResult(result: ProgramEvent): void {
@@ -96,37 +108,11 @@ function checkResult(result: ProgramEvent): void {
   if (corrupt > 0) throw new Error(`${corrupt} bytes came back wrong`);
   if (result.complete !== true) {
     const reason = typeof result.error === 'string' ? `: ${result.error}` : '';
-    throw new Error(`only ${String(result.bytes ?? result.echoes)} came back${reason}`);
+    if (typeof result.bytes === 'number' || typeof result.echoes === 'number') {
+      throw new Error(`only ${String(result.bytes ?? result.echoes)} came back${reason}`);
+    }
+    throw new Error(`not complete${reason}`);
   }
-}
-
-function measuresOf(kind: Exclude<LoadKind, 'idle'>, result: ProgramEvent, server: CpuTime): Measures {
-  const client = result.cpu as CpuTime;
-  if (kind === 'stream') {
-    const hundreds = (Number(result.bytes) - Number(result.warmUpBytes)) / (100 * 1024 * 1024);
-    return {
-      mibPerSecond: Number(result.mibPerSecond),
-      serverCpuSecondsPer100Mib: cpuSeconds(server) / hundreds,
-      serverUserCpuSecondsPer100Mib: server.userSeconds / hundreds,
-      serverSystemCpuSecondsPer100Mib: server.systemSeconds / hundreds,
-      clientCpuSecondsPer100Mib: cpuSeconds(client) / hundreds,
-      clientUserCpuSecondsPer100Mib: client.userSeconds / hundreds,
-      clientSystemCpuSecondsPer100Mib: client.systemSeconds / hundreds,
-      retransmits: Number((result.counters as Record<string, unknown>).retransmits),
-    };
-  }
-  const latency = result.latencyMs as Record<string, number>;
-  const perEcho = (seconds: number): number => (seconds * 1e6) / Number(result.echoes);
-  return {
-    latencyP50Ms: latency.p50 ?? NaN,
-    latencyP99Ms: latency.p99 ?? NaN,
-    serverCpuMicrosecondsPerEcho: perEcho(cpuSeconds(server)),
-    serverUserCpuMicrosecondsPerEcho: perEcho(server.userSeconds),
-    serverSystemCpuMicrosecondsPerEcho: perEcho(server.systemSeconds),
-    clientCpuMicrosecondsPerEcho: perEcho(cpuSeconds(client)),
-    clientUserCpuMicrosecondsPerEcho: perEcho(client.userSeconds),
-    clientSystemCpuMicrosecondsPerEcho: perEcho(client.systemSeconds),
-  };
 }
 
 async function measureIdle(

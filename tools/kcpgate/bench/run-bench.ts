@@ -7,6 +7,7 @@ import {
   loadsOf,
   nameOfOurs,
   ownLoadOf,
+  placementOf,
   referenceOf,
   type Contender,
   type Stacks,
@@ -25,7 +26,7 @@ import { ratiosTo, spreadOf } from './summary.ts';
 
 export interface BenchPlan {
   readonly scenarios: readonly ScenarioName[];
-  /** Runs of each scenario and contender; `idle` takes long, varies little, and is run once. */
+  /** Runs of each scenario and contender; `idle` and `sealed-idle` take long, vary little, and are run once. */
   readonly runs: number;
   /** The implementation to compare with, in the same run. */
   readonly peer: 'kcp-go' | undefined;
@@ -121,7 +122,7 @@ function raceOf(scenario: ScenarioName, plan: BenchPlan, stacks: Stacks): Race {
       return {
         scenario,
         reference: referenceOf(scenario),
-        runs: scenario === 'idle' ? 1 : plan.runs,
+        runs: isIdle(scenario) ? 1 : plan.runs,
         entrants: contendersOf(scenario, stacks).map((contender) => ({
           name: contender.name,
           native: contender.server.native,
@@ -149,17 +150,22 @@ async function runLoads(
 ): Promise<Outcome> {
   const load = { ...plan.load, ...ownLoadOf(scenario), ...ownLoad };
   const kinds = loadsOf(scenario);
+  const placement = placementOf(scenario);
   let measures: Measures = {};
   let native: NativeStatus | undefined;
   for (const kind of kinds) {
     const fileName = [scenario, ...(kinds.length > 1 ? [kind] : []), slugOf(name), run].join('.');
     const profile =
       plan.profileFolder === undefined ? undefined : profileServer(plan.profileFolder, fileName);
-    const outcome = await runPair({ kind, client, server, load, apart: scenario !== kind, profile });
+    const outcome = await runPair({ kind, client, server, load, placement, profile });
     measures = { ...measures, ...outcome.measures };
     ({ native } = outcome);
   }
   return { measures, native };
+}
+
+function isIdle(scenario: Parameters<typeof loadsOf>[0]): boolean {
+  return loadsOf(scenario).includes('idle');
 }
 
 function runEngine(load: LoadOptions): Outcome {

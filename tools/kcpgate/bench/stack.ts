@@ -1,7 +1,7 @@
 import type { LoadOptions } from './load-options.ts';
 
 /** What a client does to a server; each side is a process of its own. */
-export type LoadKind = 'stream' | 'pingpong' | 'fleet' | 'idle';
+export type LoadKind = 'stream' | 'pingpong' | 'fleet' | 'idle' | 'handshake' | 'login' | 'junk' | 'flood';
 
 /** A command to start. */
 export interface ProgramStart {
@@ -13,8 +13,10 @@ export interface ProgramStart {
 
 /** The server a client goes to. */
 export interface ServerTarget {
-  /** `host:port`. */
+  /** `host:port`, of UDP. */
   readonly address: string;
+  /** The same of HTTP, where clients log in; undefined when they do not. */
+  readonly login: string | undefined;
   readonly pid: number;
 }
 
@@ -44,8 +46,17 @@ export function kcpGateStack(native: boolean): Stack {
     name: 'kcpgate',
     native,
     server: (load, nodeOptions = []) => again(nodeOptions, '--server', '--load', JSON.stringify(load)),
-    client: (kind, { address, pid }, load) =>
-      again([], kind, '--client', address, '--watch', String(pid), '--load', JSON.stringify(load)),
+    client: (kind, { address, login, pid }, load) =>
+      again(
+        [],
+        ...(kind === 'flood' ? ['--flood'] : [kind]),
+        '--client',
+        (kind === 'flood' ? undefined : login) ?? address,
+        '--watch',
+        String(pid),
+        '--load',
+        JSON.stringify(load),
+      ),
     idleSessions: (load) => load.idleSessions,
   };
 }
@@ -75,7 +86,7 @@ export function kcpGoStack(executable: string): Stack {
   };
 }
 
-function kcpFlags({ preset, mtu, window }: LoadOptions): string[] {
+function kcpFlags({ preset, mtu, window, sealed }: LoadOptions): string[] {
   const [noDelay, interval, resend, noCongestion] = KCP_GO_PRESETS[preset];
   return [
     `-mtu=${mtu}`,
@@ -85,6 +96,7 @@ function kcpFlags({ preset, mtu, window }: LoadOptions): string[] {
     `-interval=${interval}`,
     `-resend=${resend}`,
     `-nc=${noCongestion}`,
+    ...(sealed ? ['-crypt=aes-128'] : []),
   ];
 }
 
@@ -121,6 +133,8 @@ function loadFlags(kind: LoadKind, load: LoadOptions): string[] {
         `-sessions=${Math.min(load.idleSessions, KCP_GO_IDLE_SESSIONS)}`,
         `-duration=${load.timeoutMs}ms`,
       ];
+    default:
+      throw new Error(`kcp-go has no ${kind}`);
   }
 }
 

@@ -34,14 +34,14 @@ export interface StreamResult {
  * @param readServer called when the measurement ends.
  */
 export async function runStreamClient(
-  remote: SocketAddress,
+  server: SocketAddress,
   load: LoadOptions,
   onWarm: () => void,
   readServer: () => CpuTime | undefined,
 ): Promise<StreamResult> {
   const { streams } = load;
-  const clients = new ClientEndpoints(remote, load);
-  const endpoints = await Promise.all(Array.from({ length: streams }, () => clients.open()));
+  const clients = await ClientEndpoints.to(server, load);
+  const openers = await Promise.all(Array.from({ length: streams }, () => clients.open()));
   const warmUpBytes = Math.round((load.warmUp * load.mib * MIB) / streams) * streams;
   const bytesOfStream = (warmUpBytes + Math.round((load.mib * MIB) / streams) * streams) / streams;
   const total = bytesOfStream * streams;
@@ -58,8 +58,8 @@ export async function runStreamClient(
   const progress = await new Promise<StreamProgress>((resolve) => {
     const shared = new StreamProgress(warmUpBytes, total, beginMeasuring, () => resolve(shared));
     timer = setTimeout(resolve, load.timeoutMs, shared);
-    for (const endpoint of endpoints) {
-      endpoint.connect(remote, clients.kcp(true), 'stock', (port) => {
+    for (const opener of openers) {
+      opener.connect(true, (port) => {
         const hash = load.sha256 && sinks.length === 0 ? createHash('sha256') : undefined;
         const sink = new StreamSink(port, pattern, bytesOfStream, shared, hash);
         sinks.push(sink);
@@ -71,7 +71,7 @@ export async function runStreamClient(
   clearTimeout(timer);
   const seconds = (performance.now() - startedAt) / 1000;
   const cpu = ownCpu(cpuBefore);
-  const server = readServer();
+  const serverCpu = readServer();
   const counters = clients.counters();
   const bytes = progress.receivedBytes;
   const digest = sinks[0]?.hash?.digest('hex');
@@ -85,7 +85,7 @@ export async function runStreamClient(
     seconds,
     mibPerSecond: (bytes - warmUpBytes) / MIB / seconds,
     cpu,
-    server,
+    server: serverCpu,
     counters,
     ...(digest !== undefined && { sha256: digest }),
     ...(error !== undefined && { error }),
