@@ -171,11 +171,12 @@ export class ClearReceiver {
     const full = group.admission.admit(now, source);
     if (full !== undefined) return this.refuse(port, slot, conv, peer, CloseCode.overload, full);
     const plan = this.registry.planOf({
-      id: this.registry.openedCount,
+      id: this.registry.nextId,
       conv,
       remoteAddress,
       peer,
       port: config.name,
+      localAddress: carrier.localAddress,
       login: undefined,
     });
     if (typeof plan === 'number') return this.refuse(port, slot, conv, peer, plan, 'refused');

@@ -18,6 +18,8 @@ export interface SessionOpening {
   readonly peer: PeerKind;
   /** The name of the port it opened on. */
   readonly port: string;
+  /** Where that port listens. */
+  readonly localAddress: SocketAddress;
   /** Who logged in; undefined for sessions without login. */
   readonly login: SessionLogin | undefined;
 }
@@ -95,6 +97,8 @@ export interface EndpointConfig {
   readonly epochSeconds?: number;
   /** 32 random bits: places sessions in the table, so that peers cannot choose where theirs go. Default 0: for clients and tests. */
   readonly hashSeed?: number;
+  /** The id of its first session; they are counted up from there. Default 0. */
+  readonly firstSessionId?: number;
 }
 
 /** What sealed sessions need. */

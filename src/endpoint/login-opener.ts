@@ -45,13 +45,14 @@ export class LoginOpener {
       claims: ticket.claims,
       isClear: seal === undefined,
     };
-    const id = this.registry.openedCount;
+    const id = this.registry.nextId;
     const plan = this.registry.planOf({
       id,
       conv,
       remoteAddress: address,
       peer: 'kcpgate',
       port: port.config.name,
+      localAddress: port.carrier.localAddress,
       login,
     });
     const stream = typeof plan === 'number' || plan.stream;

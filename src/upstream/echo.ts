@@ -107,6 +107,13 @@ class EchoSink implements Sink {
     return this.#isPartial || this.#sendHeld();
   }
 
+  datagram(bytes: Uint8Array, offset: number, length: number): void {
+    if (this.#isClosed) return;
+    this.#totals.bytesFromSessions += length;
+    const taken = this.#port.sendDatagram(bytes, offset, length);
+    if (taken > 0) this.#totals.bytesToSessions += taken;
+  }
+
   flush(): void {
     // Every message was sent when it was complete.
   }

@@ -5,6 +5,7 @@ import { describeSystemError } from '../base/node-error.ts';
 import { SendError, type SessionPort, type Sink } from '../base/sink.ts';
 import type { GatherBuffer } from './gather-buffer.ts';
 import { HeldBytes } from './held-bytes.ts';
+import { proxyHeaderOf } from './proxy-header-of.ts';
 import type { SessionInfo } from './upstream.ts';
 
 /** Where a server listens. */
@@ -30,6 +31,8 @@ export interface TcpSinkContext {
   readonly lingerTimeoutMs: number;
   readonly keepAliveDelayMs: number;
   readonly maxHeldBytes: number;
+  /** A connection begins with a PROXY header that says who the client is. */
+  readonly sendsProxyHeader: boolean;
   readonly gather: GatherBuffer;
   /** Sockets read into this memory; it is free again when the callback returns. */
   readonly readBuffer: Buffer;
@@ -276,6 +279,7 @@ export class TcpSink implements Sink {
   #onConnected(): void {
     this.#stopTimer();
     this.#isConnected = true;
+    if (this.#context.sendsProxyHeader) this.#socket?.write(proxyHeaderOf(this.#session));
     if (this.#isClosed) this.#startLinger();
     this.#goOn();
   }

@@ -21,6 +21,11 @@ export interface TcpUpstreamOptions {
    * piece that crosses the limit, and as much again in the hands of the system, come on top.
    */
   readonly maxHeldBytes?: number;
+  /**
+   * `v2`: a connection begins with a PROXY header (version 2) that names the client of the session, and the line it came by.
+   * Default `off`.
+   */
+  readonly proxyProtocol?: 'off' | 'v2';
 }
 
 /** What a {@link TcpUpstream} may be given. */
@@ -56,6 +61,7 @@ export class TcpUpstream implements Upstream {
       lingerTimeoutMs: options.lingerTimeoutMs ?? 10_000,
       keepAliveDelayMs: options.keepAliveDelayMs ?? 30_000,
       maxHeldBytes: options.maxHeldBytes ?? 65_536,
+      sendsProxyHeader: options.proxyProtocol === 'v2',
       gather: new GatherBuffer(),
       readBuffer: Buffer.allocUnsafeSlow(READ_BYTES),
       totals: this.#totals,

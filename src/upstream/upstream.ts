@@ -17,6 +17,8 @@ export interface SessionInfo {
   /** The client's address as far as the gateway knows it. */
   readonly remoteAddress: SocketAddress;
   readonly conv: number;
+  /** Where the line listens that the session came by. Default: not known. */
+  readonly lineAddress?: SocketAddress;
   /** Who logged in; empty without a login. Default empty. */
   readonly subject?: string;
 }
