@@ -21,6 +21,7 @@ const PACKET_PATH = [
   'src/crypto/**/*.ts',
   'src/session/**/*.ts',
   'src/endpoint/**/*.ts',
+  'src/gateway/workers/**/*.ts',
 ];
 
 const NO_DEFAULT_EXPORT = {

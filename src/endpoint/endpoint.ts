@@ -45,6 +45,7 @@ import type { SessionFilter, SessionSummary } from './session-summary.ts';
 import { LOGIN_KEY, pathKey, type SessionEntry } from './session-table.ts';
 import { StatelessAnswers } from './stateless-answers.ts';
 import { Strangers, type EndpointCondition } from './strangers.ts';
+import { SubjectIndex, type SubjectLimit } from './subject-index.ts';
 
 /** What an endpoint works with. */
 export interface EndpointComponents {
@@ -54,6 +55,8 @@ export interface EndpointComponents {
   readonly acceptor?: SessionAcceptor;
   /** Present where there are sealed sessions. */
   readonly security?: EndpointSecurity;
+  /** Holds subjects to so many sessions. Default: the endpoint itself does, to `login.maxSessionsPerSubject`. */
+  readonly subjects?: SubjectLimit;
 }
 
 /** How a client that logged in begins a session. */
@@ -138,11 +141,19 @@ export class Endpoint implements HandshakeHost, EndpointCondition {
       this.scheduleTurn();
     };
     const { ports } = this;
-    const { login, hashSeed = 0, gatewayId = 0, nodeNumber = 0, epochSeconds = 0 } = config;
+    const {
+      login,
+      hashSeed = 0,
+      gatewayId = 0,
+      nodeNumber = 0,
+      epochSeconds = 0,
+      firstSessionId = 0,
+    } = config;
+    const subjects = components.subjects ?? new SubjectIndex(login?.maxSessionsPerSubject);
     const registry = new SessionRegistry(
-      { clock, logger, acceptor, security, ports, onWake },
+      { clock, logger, acceptor, security, ports, subjects, onWake },
       hashSeed,
-      login?.maxSessionsPerSubject,
+      firstSessionId,
     );
     this.registry = registry;
     const identity = { gatewayId, nodeNumber, epochSeconds };

@@ -17,3 +17,4 @@ export type { EndpointStats, LoginStats, SessionGroupStats } from './endpoint-st
 export { NODE_CLOCK } from './node-clock.ts';
 export type { Relay } from './relay-port.ts';
 export type { PathSummary, SessionFilter, SessionSummary } from './session-summary.ts';
+export type { SubjectLimit } from './subject-index.ts';

@@ -23,7 +23,7 @@ import type { EndpointPort } from './endpoint-port.ts';
 import type { PortTable } from './port-table.ts';
 import { summaryOf, type SessionSummary } from './session-summary.ts';
 import { SessionTable, type SessionEntry } from './session-table.ts';
-import { SubjectIndex } from './subject-index.ts';
+import type { SubjectLimit } from './subject-index.ts';
 
 /** What a {@link SessionRegistry} works with. */
 export interface RegistryComponents {
@@ -32,6 +32,7 @@ export interface RegistryComponents {
   readonly acceptor: SessionAcceptor | undefined;
   readonly security: EndpointSecurity | undefined;
   readonly ports: PortTable;
+  readonly subjects: SubjectLimit;
   /** A session wants a turn, and there is none. */
   readonly onWake: () => void;
 }
@@ -43,14 +44,15 @@ export interface RegistryComponents {
 export class SessionRegistry implements SessionHost, PathOutput {
   readonly table: SessionTable;
   readonly wheel: TimerWheel;
-  readonly subjects: SubjectIndex;
+  readonly subjects: SubjectLimit;
   /** Within a turn; whoever is woken then is drained at its end. */
   inTurn = false;
   /** Nothing more is done. */
   closed = false;
   /** Sessions that are neither lingering nor gone. */
   activeCount = 0;
-  openedCount = 0;
+  /** Of the next session. */
+  nextId: number;
   /** Open sessions that logged in and have no encryption. */
   clearCount = 0;
   /** How often sessions went to another path. */
@@ -78,7 +80,8 @@ export class SessionRegistry implements SessionHost, PathOutput {
     this.markDirty(entry);
   };
 
-  constructor(components: RegistryComponents, hashSeed: number, maxSessionsPerSubject: number | undefined) {
+  /** @param firstId of its sessions; they are counted up. */
+  constructor(components: RegistryComponents, hashSeed: number, firstId: number) {
     this.clock = components.clock;
     this.logger = components.logger;
     this.acceptor = components.acceptor;
@@ -86,7 +89,8 @@ export class SessionRegistry implements SessionHost, PathOutput {
     this.ports = components.ports;
     this.onWake = components.onWake;
     this.table = new SessionTable(hashSeed);
-    this.subjects = new SubjectIndex(maxSessionsPerSubject);
+    this.subjects = components.subjects;
+    this.nextId = firstId;
     this.caughtUpAt = this.clock.now();
     this.wheel = new TimerWheel(this.caughtUpAt);
   }
@@ -321,7 +325,7 @@ export class SessionRegistry implements SessionHost, PathOutput {
     const { idleTimeoutMs, keepAliveMs, closeTimeoutMs, lingerMs } = group.config.session;
     // Written out, not spread: all have the same shape.
     const config = { role, peer, kcp, idleTimeoutMs, keepAliveMs, closeTimeoutMs, lingerMs, earlyData };
-    const id = this.openedCount++;
+    const id = this.nextId++;
     this.activeCount++;
     group.countOpened();
     const now = this.clock.now();

@@ -1,7 +1,15 @@
 import type { SessionEntry } from './session-table.ts';
 
+/** Holds subjects to so many sessions. */
+export interface SubjectLimit {
+  /** A session opened. @returns the one that is one too many. */
+  add(subject: string, entry: SessionEntry): SessionEntry | undefined;
+  /** A session ended. */
+  remove(subject: string, entry: SessionEntry): void;
+}
+
 /** The sessions of each subject, oldest first; so many of one subject, and the oldest gives way. */
-export class SubjectIndex {
+export class SubjectIndex implements SubjectLimit {
   private readonly max: number;
   private readonly entries = new Map<string, SessionEntry[]>();
 

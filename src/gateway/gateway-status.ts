@@ -42,6 +42,8 @@ export interface WorkerStatus extends ServingStatus {
   readonly failures: number;
   /** Why it died last; null when it never did. */
   readonly lastFailure: string | null;
+  /** Datagrams that came to its UDP sockets and went on to the worker they are for. */
+  readonly handedOn: number;
   /** Log records it dropped, because they came faster than they could be written. */
   readonly droppedLogRecords: number;
 }

@@ -15,12 +15,14 @@ import {
   type LoginSessionsConfig,
   type PortConfig,
   type SessionAcceptor,
+  type SubjectLimit,
 } from '../endpoint/index.ts';
 import type { DrainNotice } from '../session/index.ts';
+import type { ProxyMode } from '../wire/proxy-header.ts';
 import { EchoUpstream, TcpUpstream, type Upstream } from '../upstream/index.ts';
 import {
-  kcpUdpListeners,
   routeMatches,
+  udpListeners,
   type GatewayConfig,
   type HttpListenerConfig,
   type KcpTcpListenerConfig,
@@ -40,10 +42,27 @@ import { anonymousSessions, loginSessions } from './session-settings.ts';
 export interface LocalDataPlaneComponents {
   readonly logger: Logger;
   readonly native: NativeLoad;
-  /** Bound UDP descriptors to serve on, in the order of the KCP over UDP listeners; undefined for one that binds its own. */
+  /** Bound UDP descriptors to serve on, in the order of {@link udpListeners}; undefined for a listener that binds its own. */
   readonly descriptors: readonly (number | undefined)[];
-  /** Its number among the threads that serve. Default 0. */
-  readonly worker?: number;
+  /** What only one of several threads has. Default: it is the only one. */
+  readonly place?: WorkerPlace;
+}
+
+/** A data plane that is one of several. */
+export interface WorkerPlace {
+  /** Its number among them. */
+  readonly worker: number;
+  /** The number of its first session: greater than any of its predecessors had. */
+  readonly firstSessionId: number;
+  /** When the gateway started, in seconds of Unix time. */
+  readonly epochSeconds: number;
+  /** Holds subjects to so many sessions, at all of them together. */
+  readonly subjects: SubjectLimit;
+  /**
+   * Puts itself between a UDP socket and its line.
+   * @param mode what may stand in front of datagrams. @param socket its place in the order of {@link udpListeners}.
+   */
+  steer(carrier: Carrier, mode: ProxyMode, socket: number): Carrier;
 }
 
 /** A line of connections that somebody else accepts. */
@@ -59,7 +78,7 @@ interface OpenListener {
 /** All sessions of a gateway, or of one of its workers, in this thread: one endpoint with the lines as its ports. */
 export class LocalDataPlane implements DataPlane {
   private readonly config: GatewayConfig;
-  private readonly worker: number;
+  private readonly place: WorkerPlace | undefined;
   private readonly endpoint: Endpoint;
   private readonly security: EndpointSecurity;
   private readonly upstreams: ReadonlyMap<string, Upstream>;
@@ -67,9 +86,9 @@ export class LocalDataPlane implements DataPlane {
   private readonly logins: LoginSessionsConfig;
 
   private constructor(config: GatewayConfig, components: LocalDataPlaneComponents) {
-    const { logger, native, worker = 0 } = components;
+    const { logger, native, place } = components;
     this.config = config;
-    this.worker = worker;
+    this.place = place;
     this.security = gatewaySecurity(config.login, native);
     this.upstreams = new Map(
       config.upstreams.map((upstream) => [upstream.name, createUpstream(upstream, logger)]),
@@ -82,12 +101,14 @@ export class LocalDataPlane implements DataPlane {
         logger: logger.child({ component: 'endpoint' }),
         acceptor: this.acceptor(),
         security: this.security,
+        ...(place === undefined ? {} : { subjects: place.subjects }),
       },
       {
         login: this.logins,
         gatewayId: common.gatewayId,
         nodeNumber: nodeNumber(common.nodeId),
-        epochSeconds: Math.floor(Date.now() / 1000),
+        epochSeconds: place?.epochSeconds ?? Math.floor(Date.now() / 1000),
+        firstSessionId: place?.firstSessionId ?? 0,
         hashSeed: randomInt(2 ** 32),
       },
     );
@@ -101,11 +122,9 @@ export class LocalDataPlane implements DataPlane {
   static async open(config: GatewayConfig, components: LocalDataPlaneComponents): Promise<LocalDataPlane> {
     const plane = new LocalDataPlane(config, components);
     try {
-      for (const [index, listener] of kcpUdpListeners(config).entries()) {
-        await plane.openUdp(listener, components, components.descriptors[index]);
-      }
-      for (const listener of config.listeners) {
-        if (listener.type === 'relay') await plane.openRelay(listener, components);
+      for (const [socket, listener] of udpListeners(config).entries()) {
+        if (listener.type === 'relay') await plane.openRelay(listener, components, socket);
+        else await plane.openUdp(listener, components, socket);
       }
     } catch (error) {
       await plane.close();
@@ -182,18 +201,12 @@ export class LocalDataPlane implements DataPlane {
 
   private async openUdp(
     config: KcpUdpListenerConfig,
-    { logger, native }: LocalDataPlaneComponents,
-    descriptor: number | undefined,
+    components: LocalDataPlaneComponents,
+    socket: number,
   ): Promise<void> {
-    const carrier = await createUdpCarrier({
-      bind: config.bind,
-      bufferBytes: config.socketBufferBytes,
-      maxDatagramBytes: Math.max(2048, config.mtu, this.config.sessions.mtu),
-      logger: logger.child({ component: 'endpoint', listener: config.name }),
-      native,
-      ...(descriptor === undefined ? {} : { descriptor }),
-    });
     const { proxyProtocol: mode, trustedProxies, sppReply } = config;
+    const maxDatagramBytes = Math.max(2048, config.mtu, this.config.sessions.mtu);
+    const carrier = await this.openSocket(config, components, maxDatagramBytes, mode, socket);
     const trusted = new CidrSet(trustedProxies);
     const line =
       mode === 'off'
@@ -216,16 +229,12 @@ export class LocalDataPlane implements DataPlane {
   /** Other gateways send datagrams of our sessions here, and get those of theirs from here. */
   private async openRelay(
     config: RelayListenerConfig,
-    { logger, native }: LocalDataPlaneComponents,
+    components: LocalDataPlaneComponents,
+    socket: number,
   ): Promise<void> {
     const { common, peers, sessions } = this.config;
-    const carrier = await createUdpCarrier({
-      bind: config.bind,
-      bufferBytes: config.socketBufferBytes,
-      maxDatagramBytes: Math.max(2048, sessions.mtu) + RELAY_HEADER_ROOM,
-      logger: logger.child({ component: 'endpoint', listener: config.name }),
-      native,
-    });
+    const maxDatagramBytes = Math.max(2048, sessions.mtu) + RELAY_HEADER_ROOM;
+    const carrier = await this.openSocket(config, components, maxDatagramBytes, 'proxy', socket);
     const relay = new RelayCarrier(carrier, {
       gatewayId: common.gatewayId,
       peers,
@@ -243,6 +252,25 @@ export class LocalDataPlane implements DataPlane {
     });
   }
 
+  private async openSocket(
+    config: KcpUdpListenerConfig | RelayListenerConfig,
+    { logger, native, descriptors }: LocalDataPlaneComponents,
+    maxDatagramBytes: number,
+    mode: ProxyMode,
+    socket: number,
+  ): Promise<Carrier> {
+    const descriptor = descriptors[socket];
+    const carrier = await createUdpCarrier({
+      bind: config.bind,
+      bufferBytes: config.socketBufferBytes,
+      maxDatagramBytes,
+      logger: logger.child({ component: 'endpoint', listener: config.name }),
+      native,
+      ...(descriptor === undefined ? {} : { descriptor }),
+    });
+    return this.place?.steer(carrier, mode, socket) ?? carrier;
+  }
+
   private addPort(carrier: Carrier, config: ListenerConfig, portConfig: PortConfig): void {
     const port = this.endpoint.attach(carrier, portConfig);
     this.listeners.push({ config, port, upstream: this.upstreamFor(config).name });
@@ -256,7 +284,7 @@ export class LocalDataPlane implements DataPlane {
 
   private acceptor(): SessionAcceptor {
     return {
-      accept: ({ id, conv, remoteAddress, port, login }) => {
+      accept: ({ id, conv, remoteAddress, localAddress, port, login }) => {
         const listener = this.listeners.find(({ config }) => config.name === port);
         const upstream = this.upstreams.get(listener?.upstream ?? '');
         if (upstream === undefined) throw new GatewayError('internal', `no upstream for port ${port}`);
@@ -267,6 +295,7 @@ export class LocalDataPlane implements DataPlane {
             upstream.open(session, {
               id: `${port}/${String(id)}`,
               remoteAddress,
+              lineAddress: localAddress,
               conv,
               subject: login?.subject ?? '',
             }),
@@ -285,6 +314,11 @@ export class LocalDataPlane implements DataPlane {
     if (upstream === undefined)
       throw new GatewayError('config_invalid', `no route for listener ${listener.name}`);
     return upstream;
+  }
+
+  /** The number of this thread among those that serve. */
+  private get worker(): number {
+    return this.place?.worker ?? 0;
   }
 
   /** The number of a session of this worker; undefined for others. */

@@ -369,6 +369,11 @@ export function kcpUdpListeners({ listeners }: GatewayConfig): KcpUdpListenerCon
   return listeners.filter((listener) => listener.type === 'kcp-udp');
 }
 
+/** The listeners that have a UDP socket: the lines in order, then the relay. */
+export function udpListeners(config: GatewayConfig): (KcpUdpListenerConfig | RelayListenerConfig)[] {
+  return [...kcpUdpListeners(config), ...config.listeners.filter((listener) => listener.type === 'relay')];
+}
+
 /** Whether a route takes the sessions of a listener. */
 export function routeMatches(match: RouteMatch, listener: Pick<ListenerConfig, 'name' | 'bind'>): boolean {
   return (

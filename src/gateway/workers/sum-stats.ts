@@ -2,8 +2,12 @@ import type { ListenerStatus, ServingStatus } from '../gateway-status.ts';
 import type { UpstreamStats } from '../../upstream/index.ts';
 
 /** Several data planes of one configuration as one: their counters and gauges added up. At least one. */
-export function sumServing([first, ...others]: readonly ServingStatus[]): ServingStatus {
+export function sumServing(all: readonly ServingStatus[]): ServingStatus {
+  // One that has not said anything since it was told of a line does not know of it.
+  const most = Math.max(...all.map(({ listeners }) => listeners.length));
+  const first = all.find(({ listeners }) => listeners.length === most);
   if (first === undefined) return NOTHING;
+  const others = all.filter((one) => one !== first);
   const listeners = first.listeners.map((listener, i): ListenerStatus => ({
     ...listener,
     stats: others.reduce((sum, other) => addUp(sum, other.listeners[i]?.stats), listener.stats),
@@ -16,7 +20,7 @@ export function sumServing([first, ...others]: readonly ServingStatus[]): Servin
     first.sessions === null
       ? null
       : others.reduce((sum, other) => addUp(sum, other.sessions ?? undefined), first.sessions);
-  return { listeners, upstreams, sessions, draining: first.draining };
+  return { listeners, upstreams, sessions, draining: all.some(({ draining }) => draining) };
 }
 
 /** Nothing serves yet. */

@@ -5,8 +5,16 @@ import type { Logger } from '../../base/logger.ts';
 import type { DrainNotice } from '../../session/index.ts';
 import { ForwardedLog, LogBacklog } from '../../telemetry/forwarded-log.ts';
 import type { SessionQuery, SessionReport } from '../data-plane.ts';
-import type { ServingStatus, WorkerState, WorkerStatus } from '../gateway-status.ts';
-import type { WorkerCommand, WorkerReport, WorkerStart } from './message.ts';
+import type { WorkerState, WorkerStatus } from '../gateway-status.ts';
+import type { LineStart } from './line-message.ts';
+import {
+  transferOf,
+  type WorkerCommand,
+  type WorkerReport,
+  type WorkerServing,
+  type WorkerStart,
+  type WorkerTraffic,
+} from './message.ts';
 import { RECOVERED_AFTER_MS, restartDelayMs } from './restart-delay.ts';
 import { NOTHING, nothingCounted } from './sum-stats.ts';
 import { Requests, Waiters } from './waiters.ts';
@@ -17,7 +25,19 @@ export interface SupervisedWorkerComponents {
   readonly startThread: StartWorkerThread;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly listener: WorkerListener;
 }
+
+/** Told what a worker does by itself. */
+export interface WorkerListener {
+  /** Its clients have something for others. */
+  hear(worker: number, traffic: WorkerTraffic): void;
+  /** Its thread is gone, and everything it had with it. What it said before has been told. */
+  gone(worker: number): void;
+}
+
+/** What stays the same whenever a worker is started. */
+export type WorkerOrders = Pick<WorkerStart, 'index' | 'workers' | 'config' | 'descriptors' | 'epochSeconds'>;
 
 /**
  * One worker as the main thread sees it: asks it, waits for it in bounded time, writes its log, and starts it again when
@@ -26,7 +46,8 @@ export interface SupervisedWorkerComponents {
 export class SupervisedWorker {
   /** Settles when it serves for the first time; rejects when it cannot, and then it stays down. */
   readonly opened: Promise<void>;
-  readonly #start: Omit<WorkerStart, 'serving' | 'draining'>;
+  readonly #orders: WorkerOrders;
+  readonly #listener: WorkerListener;
   readonly #startThread: StartWorkerThread;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -35,7 +56,7 @@ export class SupervisedWorker {
   #thread: WorkerThread | undefined;
   #state: WorkerState = 'starting';
   /** What it last said of itself. */
-  #said: ServingStatus = NOTHING;
+  #said: WorkerServing = { ...NOTHING, handedOn: 0 };
   #servesSince = 0;
   #failures = 0;
   #failuresInARow = 0;
@@ -45,6 +66,7 @@ export class SupervisedWorker {
   #restart: NodeJS.Timeout | undefined;
   #stopping = false;
   /** What it is to do as soon as it is open. */
+  readonly #lines: LineStart[] = [];
   #serving = false;
   #draining: { readonly notice: DrainNotice; readonly endsAt: number } | undefined;
   #settleOpened: { resolve: () => void; reject: (error: GatewayError) => void } | undefined;
@@ -55,17 +77,15 @@ export class SupervisedWorker {
   readonly #onExit = new Waiters<boolean>();
 
   /** Starts the thread. */
-  constructor(
-    start: Pick<WorkerStart, 'index' | 'config' | 'descriptors'>,
-    components: SupervisedWorkerComponents,
-  ) {
-    const { startThread, clock, logger } = components;
+  constructor(orders: WorkerOrders, components: SupervisedWorkerComponents) {
+    const { startThread, clock, logger, listener } = components;
     this.#backlog = new LogBacklog();
-    this.#start = { ...start, logBacklog: this.#backlog.memory };
+    this.#orders = orders;
+    this.#listener = listener;
     this.#startThread = startThread;
     this.#clock = clock;
-    this.#logger = logger.child({ worker: start.index });
-    this.#log = new ForwardedLog(logger, { worker: start.index }, this.#backlog);
+    this.#logger = logger.child({ worker: orders.index });
+    this.#log = new ForwardedLog(logger, { worker: orders.index }, this.#backlog);
     this.opened = new Promise((resolve, reject) => {
       this.#settleOpened = { resolve, reject };
     });
@@ -76,18 +96,34 @@ export class SupervisedWorker {
   async status(timeoutMs: number): Promise<WorkerStatus> {
     let stale = true;
     if (this.#state === 'running') {
-      this.#thread?.postMessage({ type: 'report' });
+      this.#post({ type: 'report' });
       stale = !(await this.#onStatus.next(timeoutMs, false));
     }
     return {
       ...this.#said,
-      index: this.#start.index,
+      index: this.#orders.index,
       state: this.#state,
       stale: stale && this.#state !== 'ended',
       failures: this.#failures,
       lastFailure: this.#lastFailure,
       droppedLogRecords: this.#backlog.droppedRecords,
     };
+  }
+
+  /** It serves. */
+  get isRunning(): boolean {
+    return this.#state === 'running';
+  }
+
+  /** Says something that needs no answer. Nobody hears it while it does not run. */
+  tell(command: WorkerCommand): void {
+    this.#post(command);
+  }
+
+  /** One more line, also whenever it is started again. Before {@link serve}. */
+  attach(line: LineStart): void {
+    this.#lines.push(line);
+    this.#post({ type: 'attach', line });
   }
 
   /** It is to receive, now and whenever it is started again. */
@@ -138,7 +174,7 @@ export class SupervisedWorker {
   async drain(timeoutMs: number): Promise<number> {
     this.#stop();
     if (this.#thread === undefined) return 0;
-    this.#thread.postMessage({ type: 'drain', timeoutMs });
+    this.#post({ type: 'drain', timeoutMs });
     return this.#onDrained.next(timeoutMs + ANSWER_GRACE_MS, 0);
   }
 
@@ -146,14 +182,14 @@ export class SupervisedWorker {
   async close(): Promise<void> {
     this.#stop();
     if (this.#thread === undefined) return;
-    this.#thread.postMessage({ type: 'close' });
+    this.#post({ type: 'close' });
     if (await this.#onExit.next(CLOSE_TIMEOUT_MS, false)) return;
     this.#logger.error('a worker did not end; it is stopped by force');
     await this.#thread.terminate();
   }
 
   #post(command: WorkerCommand): void {
-    this.#thread?.postMessage(command);
+    this.#thread?.postMessage(command, transferOf(command));
   }
 
   #stop(): void {
@@ -168,7 +204,11 @@ export class SupervisedWorker {
     let thread: WorkerThread;
     try {
       thread = this.#startThread({
-        ...this.#start,
+        ...this.#orders,
+        // Ids of sessions are not used again: each life begins behind those of the one before.
+        firstSessionId: this.#failures * SESSIONS_OF_ONE_LIFE,
+        lines: [...this.#lines],
+        logBacklog: this.#backlog.memory,
         serving: this.#serving,
         draining: this.#noticeNow(),
       });
@@ -213,6 +253,12 @@ export class SupervisedWorker {
       case 'status':
         this.#said = report.status;
         return this.#onStatus.settle(true);
+      case 'line':
+      case 'hand_over':
+      case 'taken_over':
+      case 'subject_came':
+      case 'subject_left':
+        return this.#listener.hear(this.#orders.index, report);
       case 'sessions':
         return this.#onSessions.settle(report.request, report.sessions);
       case 'kicked':
@@ -235,6 +281,7 @@ export class SupervisedWorker {
     this.#thread = undefined;
     this.#state = 'ended';
     if (!inOrder) this.#failed(reason, served);
+    this.#listener.gone(this.#orders.index);
     this.#onStatus.settle(false);
     this.#onSessions.settleAll([]);
     this.#onKicked.settleAll(0);
@@ -244,7 +291,7 @@ export class SupervisedWorker {
 
   #failed(reason: GatewayError, served: boolean): void {
     this.#failures++;
-    this.#said = nothingCounted(this.#said);
+    this.#said = { ...nothingCounted(this.#said), handedOn: 0 };
     this.#lastFailure = reason.message;
     if (this.#settleOpened !== undefined) {
       // The first start: whoever started it is told, and decides.
@@ -268,6 +315,8 @@ export class SupervisedWorker {
   }
 }
 
+/** More than one worker opens before it dies. 1e15 is what ids go up to, see session-id.ts. */
+const SESSIONS_OF_ONE_LIFE = 1e10;
 /** How much longer than the drain timeout an answer may take. */
 const ANSWER_GRACE_MS = 2_000;
 /** How long the end of a thread may take: upstreams hand over last data, the carriers close. */

@@ -8,7 +8,8 @@ export interface WorkerThread {
   on(event: 'error', listener: (error: unknown) => void): unknown;
   /** It is gone; everything it said before has been delivered. */
   on(event: 'exit', listener: (code: number) => void): unknown;
-  postMessage(command: WorkerCommand): void;
+  /** @param transfer memory that goes with it; it cannot be used here any more. */
+  postMessage(command: WorkerCommand, transfer: readonly ArrayBuffer[]): void;
   /** Ends it at once. */
   terminate(): Promise<number>;
 }

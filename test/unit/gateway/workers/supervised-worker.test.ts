@@ -1,8 +1,15 @@
 import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { CloseCode } from '../../../../src/base/close-code.ts';
 import { loadConfig } from '../../../../src/gateway/config/load.ts';
-import type { ServingStatus } from '../../../../src/gateway/gateway-status.ts';
-import type { WorkerCommand, WorkerReport, WorkerStart } from '../../../../src/gateway/workers/message.ts';
+import type { SessionReport } from '../../../../src/gateway/data-plane.ts';
+import type { LineStart } from '../../../../src/gateway/workers/line-message.ts';
+import type {
+  WorkerCommand,
+  WorkerReport,
+  WorkerServing,
+  WorkerStart,
+} from '../../../../src/gateway/workers/message.ts';
 import { SupervisedWorker } from '../../../../src/gateway/workers/supervised-worker.ts';
 import type { WorkerThread } from '../../../../src/gateway/workers/worker-thread.ts';
 import type { UpstreamStats } from '../../../../src/upstream/index.ts';
@@ -10,14 +17,15 @@ import { RecordingLogger } from '../../../support/recording-logger.ts';
 
 const loaded = loadConfig({ env: {} });
 if (!loaded.ok) throw new Error('the default configuration is not valid');
-const START = { index: 1, config: loaded.config, descriptors: [5] };
+const START = { index: 1, workers: 2, config: loaded.config, descriptors: [5], epochSeconds: 7 };
 
-function serving(sessions: number): ServingStatus {
+function serving(sessions: number): WorkerServing {
   return {
     listeners: [],
     upstreams: { demo: { sessions } as UpstreamStats },
     sessions: null,
     draining: false,
+    handedOn: 0,
   };
 }
 
@@ -50,10 +58,15 @@ function supervise(mayStart: (attempt: number) => boolean = () => true) {
   let attempts = 0;
   const threads: FakeThread[] = [];
   const starts: WorkerStart[] = [];
+  const heard: unknown[] = [];
   const logger = new RecordingLogger();
   const worker = new SupervisedWorker(START, {
     logger,
     clock: { now: () => Date.now() },
+    listener: {
+      hear: (index, traffic) => heard.push([index, traffic]),
+      gone: (index) => heard.push([index, 'gone']),
+    },
     startThread: (start) => {
       if (!mayStart(++attempts)) throw new Error('no thread to be had');
       const thread = new FakeThread();
@@ -62,7 +75,7 @@ function supervise(mayStart: (attempt: number) => boolean = () => true) {
       return thread;
     },
   });
-  return { worker, threads, starts, logger, thread: threads[0]!, attempts: () => attempts };
+  return { worker, threads, starts, logger, heard, thread: threads[0]!, attempts: () => attempts };
 }
 
 beforeEach(() => {
@@ -254,5 +267,94 @@ describe('a supervised worker', () => {
     await vi.advanceTimersByTimeAsync(5000);
     await closed;
     expect(thread.terminated).toBe(true);
+  });
+
+  it('asks for sessions and kicks by number, and does not wait for ever', async () => {
+    const { worker, thread } = supervise();
+    thread.say({ type: 'open', status: serving(0) });
+    const report = { id: '1.7', conv: 3 } as SessionReport;
+    const [first, second] = [worker.sessions({ conv: 3 }, 1000), worker.sessions({ conv: 4 }, 1000)];
+    const kicked = worker.kick({ id: '1.7' }, CloseCode.kicked, 'enough', 1000);
+    expect(thread.commands).toEqual([
+      { type: 'sessions', request: 1, query: { conv: 3 } },
+      { type: 'sessions', request: 2, query: { conv: 4 } },
+      { type: 'kick', request: 1, query: { id: '1.7' }, code: CloseCode.kicked, reason: 'enough' },
+    ]);
+    thread.say({ type: 'sessions', request: 2, sessions: [] });
+    thread.say({ type: 'sessions', request: 1, sessions: [report] });
+    thread.say({ type: 'kicked', request: 1, count: 1 });
+    thread.say({ type: 'kicked', request: 99, count: 5 });
+    expect([await first, await second, await kicked]).toEqual([[report], [], 1]);
+    const late = [worker.sessions({}, 1000), worker.kick({}, CloseCode.kicked, '', 1000)];
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(await Promise.all(late)).toEqual([[], 0]);
+    thread.say({ type: 'sessions', request: 3, sessions: [report] });
+
+    const cut = [worker.sessions({}, 1000), worker.kick({}, CloseCode.kicked, '', 1000)];
+    thread.die();
+    expect(await Promise.all(cut)).toEqual([[], 0]);
+    expect(await worker.sessions({}, 1000)).toEqual([]);
+    expect(await worker.kick({}, CloseCode.kicked, '', 1000)).toBe(0);
+  });
+
+  it('that is started again serves the same lines, and its sessions have ids that none had', async () => {
+    const { worker, threads, starts } = supervise();
+    const line = { listener: 'tcp' } as LineStart;
+    threads[0]!.say({ type: 'open', status: serving(0) });
+    worker.attach(line);
+    worker.serve();
+    expect(threads[0]!.commands).toEqual([{ type: 'attach', line }, { type: 'start' }]);
+    for (let i = 0; i < 2; i++) {
+      threads[i]!.die();
+      await vi.advanceTimersByTimeAsync(1000);
+      threads[i + 1]!.say({ type: 'open', status: serving(0) });
+    }
+    expect(starts.map(({ lines, serving, firstSessionId }) => ({ lines, serving, firstSessionId }))).toEqual([
+      { lines: [], serving: false, firstSessionId: 0 },
+      { lines: [line], serving: true, firstSessionId: 1e10 },
+      { lines: [line], serving: true, firstSessionId: 2e10 },
+    ]);
+  });
+
+  it('that is started again while it is drained goes on draining, for the rest of the time', async () => {
+    const { worker, threads, starts } = supervise();
+    const notice = { deadlineMs: 5000, jitterMs: 1000, lines: ['b'] };
+    threads[0]!.say({ type: 'open', status: serving(0) });
+    worker.startDraining(notice);
+    expect(threads[0]!.commands).toEqual([{ type: 'start_draining', notice }]);
+    await vi.advanceTimersByTimeAsync(1000);
+    threads[0]!.die();
+    await vi.advanceTimersByTimeAsync(100);
+    threads[1]!.say({ type: 'open', status: serving(0) });
+    await vi.advanceTimersByTimeAsync(10_000);
+    threads[1]!.die();
+    await vi.advanceTimersByTimeAsync(200);
+    threads[2]!.say({ type: 'open', status: serving(0) });
+    worker.stopDraining();
+    expect(threads[2]!.commands).toEqual([{ type: 'stop_draining' }]);
+    threads[2]!.die();
+    await vi.advanceTimersByTimeAsync(400);
+    expect(starts.map(({ draining }) => draining)).toEqual([
+      null,
+      { ...notice, deadlineMs: 3900 },
+      { ...notice, deadlineMs: 0 },
+      null,
+    ]);
+  });
+
+  it('passes on what its clients say, and tells when it is gone', () => {
+    const { worker, thread, heard } = supervise();
+    expect(worker.isRunning).toBe(false);
+    thread.say({ type: 'open', status: serving(0) });
+    expect(worker.isRunning).toBe(true);
+    thread.say({ type: 'subject_came', subject: 'ann', session: 3 });
+    thread.say({ type: 'taken_over' });
+    thread.die();
+    expect(worker.isRunning).toBe(false);
+    expect(heard).toEqual([
+      [1, { type: 'subject_came', subject: 'ann', session: 3 }],
+      [1, { type: 'taken_over' }],
+      [1, 'gone'],
+    ]);
   });
 });
