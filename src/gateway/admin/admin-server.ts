@@ -49,7 +49,7 @@ export async function startAdminServer(
     throw new GatewayError('config_invalid', `the admin API on ${bind.address} needs a token`);
   }
   const { server, address } = await openDualStack({ bind }, logger, listen);
-  const callers = new CallerCheck({ bind, token }, { clock, logger });
+  const callers = new CallerCheck(token, { clock, logger });
   server.on('request', createAdminHandler({ target, callers, clock, logger, bodyTimeoutMs }));
   server.on('error', (error) => {
     logger.warn('the admin API failed to accept', { err: error });

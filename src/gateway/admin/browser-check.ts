@@ -1,15 +1,14 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { isLoopback, type SocketAddress } from '../../base/address.ts';
+import { isLoopback } from '../../base/address.ts';
 import { requestHostOf } from '../http/request-host.ts';
 
 /**
- * Whether a request is for this host by a name that only this host can mean: `localhost`, a loopback address, or the one
- * it is bound to. A page whose own name was made to lead here (DNS rebinding) sends that name.
+ * Whether a request is for this host by a name that only this host can mean: `localhost` or a loopback address. A page
+ * whose own name was made to lead here (DNS rebinding) sends that name.
  */
-export function isForThisHost({ host }: IncomingHttpHeaders, bind: SocketAddress): boolean {
+export function isForThisHost({ host }: IncomingHttpHeaders): boolean {
   const name = requestHostOf(host)?.toLowerCase();
-  if (name === undefined) return false;
-  return name === 'localhost' || name === bind.address.toLowerCase() || isLoopback(name);
+  return name !== undefined && (name === 'localhost' || isLoopback(name));
 }
 
 /**

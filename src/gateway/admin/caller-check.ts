@@ -8,14 +8,6 @@ import { adminProblem, type AdminProblem } from './admin-problem.ts';
 import { isForThisHost, isOwnOrigin } from './browser-check.ts';
 import { createTokenCheck } from './token-check.ts';
 
-/** Who may call. */
-export interface CallerCheckOptions {
-  /** Where the server listens. */
-  readonly bind: SocketAddress;
-  /** What callers have to show; null: nothing, and then they are on this host. */
-  readonly token: string | null;
-}
-
 export interface CallerCheckComponents {
   readonly clock: Clock;
   readonly logger: Logger;
@@ -29,7 +21,6 @@ export interface CallerCheckComponents {
  * could go on to guess.
  */
 export class CallerCheck {
-  readonly #bind: SocketAddress;
   readonly #isToken: ((candidate: string) => boolean) | undefined;
   readonly #failures = new KeyedLimiter({
     ratePerSecond: 1 / FORGET_SECONDS,
@@ -39,8 +30,8 @@ export class CallerCheck {
   readonly #clock: Clock;
   readonly #logger: Logger;
 
-  constructor({ bind, token }: CallerCheckOptions, { clock, logger }: CallerCheckComponents) {
-    this.#bind = bind;
+  /** @param token what callers have to show; null: nothing, and then the server listens on loopback only. */
+  constructor(token: string | null, { clock, logger }: CallerCheckComponents) {
     this.#isToken = token === null ? undefined : createTokenCheck(token);
     this.#clock = clock;
     this.#logger = logger;
@@ -50,7 +41,7 @@ export class CallerCheck {
   check({ headers }: IncomingMessage, caller: SocketAddress): AdminProblem | undefined {
     if (!isOwnOrigin(headers)) return adminProblem('origin_forbidden');
     if (this.#isToken !== undefined) return this.#checkToken(bearerOf(headers.authorization), caller);
-    return isForThisHost(headers, this.#bind) ? undefined : adminProblem('host_forbidden');
+    return isForThisHost(headers) ? undefined : adminProblem('host_forbidden');
   }
 
   #checkToken(candidate: string | undefined, caller: SocketAddress): AdminProblem | undefined {

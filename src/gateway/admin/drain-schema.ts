@@ -5,9 +5,9 @@ import { DAY } from '../config/magnitudes.ts';
 import { formatDuration, parseDurationMs } from '../config/units.ts';
 
 /** Longest deadline of a drain, in milliseconds. */
-export const MAX_DRAIN_DEADLINE_MS = DAY;
+const MAX_DRAIN_DEADLINE_MS = DAY;
 /** Deadline of a drain that gives none. */
-export const DEFAULT_DRAIN_DEADLINE = '30s';
+const DEFAULT_DRAIN_DEADLINE = '30s';
 
 const EXPECTS = `a duration from 0s to ${formatDuration(MAX_DRAIN_DEADLINE_MS)}, such as 500ms, 5s, 1m or 2h`;
 

@@ -30,7 +30,7 @@ export function statusDocument(status: GatewayStatus, isStopping: boolean, uptim
   };
 }
 
-export function servingState(isStopping: boolean, isDraining: boolean): ServingState {
+function servingState(isStopping: boolean, isDraining: boolean): ServingState {
   if (isStopping) return 'stopping';
   return isDraining ? 'draining' : 'serving';
 }
