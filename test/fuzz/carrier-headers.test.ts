@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Carrier } from '../../src/carrier/carrier.ts';
-import { LineTable } from '../../src/carrier/line-table.ts';
+import { LineTable } from '../support/line-table.ts';
 import { proxiedCarrier } from '../../src/carrier/proxied.ts';
 import { RelayCarrier } from '../../src/carrier/relay.ts';
 import { writeRelayHeader } from '../../src/carrier/relay-header.ts';

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { NativeLoad } from '../../native-bindings/index.ts';
 import type { SocketAddress } from '../../src/base/address.ts';
 import type { Carrier } from '../../src/carrier/carrier.ts';
-import { LineTable } from '../../src/carrier/line-table.ts';
+import { LineTable } from '../support/line-table.ts';
 import { createUdpCarrier } from '../../src/carrier/node/udp.ts';
 import { RelayCarrier, type RelayPeer } from '../../src/carrier/relay.ts';
 import { NODE_CLOCK } from '../../src/endpoint/node-clock.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { SocketAddress } from '../../../src/base/address.ts';
 import type { ConnectionControl } from '../../../src/carrier/carrier.ts';
-import { LineTable } from '../../../src/carrier/line-table.ts';
+import { LineTable } from '../../support/line-table.ts';
 import { RelayCarrier, type RelayOptions } from '../../../src/carrier/relay.ts';
 import { isRelayAnswer, writeRelayHeader } from '../../../src/carrier/relay-header.ts';
 import { wireMemory } from '../../../src/wire/memory.ts';

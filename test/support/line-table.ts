@@ -1,8 +1,8 @@
-import { formatIp, parseIp, type SocketAddress } from '../base/address.ts';
-import type { ProxyHeader } from '../wire/proxy-header.ts';
-import type { Carrier } from './carrier.ts';
-import type { LineClient, RelayLines } from './relay-lines.ts';
-import type { RelayDropReason } from './relay-stats.ts';
+import { formatIp, parseIp, type SocketAddress } from '../../src/base/address.ts';
+import type { ProxyHeader } from '../../src/wire/proxy-header.ts';
+import type { Carrier } from '../../src/carrier/carrier.ts';
+import type { LineClient, RelayLines } from '../../src/carrier/relay-lines.ts';
+import type { RelayDropReason } from '../../src/carrier/relay-stats.ts';
 
 interface Line {
   readonly carrier: Carrier;
@@ -13,7 +13,7 @@ interface Line {
   isDirty: boolean;
 }
 
-/** The lines of a gateway by the numbers of their ports, as a relay needs them. */
+/** The lines of a gateway without an endpoint, by the numbers of their ports. */
 export class LineTable implements RelayLines {
   readonly #lines: (Line | undefined)[] = [];
 
