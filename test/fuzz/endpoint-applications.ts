@@ -76,6 +76,7 @@ export function watch(
       if (taken >= 0 && (watched.sink?.closes ?? 0) > 0) violate('told of the close and could still send');
       return taken;
     },
+    sendDatagram: (bytes, offset, length) => port.sendDatagram(bytes, offset, length),
     end: () => {
       port.end();
     },

@@ -387,8 +387,9 @@ export class EndpointWorld {
       this.#fail(`${String(stats.lingeringSessions)} lingering sessions`);
     const perSource = new Map<string, number>();
     for (const { remoteAddress } of this.#endpoint.sessions()) {
-      const count = (perSource.get(remoteAddress.address) ?? 0) + 1;
-      perSource.set(remoteAddress.address, count);
+      const source = remoteAddress?.address ?? '';
+      const count = (perSource.get(source) ?? 0) + 1;
+      perSource.set(source, count);
       if (count > maxSessionsPerSource) this.#fail(`${String(count)} sessions of one source`);
     }
     const seconds = (this.#time.now() - this.#startedAt) / 1000;

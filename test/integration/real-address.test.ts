@@ -54,7 +54,10 @@ async function udpProxy(target: number, header: Uint8Array, everyTime: boolean):
   const front = createSocket('udp4').bind(0, '127.0.0.1');
   const back = createSocket('udp4').bind(0, '127.0.0.1');
   await Promise.all([once(front, 'listening'), once(back, 'listening')]);
-  closers.push(() => Promise.all([front.close(), back.close()]));
+  closers.push(() => {
+    front.close();
+    back.close();
+  });
   let client = { address: '', port: 0 };
   let isFirst = true;
   front.on('message', (datagram, from) => {

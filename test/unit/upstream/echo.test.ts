@@ -27,6 +27,11 @@ class RecordingPort implements SessionPort {
     return this.answer?.(length) ?? length;
   }
 
+  sendDatagram(bytes: Uint8Array, offset: number, length: number): number {
+    this.calls.push(`datagram ${Buffer.from(bytes.subarray(offset, offset + length)).toString()}`);
+    return length;
+  }
+
   end(): void {
     this.calls.push('end');
   }
@@ -50,6 +55,18 @@ function write(
 }
 
 describe('EchoUpstream', () => {
+  test('a message outside the order comes back outside the order, until the close', () => {
+    const port = new RecordingPort();
+    const upstream = new EchoUpstream({ name: 'demo' });
+    const sink = upstream.open(port);
+    sink.datagram?.(Buffer.from('hello'), 1, 3);
+    expect(port.calls).toEqual(['datagram ell']);
+    expect(upstream.stats()).toMatchObject({ bytesFromSessions: 3, bytesToSessions: 3 });
+    sink.close(CloseCode.normal, '');
+    sink.datagram?.(Buffer.from('hello'), 1, 3);
+    expect(port.calls).toEqual(['datagram ell']);
+  });
+
   test('a message of one piece is sent from the memory it came in', () => {
     const port = new RecordingPort();
     const sink = new EchoUpstream({ name: 'demo' }).open(port);
