@@ -87,6 +87,11 @@ export class FakeSession implements SessionPort {
     return this.#hash.copy().digest('hex');
   }
 
+  /** A session without login has no such messages. */
+  sendDatagram(): number {
+    return SendError.closed;
+  }
+
   send(bytes: Uint8Array, offset: number, length: number): number {
     this.sendCalls++;
     this.#note('send');
