@@ -162,7 +162,7 @@ describe('the command', () => {
 describe('completion', () => {
   test('bash completes commands, options and choices', async () => {
     const { output } = await runKcpgate(['completion', 'bash']);
-    expect(completeInBash(output, 'kcpgate se')).toEqual(['serve']);
+    expect(completeInBash(output, 'kcpgate se')).toEqual(['serve', 'sessions']);
     expect(completeInBash(output, 'kcpgate check --sch')).toEqual(['--schema']);
     expect(completeInBash(output, 'kcpgate serve --preset fast')).toEqual(['fast', 'fast2', 'fast3']);
     expect(completeInBash(output, 'kcpgate completion z')).toEqual(['zsh']);
