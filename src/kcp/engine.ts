@@ -238,8 +238,8 @@ export class KcpEngine {
    * The path changed, and what was sent over the old one may be lost: the next {@link pollTransmit} sends everything in
    * flight again, once, in order and before new data. It is not loss: retransmission timeout and congestion control learn
    * nothing, each segment counts as sent for the first time. What is acknowledged until then is left out. Windows are not
-   * asked, except that on a reliable path what the peer has no room for waits until it has. Called again before all was sent
-   * it starts over.
+   * asked, except that on a reliable path what the peer has no room for waits until it has. On a lossy one 64 segments go at
+   * once, and two more for each that is acknowledged. Called again before all was sent it starts over.
    */
   resendAll(now: number): void {
     this.moveClock(now);
