@@ -1,4 +1,4 @@
-import type { SocketAddress } from '../base/address.ts';
+import { formatIp, parseIp, type SocketAddress } from '../base/address.ts';
 import type { LineClient, RelayLines } from '../carrier/relay-lines.ts';
 import type { RelayDropReason } from '../carrier/relay-stats.ts';
 import type { EndpointPort } from './endpoint-port.ts';
@@ -30,7 +30,7 @@ export class EndpointLines implements RelayLines {
   portOf({ address, port }: SocketAddress, transport: LineClient['transport']): number {
     for (const { number, carrier } of this.ports) {
       const { localAddress } = carrier;
-      if (localAddress.port !== port || localAddress.address !== address) continue;
+      if (localAddress.port !== port || plain(localAddress.address) !== address) continue;
       if (transportOf(carrier) === transport) return number;
     }
     return -1;
@@ -81,6 +81,12 @@ export class EndpointLines implements RelayLines {
     this.flushAll();
     return port.arenaTo(slot).selectNone().reserveWhole(length);
   }
+}
+
+/** As a PROXY header gives it back: IPv4 also where a socket shows it as mapped to IPv6. */
+function plain(address: string): string {
+  const ip = parseIp(address);
+  return ip === undefined ? address : formatIp(ip);
 }
 
 const transportOf = ({ connections }: EndpointPort['carrier']): LineClient['transport'] =>

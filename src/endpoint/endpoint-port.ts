@@ -82,7 +82,9 @@ export class EndpointPort {
     const { isTrustedProxy } = this.config;
     if (isTrustedProxy === undefined || checkAddressBlock(memory.view, at, end) !== 'filled')
       return undefined;
-    return isTrustedProxy(this.carrier.addressOf(slot).address) ? readAddressBlock(memory, at) : undefined;
+    // Who brought it is the proxy, not the client that a header in front of it names.
+    const bringer = this.carrier.proxyOf?.(slot) ?? this.carrier.addressOf(slot);
+    return isTrustedProxy(bringer.address) ? readAddressBlock(memory, at) : undefined;
   }
 
   stats(): EndpointStats {
