@@ -214,6 +214,8 @@ describe('early data', () => {
     for (const line of ['udp', 'tcp']) {
       const connection = await open({ loginUrl, line, earlyData: Buffer.from('hello') });
       expect(await nextMessage(connection)).toBe('hello');
+      // It was sent before, and once more when the gateway had answered.
+      expect(connection.stats().kcp.pathRetransmits).toBe(1);
       const large = await open({ loginUrl, line, earlyData: Buffer.alloc(20_000, 'x') });
       expect((await nextMessage(large)).length).toBe(20_000);
     }
@@ -459,6 +461,41 @@ describe('the end', () => {
     expect(await connection.closed).toEqual({ code: 1000, reason: 'destroyed', mayReconnect: false });
     await connection.destroy();
   });
+});
+
+test('no datagram is larger than the login says, with its seal', async () => {
+  const { loginUrl, ports } = await gateway();
+  const answer = await login({ loginUrl });
+  const { mtu } = answer.transport;
+  const target = { address: '127.0.0.1', port: ports.udp };
+  const relay = await startUdpRelay({
+    target,
+    seed: 1,
+    toTarget: { mtuBytes: mtu },
+    toClient: { mtuBytes: mtu },
+  });
+  closers.push(() => relay.close());
+  const lines = answer.lines.map((line) => (line.id === 'udp' ? { ...line, port: relay.port } : line));
+  const connection = await open({ credentials: { ...answer, lines } });
+  connection.send(new Uint8Array(50_000));
+  await nextMessage(connection);
+  await connection.moveTo('udp');
+  connection.send(new Uint8Array(50_000));
+  await nextMessage(connection);
+  const { toTarget, toClient } = relay.stats();
+  expect([toTarget.mtuDrops, toClient.mtuDrops]).toEqual([0, 0]);
+  expect(toTarget.sentBytes).toBeGreaterThan(100_000);
+});
+
+test('whoever waits for room is told when there will be none any more', async () => {
+  const { loginUrl } = await gateway();
+  const connection = await open({ loginUrl, maxQueueBytes: 100_000 });
+  while (connection.send(new Uint8Array(50_000)) > 0);
+  const waiting = Promise.all([connection.writable(), connection.writable()]);
+  await connection.destroy();
+  await waiting;
+  await connection.writable();
+  expect(connection.stats().line).toBe('udp');
 });
 
 test('what is not read is bounded: the peer is slowed down, and everything is there later', async () => {

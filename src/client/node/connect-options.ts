@@ -14,9 +14,9 @@ export interface SessionOptions extends ClientSessionOptions, Pick<LoginOptions,
   /** How long connecting may take after the login, in ms: name, carrier and handshake. Default 10,000. */
   readonly handshakeTimeoutMs?: number;
   /**
-   * Sent with the first datagram, one round trip earlier than anything else could be; 1,000 bytes or so fit there, the rest
-   * follows. Whoever records that datagram can send it again: only for what may be done twice. It arrives in any case, only
-   * later where the gateway takes no early data. Default: nothing.
+   * Goes out within the first datagram of the handshake, as far as it fits there, some 1,000 bytes. Whoever records that
+   * datagram can send it again: only for what may be done twice. The gateway hands it on when the handshake is done. It arrives
+   * in any case, only later where the gateway takes no early data. Default: nothing.
    */
   readonly earlyData?: Uint8Array;
   /** Whether a broken TCP or WebSocket connection is made again, until the idle timeout ends the session. Default true. */
