@@ -43,6 +43,7 @@ import { SessionGroup } from './session-group.ts';
 import { SessionRegistry } from './session-registry.ts';
 import type { SessionFilter, SessionSummary } from './session-summary.ts';
 import { LOGIN_KEY, pathKey, type SessionEntry } from './session-table.ts';
+import { SourceNames } from './source-names.ts';
 import { StatelessAnswers } from './stateless-answers.ts';
 import { Strangers, type EndpointCondition } from './strangers.ts';
 import { SubjectIndex, type SubjectLimit } from './subject-index.ts';
@@ -91,6 +92,7 @@ export class Endpoint implements HandshakeHost, EndpointCondition {
   private readonly security: EndpointSecurity | undefined;
   private readonly registry: SessionRegistry;
   private readonly strangers: Strangers;
+  private readonly sources = new SourceNames();
   /** Sessions that logged in. */
   private readonly logins: SessionGroup | undefined;
   private readonly handshakes: Handshakes | undefined;
@@ -157,7 +159,7 @@ export class Endpoint implements HandshakeHost, EndpointCondition {
     );
     this.registry = registry;
     const identity = { gatewayId, nodeNumber, epochSeconds };
-    const answers = new StatelessAnswers(security?.resetTokens);
+    const answers = new StatelessAnswers(security?.resetTokens, this.sources);
     const flush = (): void => registry.flush();
     this.strangers = new Strangers(answers, identity, this, flush);
     this.lines = new EndpointLines(ports, flush);
@@ -306,6 +308,10 @@ export class Endpoint implements HandshakeHost, EndpointCondition {
     this.registry.retireKeys(half);
   }
 
+  sourceOf(port: EndpointPort, slot: number): string {
+    return this.sources.keyOf(port, slot);
+  }
+
   releaseSlot(number: number, slot: number): void {
     this.ports.find(number)?.carrier.release(slot);
   }
@@ -327,31 +333,16 @@ export class Endpoint implements HandshakeHost, EndpointCondition {
   }
 
   /** The open sessions that are asked for, by id upwards. Only those are looked at closely. */
-  findSessions({ id, conv, subject, after = -1, limit = Infinity }: SessionFilter): SessionSummary[] {
-    const found: SessionEntry[] = [];
-    for (const entry of this.registry.table) {
-      if (!entry.active || entry.id <= after || (id !== undefined && entry.id !== id)) continue;
-      if (conv !== undefined && entry.conv !== conv) continue;
-      if (subject !== undefined && entry.hello?.ticket.subject !== subject) continue;
-      found.push(entry);
-    }
+  findSessions(filter: SessionFilter): SessionSummary[] {
     const now = this.clock.now();
-    found.sort((a, b) => a.id - b.id);
-    return found.slice(0, limit).map((entry) => this.registry.summary(now, entry));
+    return this.registry.find(filter).map((entry) => this.registry.summary(now, entry));
   }
 
-  /** One session by its id; undefined when it is not open. */
-  session(id: number): SessionSummary | undefined {
-    const entry = this.registry.entryById(id);
-    return entry === undefined ? undefined : this.registry.summary(this.clock.now(), entry);
-  }
-
-  /** Ends a session and tells its client why. @returns whether there was one. */
-  kick(id: number, code: CloseCode, reason: string): boolean {
-    const entry = this.registry.entryById(id);
-    if (entry === undefined) return false;
-    entry.session.kick(code, reason);
-    return true;
+  /** Ends the sessions that are asked for and tells their clients why. @returns how many there were. */
+  kick(filter: SessionFilter, code: CloseCode, reason: string): number {
+    const found = this.registry.find(filter);
+    for (const { session } of found) session.kick(code, reason);
+    return found.length;
   }
 
   /**
@@ -482,6 +473,7 @@ export class Endpoint implements HandshakeHost, EndpointCondition {
 
   private handleBatch(now: number, port: EndpointPort, batch: ReceiveBatch): void {
     const { meta, count } = batch;
+    this.sources.forget();
     for (let i = 0, at = 0; i < count; i++, at += META_STRIDE) {
       const length = meta[at + META_LENGTH]!;
       const size = meta[at + META_SEGMENT_SIZE]!;

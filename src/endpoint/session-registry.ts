@@ -21,7 +21,7 @@ import { DrainList } from './drain-list.ts';
 import type { EndpointSecurity, SessionAcceptor, SessionOpening, SessionPlan } from './endpoint-config.ts';
 import type { EndpointPort } from './endpoint-port.ts';
 import type { PortTable } from './port-table.ts';
-import { summaryOf, type SessionSummary } from './session-summary.ts';
+import { summaryOf, type SessionFilter, type SessionSummary } from './session-summary.ts';
 import { SessionTable, type SessionEntry } from './session-table.ts';
 import type { SubjectLimit } from './subject-index.ts';
 
@@ -412,8 +412,15 @@ export class SessionRegistry implements SessionHost, PathOutput {
     return summaryOf(now, entry, this.addressOf(entry), (number) => this.ports.find(number));
   }
 
-  entryById(id: number): SessionEntry | undefined {
-    for (const entry of this.table) if (entry.id === id && entry.active) return entry;
-    return undefined;
+  /** The open sessions that are asked for, by id upwards. */
+  find({ id, conv, subject, after = -1, limit = Infinity }: SessionFilter): SessionEntry[] {
+    const found: SessionEntry[] = [];
+    for (const entry of this.table) {
+      if (!entry.active || entry.id <= after || (id !== undefined && entry.id !== id)) continue;
+      if (conv !== undefined && entry.conv !== conv) continue;
+      if (subject !== undefined && entry.hello?.ticket.subject !== subject) continue;
+      found.push(entry);
+    }
+    return found.sort((a, b) => a.id - b.id).slice(0, limit);
   }
 }

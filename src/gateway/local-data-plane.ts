@@ -14,6 +14,7 @@ import {
   type EndpointSecurity,
   type LoginSessionsConfig,
   type PortConfig,
+  type SessionFilter,
   type SessionAcceptor,
   type SubjectLimit,
 } from '../endpoint/index.ts';
@@ -172,12 +173,8 @@ export class LocalDataPlane implements DataPlane {
   }
 
   kick(query: SessionQuery, code: CloseCode, reason: string): Promise<number> {
-    let kicked = 0;
-    for (const { id } of this.reports(query)) {
-      const number = this.numberIn(id);
-      if (number !== undefined && this.endpoint.kick(number, code, reason)) kicked++;
-    }
-    return Promise.resolve(kicked);
+    const filter = this.filterOf(query);
+    return Promise.resolve(filter === undefined ? 0 : this.endpoint.kick(filter, code, reason));
   }
 
   startDraining(notice: DrainNotice): void {
@@ -335,13 +332,25 @@ export class LocalDataPlane implements DataPlane {
   }
 
   private reports(query: SessionQuery): SessionReport[] {
-    const id = this.numberIn(query.id);
-    const after = this.numberAfter(query.after);
-    if (after === undefined || (query.id !== undefined && id === undefined)) return [];
-    const { conv, subject, limit } = query;
+    const filter = this.filterOf(query);
+    if (filter === undefined) return [];
     return this.endpoint
-      .findSessions({ id, conv, subject, after, limit })
+      .findSessions(filter)
       .map((summary) => ({ ...summary, id: `${this.worker}.${summary.id}` }));
+  }
+
+  /** What is asked for, in numbers of this worker; undefined when none of its sessions can be meant. */
+  private filterOf({
+    id: name,
+    after: afterName,
+    conv,
+    subject,
+    limit,
+  }: SessionQuery): SessionFilter | undefined {
+    const id = this.numberIn(name);
+    const after = this.numberAfter(afterName);
+    if (after === undefined || (name !== undefined && id === undefined)) return undefined;
+    return { id, after, conv, subject, limit };
   }
 }
 

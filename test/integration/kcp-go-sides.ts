@@ -40,7 +40,7 @@ export async function startOurEchoServer(mode: 'message' | 'stream'): Promise<Ou
       : `{ type: tcp, servers: [ { address: "127.0.0.1:${String(backEnd.port)}" } ] }`;
   const loaded = loadConfig({
     text: `
-      common: { drain_timeout: 1s }
+      common: { drain_timeout: 1s, admin_addr: null }
       listeners: [ { name: line, type: kcp-udp, bind: "127.0.0.1:0", max_sessions_per_source: 100,
                      new_sessions_per_source_per_second: 100 } ]
       upstreams: { back: ${upstream} }

@@ -49,7 +49,7 @@ async function start(tcpPort, workers = 1) {
   const upstream = tcpPort === undefined ? '{ type: echo }' : \`{ type: tcp, servers: [ { address: "127.0.0.1:\${tcpPort}" } ] }\`;
   const loaded = loadConfig({
     text: \`
-      common: { drain_timeout: 5s, workers: \${workers} }
+      common: { drain_timeout: 5s, admin_addr: null, workers: \${workers} }
       listeners: [ { name: line, type: kcp-udp, bind: "127.0.0.1:0" } ]
       upstreams: { back: \${upstream} }
       routes: [ { name: all, target: back } ]\`,
@@ -75,7 +75,7 @@ async function transfer(port, peer) {
 async function startLogin() {
   const line = (name, type) => \`  - { name: \${name}, type: \${type}, bind: "127.0.0.1:0", line: { id: \${name} } }\\n\`;
   const loaded = loadConfig({
-    text: 'common: { drain_timeout: 1s }\\nlisteners:\\n' + line('udp', 'kcp-udp') + line('tcp', 'kcp-tcp') + line('ws', 'http'),
+    text: 'common: { drain_timeout: 1s, admin_addr: null }\\nlisteners:\\n' + line('udp', 'kcp-udp') + line('tcp', 'kcp-tcp') + line('ws', 'http'),
     env: {},
   });
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.errors));
@@ -147,7 +147,7 @@ const ENDINGS: Readonly<Record<string, string>> = {
     const { gateway, port } = await start(undefined, 2);
     const loaded = loadConfig({
       text: \`
-        common: { workers: 2 }
+        common: { workers: 2, admin_addr: null }
         listeners: [ { name: free, type: kcp-udp, bind: "127.0.0.1:0" }, { name: taken, type: kcp-udp, bind: "127.0.0.1:\${port}" } ]\`,
       env: {},
     });

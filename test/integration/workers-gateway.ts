@@ -27,7 +27,7 @@ export async function startWorkersGateway(
       : `{ type: tcp, servers: [ { address: "127.0.0.1:${String(backEndPort)}" } ] }`;
   const loaded = loadConfig({
     text: `
-      common: { workers: ${String(workers)}, drain_timeout: 2s, log_level: debug }
+      common: { workers: ${String(workers)}, drain_timeout: 2s, log_level: debug, admin_addr: null }
       listeners: [ { name: line, type: kcp-udp, bind: "${bind}", new_sessions_per_source_per_second: 1000 } ]
       upstreams: { back: ${upstream} }
       routes: [ { name: all, target: back } ]`,
