@@ -259,12 +259,11 @@ export class KcpTarget {
     const again = after.pathRetransmits - before.pathRetransmits;
     if (this.engine.isHeldBack) this.features.add('held back');
     if (again > 0) this.features.add(`path retransmits, ${this.#isReliable ? 'reliable' : 'lossy'}`);
-    if (!this.#resendPending) {
-      // What was held back, or waits for room at the peer, may still come.
-      expect(again <= before.inFlight, 'more is sent again than is in flight');
-    } else if (!this.engine.isHeldBack && !this.#isReliable) {
+    // What was held back, or waits for its turn or for room at the peer, may still come.
+    expect(again <= before.inFlight, 'more is sent again than is in flight');
+    if (this.#resendPending && !this.engine.isHeldBack && !this.#isReliable) {
       const atOnce = Math.min(before.inFlight, RESTART_SEGMENTS);
-      expect(again === atOnce, `${String(again)} of ${String(before.inFlight)} are sent again`);
+      expect(again >= atOnce, `only ${String(again)} of ${String(before.inFlight)} are sent again`);
     }
     this.#resendPending = false;
     if (!this.#isReliable) return;
