@@ -102,11 +102,11 @@ export function sourceKey(address: SocketAddress): string {
 }
 
 /**
- * The network an address counts for where a whole network shares a limit: the /24 of an IPv4 address (`192.0.2.0/24`), the
- * /64 of an IPv6 one.
+ * The network a source counts for where a whole network shares a limit: the /24 of an IPv4 address (`192.0.2.0/24`), the /64
+ * of an IPv6 one.
+ * @param key as {@link sourceKey} gives it.
  */
-export function sourceNetwork(address: SocketAddress): string {
-  const key = sourceKey(address);
+export function networkOfSource(key: string): string {
   if (key.includes(':')) return key;
   return `${key.slice(0, key.lastIndexOf('.'))}.0/24`;
 }

@@ -1,4 +1,3 @@
-import { sourceKey } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
 import { CloseCode, closeCodeName } from '../base/close-code.ts';
 import type { SendArena } from '../base/send-arena.ts';
@@ -28,6 +27,8 @@ export interface HandshakeHost {
   sendReset(now: number, port: EndpointPort, conv: number, length: number, slot: number): DropReason;
   /** A clear session moved by a HELLO, and wants a turn. */
   moved(entry: SessionEntry): void;
+  /** The source of a datagram, for limits. */
+  sourceOf(port: EndpointPort, slot: number): string;
   /** A half-open handshake does not need its address slot any more. */
   releaseSlot(port: number, slot: number): void;
 }
@@ -87,9 +88,11 @@ export class Handshakes {
     if (!port.isReliable && length < MIN_UDP_HELLO_BYTES) return 'hello_too_short';
     const layout = readHello(memory.view, at, length);
     if (typeof layout === 'string') return layout;
-    const address = port.carrier.addressOf(slot);
-    const source = sourceKey(address);
-    if (!this.all.take(now) || !this.perSource.take(source, now)) return 'rate_limit';
+    if (!this.all.has(now)) return 'rate_limit';
+    const source = this.host.sourceOf(port, slot);
+    // What one source sends beyond its limit takes nothing from the others.
+    if (!this.perSource.take(source, now)) return 'rate_limit';
+    this.all.take(now);
     const hello = openHello(this.tools, memory, at, length);
     if (hello === 'ticket_unknown_key') {
       this.host.sendReset(now, port, layout.conv, length, slot);

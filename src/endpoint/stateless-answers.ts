@@ -1,5 +1,4 @@
 import type { ResetTokens } from '../base/handshake-crypto.ts';
-import { sourceNetwork, type SocketAddress } from '../base/address.ts';
 import { KeyedLimiter, TokenBucket } from '../base/token-bucket.ts';
 import type { WireMemory } from '../wire/memory.ts';
 import { PROBE_ACK_BYTES, writeProbeAck } from '../wire/probe-ack.ts';
@@ -8,6 +7,7 @@ import { RESET_BYTES, writeReset } from '../wire/reset.ts';
 import { checkSegment } from '../wire/segment.ts';
 import type { DropReason } from './drop-reason.ts';
 import type { EndpointPort } from './endpoint-port.ts';
+import type { SourceNames } from './source-names.ts';
 
 /** What PROBE_ACK says of this gateway. */
 export interface GatewayCondition {
@@ -25,12 +25,14 @@ export interface GatewayCondition {
  */
 export class StatelessAnswers {
   private readonly resetTokens: ResetTokens | undefined;
+  private readonly sources: SourceNames;
   private readonly probes = new KeyedLimiter({ ratePerSecond: 50, burst: 100, maxKeys: MAX_SOURCES });
   private readonly resets = new KeyedLimiter({ ratePerSecond: 20, burst: RESET_BURST, maxKeys: MAX_SOURCES });
   private readonly all = new TokenBucket({ ratePerSecond: MOST_PER_SECOND, burst: MOST_PER_SECOND });
 
-  constructor(resetTokens: ResetTokens | undefined) {
+  constructor(resetTokens: ResetTokens | undefined, sources: SourceNames) {
     this.resetTokens = resetTokens;
+    this.sources = sources;
   }
 
   /** Answers a PROBE. @returns why not, if it did not. */
@@ -47,8 +49,7 @@ export class StatelessAnswers {
     if (checkSegment(memory.view, at, at + length, 0) === 0) return 'probe_malformed';
     const probe = readProbe(memory, at);
     if (typeof probe === 'string') return 'probe_malformed';
-    const address = port.carrier.addressOf(slot);
-    if (!this.mayAnswer(this.probes, now, address)) return 'answer_limit';
+    if (!this.mayAnswer(this.probes, now, port, slot)) return 'answer_limit';
     const arena = port.arenaTo(slot).selectNone();
     const out = arena.reserveWhole(PROBE_ACK_BYTES);
     if (out < 0) return 'answer_limit';
@@ -63,7 +64,7 @@ export class StatelessAnswers {
       load: condition.load,
       draining: condition.draining,
       notReady: condition.notReady,
-      address,
+      address: port.carrier.addressOf(slot),
       nodeId: condition.nodeNumber,
       epochSeconds: condition.epochSeconds,
       retryAfterMs: 0,
@@ -80,7 +81,7 @@ export class StatelessAnswers {
    */
   reset(now: number, port: EndpointPort, conv: number, length: number, slot: number): DropReason {
     if (this.resetTokens === undefined || length <= RESET_BYTES) return 'unknown_session';
-    if (!this.mayAnswer(this.resets, now, port.carrier.addressOf(slot))) return 'answer_limit';
+    if (!this.mayAnswer(this.resets, now, port, slot)) return 'answer_limit';
     const arena = port.arenaTo(slot).selectNone();
     const out = arena.reserveWhole(RESET_BYTES);
     if (out < 0) return 'answer_limit';
@@ -90,8 +91,10 @@ export class StatelessAnswers {
     return 'unknown_session';
   }
 
-  private mayAnswer(limiter: KeyedLimiter, now: number, address: SocketAddress): boolean {
-    return this.all.take(now) && limiter.take(sourceNetwork(address), now);
+  /** What one source asks beyond its limit takes nothing from the others. */
+  private mayAnswer(limiter: KeyedLimiter, now: number, port: EndpointPort, slot: number): boolean {
+    if (!this.all.has(now) || !limiter.take(this.sources.networkOf(port, slot), now)) return false;
+    return this.all.take(now);
   }
 }
 
