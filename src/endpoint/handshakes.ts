@@ -161,7 +161,12 @@ export class Handshakes {
     entry: SessionEntry | undefined,
     length: number,
     slot: number,
-  ): undefined {
+  ): DropReason | undefined {
+    if (entry === undefined && half.seal === undefined && (half.port !== port.number || half.slot !== slot)) {
+      // A client that is open by its own lights moved at once, and was faster than the datagram that opens it here. An
+      // answer would tell it that it is here; without one it asks again.
+      return 'path_not_allowed';
+    }
     if (entry !== undefined && half.seal === undefined) {
       entry.session.handleRepeatedHello(now, port.number, slot, port.isReliable, length);
       this.host.moved(entry);

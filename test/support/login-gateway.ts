@@ -35,7 +35,10 @@ export interface LoginGatewayOptions {
   /** More sections. Default: none, which is an echo. */
   readonly rest?: string;
   readonly logger?: Logger;
-  /** So many worker threads; then the built library runs, because threads load compiled modules only. Default: none. */
+  /**
+   * So many worker threads; then the built library runs, because threads load compiled modules only. Default: what
+   * `KCPGATE_TEST_WORKERS` says, or none.
+   */
   readonly workers?: number;
 }
 
@@ -59,7 +62,7 @@ export async function startLoginGateway(options: LoginGatewayOptions = {}): Prom
     login = '',
     rest = '',
     logger = NO_LOG,
-    workers = 1,
+    workers = Number(process.env.KCPGATE_TEST_WORKERS ?? 1),
   } = options;
   const {
     id = 1,
