@@ -15,6 +15,7 @@ import { FIN_BYTES, finCodeOf, finalSequenceOf, isFinAck, writeFin } from '../wi
 import { KICK_MAX_BYTES, kickCodeOf, readKick, writeKick } from '../wire/kick.ts';
 import { PATH_DATA_BYTES } from '../wire/path-probe.ts';
 import { SEGMENT_HEADER_BYTES } from '../wire/segment.ts';
+import { utf8Length } from '../wire/utf8.ts';
 import type { ClientHandshake } from './client-handshake.ts';
 import { DatagramQueue } from './datagram-queue.ts';
 import { DrainAnnouncement, type DrainNotice } from './drain-notice.ts';
@@ -1071,9 +1072,11 @@ export class Session implements SessionPort, DirectReceiver {
 
   // ---- segments of our own ----
 
-  private writeFinSegment(arena: SendArena, acknowledges: boolean, finalSn: number, code: number): boolean {
+  // What the budget of a path does not allow counts as written and is lost: whoever waits for it would never end.
+
+  private writeFinSegment(arena: PathArena, acknowledges: boolean, finalSn: number, code: number): boolean {
     const at = arena.reserve(FIN_BYTES);
-    if (at < 0) return false;
+    if (at < 0) return arena.isOverBudget;
     const { wnd, una } = this.engine.advertised;
     arena.commit(
       writeFin(arena, at, { type: 'fin', acknowledges, conv: this.conv, wnd, una, finalSn, code }),
@@ -1082,16 +1085,19 @@ export class Session implements SessionPort, DirectReceiver {
   }
 
   private writeKickSegment(now: number, arena: PathArena): boolean {
-    const at = arena.reserve(KICK_MAX_BYTES);
-    if (at < 0) return false;
-    const { wnd, una } = this.engine.advertised;
     const { closeCode: code } = this;
     // A source that may be forged is not sent much more than it sent; a stock peer cannot read the reason anyway.
     const most = this.config.peer === 'stock' ? 0 : UNHEARD_REASON_LENGTH;
     const reason = this.engine.isHeard ? this.closeReason : this.closeReason.slice(0, most);
-    arena.commit(
-      writeKick(arena, at, { type: 'kick', conv: this.conv, wnd, una, code, retryAfterMs: 0, reason }),
-    );
+    const at = arena.reserve(Math.min(KICK_MAX_BYTES, SEGMENT_HEADER_BYTES + utf8Length(reason)));
+    if (at >= 0) {
+      const { wnd, una } = this.engine.advertised;
+      arena.commit(
+        writeKick(arena, at, { type: 'kick', conv: this.conv, wnd, una, code, retryAfterMs: 0, reason }),
+      );
+    } else if (!arena.isOverBudget) {
+      return false;
+    }
     this.kicking.sent(now, this.engine.rtoMs);
     return true;
   }
