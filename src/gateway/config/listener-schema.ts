@@ -41,7 +41,7 @@ const lineKeys = () => ({
     'Whether sessions without seal may use this line although it is not confidential itself. Lines with `tls` are.',
   ).prefault(false),
   early_data: boolean(
-    'Whether data inside of the first datagram of a handshake is taken. It saves a round trip, and whoever records it can send it again.',
+    'Whether data inside of the first datagram of a handshake is taken. It is held until the client has shown that it got the answer, so a recorded one does nothing.',
   ).prefault(false),
   public_address: optionalServerAddress(
     'Host and port that clients are told. null: the port of `bind`, and its address or, when that is any address, the host that the login was sent to.',
