@@ -364,6 +364,7 @@ export class Endpoint implements HandshakeHost, EndpointCondition {
   stopDraining(): void {
     this.draining = false;
     clearTimeout(this.drainTimer);
+    for (const { session } of this.registry.table) session.withdrawDrain();
   }
 
   /** What the port counted; its sessions are those without login. */

@@ -48,6 +48,11 @@ export class Path {
     this.isAnnouncing = state.announcing;
   }
 
+  /** What has time may be sent here: it is validated, lives and has room. */
+  get isReady(): boolean {
+    return this.isValidated && !this.isLost && !this.isFull;
+  }
+
   /** Bytes that may be sent here now; no limit for a validated path. */
   get budget(): number {
     if (this.isValidated) return NEVER;

@@ -292,6 +292,11 @@ export class Session implements SessionPort, DirectReceiver {
     this.wake();
   }
 
+  /** What was announced does not hold any more: it is not said again. */
+  withdrawDrain(): void {
+    this.drainAnnouncement = undefined;
+  }
+
   // ---- paths ----
 
   /**
@@ -577,11 +582,12 @@ export class Session implements SessionPort, DirectReceiver {
         const gapAt = this.engine.hasGap ? onGrid(this.progressAt + this.gapTimeoutMs) : NEVER;
         const quiet = Math.min(idleAt, gapAt, trimAt, this.keepAliveAt);
         const finAt = this.draining ? NEVER : (this.finExchange?.deadline ?? NEVER);
-        return Math.min(quiet, this.engineDeadline(), finAt, this.retryAt, this.pathsDeadline());
+        const drainAt = this.ways.active.isReady ? (this.drainAnnouncement?.deadline ?? NEVER) : NEVER;
+        return Math.min(quiet, this.engineDeadline(), finAt, this.retryAt, this.ways.deadline, drainAt);
       }
       case 'closing':
         if (this.flushWanted || this.deliverWanted)
-          return Math.min(this.engineDeadline(), this.closeDeadline, this.pathsDeadline());
+          return Math.min(this.engineDeadline(), this.closeDeadline, this.ways.deadline);
         return this.config.role === 'gateway' ? this.kicking.deadline : this.fin.deadline;
       case 'lingering':
         return this.lingerUntil;
@@ -673,12 +679,17 @@ export class Session implements SessionPort, DirectReceiver {
   private writeUnordered(now: number, arena: PathArena): boolean {
     const { datagrams, drainAnnouncement } = this;
     if (datagrams === undefined && drainAnnouncement === undefined) return false;
-    if (this.ways.active.isFull) return false;
+    const { active } = this.ways;
+    if (active.isFull) return false;
     const { wnd, una } = this.engine.advertised;
-    if (drainAnnouncement?.isDue(now) === true) {
+    if (active.isReady && drainAnnouncement?.isDue(now) === true) {
       if (!drainAnnouncement.write(now, arena, this.conv, wnd, una, this.engine.rtoMs)) return true;
     }
-    return datagrams?.write(arena, this.conv, wnd, una) === false;
+    if (datagrams?.write(arena, this.conv, wnd, una) !== false) return false;
+    // One for which the path has no budget waits, and holds nothing else up.
+    const isArenaFull = !arena.isOverBudget;
+    arena.isOverBudget = false;
+    return isArenaFull;
   }
 
   private deliver(): void {
@@ -1064,10 +1075,6 @@ export class Session implements SessionPort, DirectReceiver {
   private engineDeadline(): number {
     const { isValidated, isFull } = this.ways.active;
     return isValidated && !isFull ? this.engine.nextDeadline() : NEVER;
-  }
-
-  private pathsDeadline(): number {
-    return Math.min(this.ways.deadline, this.drainAnnouncement?.deadline ?? NEVER);
   }
 
   // ---- segments of our own ----
