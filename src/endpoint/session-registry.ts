@@ -277,6 +277,8 @@ export class SessionRegistry implements SessionHost, PathOutput {
     }
     if (header > SEALED_HEADER_BYTES) this.noteAddressBlock(port, memory, entry, offset, header, slot);
     if (session.path !== path) this.moved(entry);
+    // A connection that is only tried yet is this session's, too, and may stay.
+    else if (port.isConnected && port.boundTo(slot) === undefined) this.bindPaths(entry);
   }
 
   /** What a trusted proxy wrote into the address block of a datagram is the client's address on that path. */

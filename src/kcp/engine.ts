@@ -142,6 +142,11 @@ export class KcpEngine {
     this.sender.askWindow();
   }
 
+  /** Tells the peer in the next drain what has arrived and what room there is, although it did not ask. */
+  tellWindow(): void {
+    this.receiver.handleWindowAsk();
+  }
+
   /** Payload bytes held towards the peer, in flight or waiting. */
   get queueBytes(): number {
     return this.sender.queueBytes;

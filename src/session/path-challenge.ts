@@ -1,5 +1,3 @@
-import { NEVER } from '../base/clock.ts';
-
 /**
  * A PATH_CHALLENGE on its way: eight unpredictable bytes, sent until the PATH_RESPONSE that returns them on the same path,
  * three times at most, each after twice the wait of the last.
@@ -24,9 +22,9 @@ export class PathChallenge {
     return this.transmits >= MAX_TRANSMITS && now >= this.nextAt;
   }
 
-  /** When to look again, in ms. */
+  /** When to look again, in ms: at once before the first transmission. */
   get deadline(): number {
-    return this.transmits === 0 ? NEVER : this.nextAt;
+    return this.nextAt;
   }
 
   /** It was written. @param ptoMs how long an answer may take. */

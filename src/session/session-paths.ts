@@ -1,5 +1,6 @@
 import { NEVER } from '../base/clock.ts';
 import { CloseCode } from '../base/close-code.ts';
+import { writeAcknowledgement } from '../wire/acknowledgement.ts';
 import { PATH_DATA_BYTES, PATH_PROBE_BYTES, writePathProbe } from '../wire/path-probe.ts';
 import { SEGMENT_HEADER_BYTES } from '../wire/segment.ts';
 import { PathChallenge } from './path-challenge.ts';
@@ -33,6 +34,8 @@ export interface SegmentContext {
   readonly una: number;
   /** How long an answer may take on a path that is known, in ms. */
   readonly ptoMs: number;
+  /** This side is the client: the gateway goes where it is. */
+  readonly isClient: boolean;
 }
 
 /** The paths of one session: the one in use, those being tried, and those it left. */
@@ -231,8 +234,11 @@ export class SessionPaths {
 
   private add(path: Path): Path {
     if (this.others.length >= MAX_OTHERS) {
-      const oldest = this.others.find(({ isLost }) => isLost) ?? this.others[0];
-      if (oldest !== undefined) this.abandon(oldest);
+      // A path that was proved is kept before those that anybody may have made up: it may be the way back.
+      const { others } = this;
+      const least =
+        others.find(({ isLost }) => isLost) ?? others.find(({ isValidated }) => !isValidated) ?? others[0];
+      if (least !== undefined) this.abandon(least);
     }
     if (this.others === NONE) this.others = [];
     this.host.retainPath(path);
@@ -244,16 +250,23 @@ export class SessionPaths {
   private writeProbe(
     now: number,
     output: PathOutput,
-    { conv, seal, wnd, una }: SegmentContext,
+    { conv, seal, wnd, una, isClient }: SegmentContext,
     path: Path,
     type: 'pathChallenge' | 'pathResponse',
     data: Uint8Array,
   ): boolean {
     const arena = output.arenaOf(path).select(conv, seal, path);
-    const at = arena.reserve(PATH_PROBE_BYTES);
+    // Probes alone move no session: on the path in use a client asks for something else, too.
+    const isCall = isClient && type === 'pathChallenge' && path === this.current;
+    const at = arena.reserve(isCall ? PATH_PROBE_BYTES + SEGMENT_HEADER_BYTES : PATH_PROBE_BYTES);
     if (at < 0) return arena.isOverBudget;
     const ts = type === 'pathResponse' ? path.answerTimestamp : now | 0;
-    arena.commit(writePathProbe(arena, at, { type, conv, wnd, una, ts, data }));
+    let length = writePathProbe(arena, at, { type, conv, wnd, una, ts, data });
+    if (isCall) {
+      const ask = { type: 'windowAsk', conv, wnd, ts: now, sn: 0, una } as const;
+      length += writeAcknowledgement(arena, at + length, ask);
+    }
+    arena.commit(length);
     return true;
   }
 }

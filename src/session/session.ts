@@ -109,6 +109,8 @@ export class Session implements SessionPort, DirectReceiver {
   private activeAt: number;
   private touched = false;
   private trimmed = false;
+  /** Quiet for so long, it asks for a sign of life; and when that is next to be looked at. */
+  private keepAliveWait: number;
   private keepAliveAt: number;
   private wakePending = false;
   private inDrain = false;
@@ -167,7 +169,8 @@ export class Session implements SessionPort, DirectReceiver {
     if (loggedIn && !path.isValidated) this.ways.ask(path);
     this.openedAt = this.heardAt = this.activeAt = this.progressAt = now;
     this.progressSn = this.engine.expectedSequence;
-    this.keepAliveAt = config.keepAliveMs > 0 ? now + config.keepAliveMs : NEVER;
+    this.keepAliveWait = config.keepAliveMs > 0 ? this.keepAliveWaitMs() : NEVER;
+    this.keepAliveAt = now + this.keepAliveWait;
   }
 
   /** Binds the sink; once, before the first drain. */
@@ -435,7 +438,7 @@ export class Session implements SessionPort, DirectReceiver {
     }
     if (!path.isValidated) {
       path.receivedBytes += wireBytes;
-      if (path !== this.ways.active) this.ways.ask(path);
+      this.ways.ask(path);
     }
     // Whatever comes from the gateway here shows that it has seen the block.
     path.isAnnouncing = false;
@@ -780,11 +783,14 @@ export class Session implements SessionPort, DirectReceiver {
       this.engine.trim();
     }
     if (now < this.keepAliveAt) return;
-    if (now - this.heardAt >= this.config.keepAliveMs) {
-      if (this.loggedIn) this.ways.ask(this.ways.active);
-      else this.engine.askWindow();
+    if (now - this.heardAt < this.keepAliveWait) {
+      this.keepAliveAt = this.heardAt + this.keepAliveWait;
+      return;
     }
-    this.keepAliveAt = Math.max(now - 1, this.heardAt) + this.keepAliveWaitMs();
+    if (this.loggedIn) this.ways.ask(this.ways.active);
+    else this.engine.askWindow();
+    this.keepAliveWait = this.keepAliveWaitMs();
+    this.keepAliveAt = now + this.keepAliveWait;
   }
 
   /** With jitter for sessions that logged in, so that thousands of clients do not ask in step. */
@@ -1020,8 +1026,11 @@ export class Session implements SessionPort, DirectReceiver {
     if (!onlyPort) {
       engine.resetPath(path.rttMs < 0 ? undefined : path.rttMs);
       engine.resendAll(now);
+      // What was acknowledged on the old path may not have arrived; on a connection the peer does not ask again.
+      engine.tellWindow();
     }
-    if (!path.isValidated) ways.ask(path);
+    // A client that has nothing to send must be heard on its new path all the same: the gateway follows it there.
+    if (!path.isValidated || this.config.role === 'client') ways.ask(path);
     this.moveCount++;
     this.observer?.moved?.(from, path);
   }
@@ -1068,7 +1077,8 @@ export class Session implements SessionPort, DirectReceiver {
 
   private context(): SegmentContext {
     const { wnd, una } = this.engine.advertised;
-    return { conv: this.conv, seal: this.currentSeal, wnd, una, ptoMs: this.engine.rtoMs };
+    const isClient = this.config.role === 'client';
+    return { conv: this.conv, seal: this.currentSeal, wnd, una, ptoMs: this.engine.rtoMs, isClient };
   }
 
   /** A path that is not validated is not worth waking up for: its budget grows by what arrives. */
