@@ -56,14 +56,18 @@ const INDEX_OF = Object.fromEntries(DROP_REASONS.map((reason, index) => [reason,
 
 /** Counts drops by reason in plain integers. */
 export class DropCounters {
+  /** All together. */
+  total = 0;
   private readonly counts = new Float64Array(DROP_REASONS.length);
 
   count(reason: DropReason): void {
+    this.total++;
     this.counts[INDEX_OF[reason]]!++;
   }
 
   /** Counts a {@link DatagramFault} other than `none`. */
   countFault(fault: number): void {
+    this.total++;
     this.counts[fault - 1]!++;
   }
 

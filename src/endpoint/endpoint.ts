@@ -34,6 +34,7 @@ import type { EndpointConfig, EndpointSecurity, PortConfig, SessionAcceptor } fr
 import { EndpointLines } from './endpoint-lines.ts';
 import type { EndpointPort } from './endpoint-port.ts';
 import type { EndpointStats, LoginStats } from './endpoint-stats.ts';
+import { FLOOD_REST_MS, FloodGuard } from './flood-guard.ts';
 import { Handshakes, type HandshakeHost } from './handshakes.ts';
 import { LoginOpener } from './login-opener.ts';
 import { PortTable } from './port-table.ts';
@@ -56,6 +57,8 @@ export interface EndpointComponents {
   readonly acceptor?: SessionAcceptor;
   /** Present where there are sealed sessions. */
   readonly security?: EndpointSecurity;
+  /** Lets the thread sleep for so many ms, when there is nothing but a flood of junk to read. Default: it goes on reading. */
+  readonly rest?: (ms: number) => void;
   /** Holds subjects to so many sessions. Default: the endpoint itself does, to `login.maxSessionsPerSubject`. */
   readonly subjects?: SubjectLimit;
 }
@@ -93,6 +96,8 @@ export class Endpoint implements HandshakeHost, EndpointCondition {
   private readonly registry: SessionRegistry;
   private readonly strangers: Strangers;
   private readonly sources = new SourceNames();
+  private readonly floodGuard = new FloodGuard();
+  private readonly rest: ((ms: number) => void) | undefined;
   /** Sessions that logged in. */
   private readonly logins: SessionGroup | undefined;
   private readonly handshakes: Handshakes | undefined;
@@ -139,6 +144,7 @@ export class Endpoint implements HandshakeHost, EndpointCondition {
     this.clock = clock;
     this.isGateway = acceptor !== undefined;
     this.security = security;
+    this.rest = components.rest;
     const onWake = (): void => {
       this.scheduleTurn();
     };
@@ -449,11 +455,14 @@ export class Endpoint implements HandshakeHost, EndpointCondition {
   private turn(port: EndpointPort | undefined, batch: ReceiveBatch | undefined, afterReading: boolean): void {
     if (this.registry.closed) return;
     const now = this.clock.now();
+    let mayRest = false;
     this.registry.inTurn = true;
     try {
       if (port !== undefined && batch !== undefined) {
-        this.handleBatch(now, port, batch);
+        const { total } = port.drops;
+        const datagrams = this.handleBatch(now, port, batch);
         port.moreWaiting = batch.moreWaiting;
+        mayRest = this.floodGuard.afterBatch(now, datagrams, port.drops.total - total) && !batch.moreWaiting;
       }
       this.registry.caughtUpAt =
         afterReading && !this.ports.isMoreWaiting
@@ -469,11 +478,14 @@ export class Endpoint implements HandshakeHost, EndpointCondition {
     }
     this.detachUnused();
     if (this.registry.isAnyDirty) this.scheduleTurn();
+    else if (mayRest) this.rest?.(FLOOD_REST_MS);
     this.armTimer(now);
   }
 
-  private handleBatch(now: number, port: EndpointPort, batch: ReceiveBatch): void {
+  /** @returns how many datagrams it was. */
+  private handleBatch(now: number, port: EndpointPort, batch: ReceiveBatch): number {
     const { meta, count } = batch;
+    let datagrams = 0;
     this.sources.forget();
     for (let i = 0, at = 0; i < count; i++, at += META_STRIDE) {
       const length = meta[at + META_LENGTH]!;
@@ -481,14 +493,17 @@ export class Endpoint implements HandshakeHost, EndpointCondition {
       const slot = meta[at + META_ADDRESS]!;
       let offset = meta[at + META_OFFSET]!;
       if (size === 0 || size >= length) {
+        datagrams++;
         this.handleDatagram(now, port, batch, offset, length, slot);
         continue;
       }
       for (const end = offset + length; offset < end; offset += size) {
+        datagrams++;
         this.handleDatagram(now, port, batch, offset, Math.min(size, end - offset), slot);
       }
     }
     this.sealed?.flush(now, port, batch);
+    return datagrams;
   }
 
   private handleDatagram(

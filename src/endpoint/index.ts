@@ -15,6 +15,7 @@ export type {
 export { EndpointPort } from './endpoint-port.ts';
 export type { EndpointStats, LoginStats, SessionGroupStats } from './endpoint-stats.ts';
 export { NODE_CLOCK } from './node-clock.ts';
+export { restThread } from './rest-thread.ts';
 export type { Relay } from './relay-port.ts';
 export type { PathSummary, SessionFilter, SessionSummary } from './session-summary.ts';
 export type { SubjectLimit } from './subject-index.ts';

@@ -11,6 +11,7 @@ import { RelayCarrier } from '../carrier/relay.ts';
 import {
   Endpoint,
   NODE_CLOCK,
+  restThread,
   type EndpointSecurity,
   type LoginSessionsConfig,
   type PortConfig,
@@ -102,6 +103,7 @@ export class LocalDataPlane implements DataPlane {
         logger: logger.child({ component: 'endpoint' }),
         acceptor: this.acceptor(),
         security: this.security,
+        rest: restThread,
         ...(place === undefined ? {} : { subjects: place.subjects }),
       },
       {
