@@ -1,14 +1,18 @@
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { connectStock } from '../../src/client/node/index.ts';
 import { runStreamClient } from '../support/kcp-go.ts';
-import { runKcpgate, startKcpgate, type RunningCommand } from '../support/kcpgate-command.ts';
+import { runKcpgate, RunningCommand, startKcpgate } from '../support/kcpgate-command.ts';
 import { peer } from '../support/peers.ts';
 
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const MIB = 1024 * 1024;
 const running: RunningCommand[] = [];
 let folder = '';
@@ -25,6 +29,14 @@ afterAll(() => {
 
 async function serve(...options: string[]): Promise<RunningCommand> {
   const command = await startKcpgate(['serve', '--log-format', 'json', '--bind', '127.0.0.1:0', ...options]);
+  running.push(command);
+  return command;
+}
+
+/** Runs a line as somebody types it into a shell in this folder, and stays at the keyboard. */
+function type(line: string): RunningCommand {
+  const child = spawn('sh', ['-c', `exec ${line}`], { cwd: ROOT, stdio: 'pipe' });
+  const command = new RunningCommand(child, line);
   running.push(command);
   return command;
 }
@@ -49,16 +61,59 @@ describe('serve', () => {
   test('greets on standard output, and on standard error when records go to standard output', async () => {
     const forPeople = await startKcpgate(['serve', '--bind', '127.0.0.1:0']);
     running.push(forPeople);
-    const greeting = await forPeople.line((line) => line.includes('udp 127.0.0.1:'));
-    expect(greeting).toContain('echo: what a client sends comes back');
-    const port = /127\.0\.0\.1:(\d+)/.exec(greeting)![1]!;
-    await forPeople.line((line) => line.includes(`connect -s 127.0.0.1:${port}`));
+    await forPeople.line((line) => line.startsWith('Ctrl-C'));
+    const address = String.raw`127\.0\.0\.1:\d+`;
+    const echo = ' +->  echo: what a client sends comes back';
+    for (const row of [
+      `  line-udp  udp    ${address}${echo}`,
+      `  line-tcp  tcp    ${address}${echo}`,
+      `  http      ws     ${address}/kcp${echo}`,
+      `  http      login  ${address}/api/login  anyone`,
+      `  admin     http   ${address} +anyone on this host`,
+    ]) {
+      expect(forPeople.output).toMatch(new RegExp(`^${row}$`, 'mu'));
+    }
 
     const forMachines = await serve();
     await forMachines.record('listening');
     await forMachines.stop();
     for (const line of forMachines.output.trim().split('\n')) expect(JSON.parse(line)).toHaveProperty('msg');
     expect(forMachines.errorOutput).toContain('echo: what a client sends comes back');
+  });
+
+  test('says what to try next, and that works', { timeout: 60_000 }, async () => {
+    const gateway = await startKcpgate(['serve', '--bind', '127.0.0.1:0']);
+    running.push(gateway);
+    await gateway.line((line) => line.startsWith('Ctrl-C'));
+    const steps = gateway.output.split('\n').map((line) => line.trim());
+    /** The one step that contains a text, as somebody would type it. */
+    const step = (text: string): string => {
+      const [found, ...more] = steps.filter((line) => line.startsWith('node ') && line.includes(text));
+      expect(more).toEqual([]);
+      return found!;
+    };
+
+    const client = type(step('session.mjs'));
+    await client.line((line) => line.startsWith('answer: hello over http'));
+    const list = type(step('main.js sessions'));
+    expect(await list.exit).toMatchObject({ code: 0 });
+    expect(list.output).toMatch(/^0\.0 +\d+ +127\.0\.0\.1:\d+ +ws /mu);
+    expect(await type(step('main.js kick 0.0')).exit).toMatchObject({ code: 0 });
+    expect(await client.exit).toMatchObject({ code: 0 });
+    expect(client.output).toMatch(/^closed: 3500, /mu);
+
+    const survivor = type(step('lost-line.mjs'));
+    expect(await survivor.exit).toMatchObject({ code: 0 });
+    expect(survivor.output).toMatch(
+      /^open on line line-udp\nthe UDP line is dead: .*\nmoved to line line-tcp, after \d+ ms .*\n300 of 300 messages .*\n$/u,
+    );
+
+    const tunnel = type(step('main.js connect').replace('-l 7000', '-l 0'));
+    const [, port] = /127\.0\.0\.1:(\d+)/.exec(await tunnel.line((line) => line.includes('listening')))!;
+    const socket = connect({ host: '127.0.0.1', port: Number(port) });
+    socket.write('hello');
+    expect(String((await once(socket, 'data'))[0])).toBe('hello');
+    socket.destroy();
   });
 
   test('with a file keeps to its log when there is no terminal', async () => {

@@ -1,9 +1,22 @@
 import type { WriteStream } from 'node:tty';
 import { formatSocketAddress, type SocketAddress } from '../../src/base/address.ts';
-import type { GatewayConfig } from '../../src/gateway/config/config.ts';
-import type { GatewayStatus } from '../../src/gateway/gateway-status.ts';
+import type { AuthMode, GatewayConfig, HttpListenerConfig } from '../../src/gateway/config/config.ts';
+import type { GatewayStatus, ListenerStatus } from '../../src/gateway/gateway-status.ts';
+import { alignRows } from './align-rows.ts';
 import type { ConfigOptions } from './config-options.ts';
+import { nextSteps } from './next-steps.ts';
 import { packageVersion } from './version.ts';
+
+/** What a banner tells of. */
+export interface BannerFacts {
+  readonly status: Pick<GatewayStatus, 'workers' | 'native'> & {
+    readonly listeners: readonly Pick<ListenerStatus, 'name' | 'address' | 'upstream'>[];
+  };
+  /** Where the admin API listens; undefined when it does not. */
+  readonly adminAddress: SocketAddress | undefined;
+  readonly config: GatewayConfig;
+  readonly options: ConfigOptions;
+}
 
 /**
  * Where to greet: standard output, unless JSON records go there; then standard error. Undefined when nobody is likely to
@@ -15,54 +28,83 @@ export function bannerStream({ common }: GatewayConfig, options: ConfigOptions):
   return options.config === undefined || stream.isTTY ? stream : undefined;
 }
 
-/** Where the gateway listens, and what to try next. */
-export function bannerText(status: GatewayStatus, config: GatewayConfig, options: ConfigOptions): string {
-  const source = options.config ?? 'the embedded default';
-  const lines = status.listeners.map(({ name, address, upstream }) => {
-    const type = config.upstreams.find((candidate) => candidate.name === upstream)?.type ?? '';
-    const target = type === 'echo' ? 'echo: what a client sends comes back' : `${type} ${upstream}`;
-    return `  ${name}  udp ${formatSocketAddress(address)}  ->  ${target}`;
-  });
-  const first = status.listeners[0];
+/** What listens and where it leads, and what to try next. */
+export function bannerText(facts: BannerFacts): string {
+  const { status, options } = facts;
+  const steps = nextSteps(facts);
   return [
-    `\nkcpgate ${packageVersion()} with ${source}`,
-    ...lines,
+    `\nkcpgate ${packageVersion()} with ${options.config ?? 'the embedded default'}`,
+    ...alignRows([NO_HEADER, ...rowsOf(facts)], new Set())
+      .slice(1)
+      .map((row) => `  ${row}`),
     `  ${servedBy(status)}`,
     '',
-    ...(first === undefined ? [] : nextSteps(first.address, options)),
+    ...(steps.length === 0 ? [] : ['Try next, in another terminal:', ...steps, '']),
     'Ctrl-C stops it in order.\n\n',
   ].join('\n');
 }
 
+/** Name, kind, address, meaning. */
+type Row = readonly [string, string, string, string];
+
+const NO_HEADER: Row = ['', '', '', ''];
+
+function rowsOf({ status, adminAddress, config }: BannerFacts): Row[] {
+  const rows = status.listeners.flatMap((listener) => listenerRows(listener, config));
+  if (adminAddress === undefined) return rows;
+  const callers = config.common.adminToken === null ? 'anyone on this host' : 'whoever has its token';
+  return [...rows, ['admin', 'http', formatSocketAddress(adminAddress), callers]];
+}
+
+function listenerRows(
+  { name, address, upstream }: BannerFacts['status']['listeners'][number],
+  config: GatewayConfig,
+): Row[] {
+  const listener = config.listeners.find((candidate) => candidate.name === name);
+  const at = formatSocketAddress(address);
+  const target = `->  ${targetText(upstream, config)}`;
+  switch (listener?.type) {
+    case undefined:
+      return [];
+    case 'kcp-udp':
+      return [[name, 'udp', at, target]];
+    case 'kcp-tcp':
+      return [[name, listener.tls === null ? 'tcp' : 'tls', at, target]];
+    case 'http':
+      return httpRows(listener, address, target, config.login.auth);
+    case 'relay':
+      return [[name, 'relay', at, 'sessions of this gateway that come by others']];
+  }
+}
+
+/** A WebSocket line and a login, as far as they are there. */
+function httpRows(
+  { name, tls, websocketPath, loginPath }: HttpListenerConfig,
+  address: SocketAddress,
+  target: string,
+  auth: AuthMode,
+): Row[] {
+  const at = formatSocketAddress(address);
+  const rows: Row[] = [];
+  if (websocketPath !== null) rows.push([name, tls === null ? 'ws' : 'wss', `${at}${websocketPath}`, target]);
+  if (loginPath !== null) rows.push([name, 'login', `${at}${loginPath}`, WHO_MAY_LOG_IN[auth]]);
+  return rows;
+}
+
+const WHO_MAY_LOG_IN: Readonly<Record<AuthMode, string>> = {
+  none: 'anyone',
+  static: 'whoever has a token of the configuration',
+  jwt: 'whoever has a JSON Web Token',
+};
+
+function targetText(upstream: string, { upstreams }: GatewayConfig): string {
+  const type = upstreams.find(({ name }) => name === upstream)?.type ?? '';
+  return type === 'echo' ? 'echo: what a client sends comes back' : `${type} ${upstream}`;
+}
+
 /** How many threads serve, and on which sockets. */
-function servedBy({ workers, native }: GatewayStatus): string {
+function servedBy({ workers, native }: BannerFacts['status']): string {
   const threads = workers.length === 0 ? 'one thread' : `${String(workers.length)} workers`;
   const sockets = native.status === 'loaded' ? 'native sockets' : `JavaScript sockets (${native.reason})`;
   return `${threads}, ${sockets}`;
-}
-
-function nextSteps(address: SocketAddress, options: ConfigOptions): string[] {
-  const server = formatSocketAddress(reachable(address));
-  const steps: [command: string, meaning: string][] = [
-    [`npx kcpgate connect -s ${server} -l 7000`, 'a local TCP port that leads here,'],
-    ['nc 127.0.0.1 7000', 'to talk to'],
-  ];
-  if (options.config === undefined) {
-    steps.push(
-      ['npx kcpgate serve --target 127.0.0.1:22', 'instead of this: a TCP server of yours behind it'],
-      ['npm run demo', '64 MiB both ways over a bad network'],
-    );
-  }
-  const width = Math.max(...steps.map(([command]) => command.length));
-  return [
-    'Try next, in another terminal:',
-    ...steps.map(([command, meaning]) => `  ${command.padEnd(width)}   ${meaning}`),
-    '',
-  ];
-}
-
-/** An address to connect to on this machine. */
-function reachable({ address, family, port }: SocketAddress): SocketAddress {
-  if (address === '0.0.0.0' || address === '::') return { address: '127.0.0.1', family: 4, port };
-  return { address, family, port };
 }

@@ -22,7 +22,10 @@ export async function serve(options: ConfigOptions): Promise<void> {
       logger,
       inherited: inheritedSockets(process.env, process.pid),
     });
-    bannerStream(config, options)?.write(bannerText(await gateway.status(), config, options));
+    const { adminAddress } = gateway;
+    bannerStream(config, options)?.write(
+      bannerText({ status: await gateway.status(), adminAddress, config, options }),
+    );
     const signal = await signalled;
     logger.info('stopping', { signal });
     await gateway.stop();
