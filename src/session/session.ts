@@ -1026,9 +1026,9 @@ export class Session implements SessionPort, DirectReceiver {
     if (!onlyPort) {
       engine.resetPath(path.rttMs < 0 ? undefined : path.rttMs);
       engine.resendAll(now);
-      // What was acknowledged on the old path may not have arrived; on a connection the peer does not ask again.
-      engine.tellWindow();
     }
+    // What was acknowledged on the old path may not have arrived, and on a connection the peer does not send it again.
+    if (path.reliable) engine.tellWindow();
     // A client that has nothing to send must be heard on its new path all the same: the gateway follows it there.
     if (!path.isValidated || this.config.role === 'client') ways.ask(path);
     this.moveCount++;

@@ -63,6 +63,18 @@ describe('a path that is not validated', () => {
     });
   });
 
+  it('is asked anew when something comes from there after nobody had answered, so that it does not stay slow', () => {
+    onFedGateway({}, (gateway) => {
+      const client = openElsewhere(gateway);
+      gateway.loop.runFor(5_000);
+      gateway.sent('udp');
+      gateway.feed('udp', 2, client.datagram([client.push(0, 'x')]));
+      const asked = gateway.heard(client, 'udp', 2);
+      gateway.feed('udp', 2, client.datagram([client.responseTo(asked)]));
+      expect(gateway.session.paths).toMatchObject([{ validated: true }]);
+    });
+  });
+
   it('does not hold up whoever ends its session at once, to replace it or to close', () => {
     // Were the last word waited for, this would never return.
     onFedGateway({}, (gateway) => {
