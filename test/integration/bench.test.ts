@@ -41,6 +41,8 @@ const TINY = [
   '1',
   '--packets',
   '5000',
+  '--logins',
+  '50',
 ];
 
 async function bench(...options: string[]): Promise<Report> {
@@ -82,6 +84,59 @@ describe('kcpgate bench', () => {
         'clientCpuMicrosecondsPerEcho',
       ]),
     );
+  });
+
+  test('measures sessions that log in, on every carrier', { timeout: 120_000 }, async () => {
+    const report = await bench('sealed-stream', 'sealed-fleet', 'carriers', ...TINY);
+    const [stream, fleet, carriers] = report.scenarios as Report['scenarios'] & { length: 3 };
+    expect(stream!.results.map(({ contender }) => contender)).toEqual(['kcpgate']);
+    expect(stream!.results[0]!.median.mibPerSecond).toBeGreaterThan(0);
+    expect(fleet!.results[0]!.median.serverCpuMicrosecondsPerEcho).toBeGreaterThan(0);
+    expect(carriers!.results.map(({ contender }) => contender)).toEqual(['UDP', 'TCP', 'WebSocket']);
+    expect(carriers!.reference).toBe('UDP');
+    for (const { median } of carriers!.results) expect(median.mibPerSecond).toBeGreaterThan(0);
+  });
+
+  test('measures how clients get in', { timeout: 120_000 }, async () => {
+    const report = await bench('handshake', 'login', ...TINY);
+    const [handshake, login] = report.scenarios.map(({ results }) => results[0]!.median);
+    for (const name of [
+      'sessionsPerServerCpuSecond',
+      'sessionsPerSecond',
+      'clientCpuMicrosecondsPerSession',
+    ]) {
+      expect(handshake![name]).toBeGreaterThan(0);
+    }
+    for (const name of ['loginsPerSecond', 'freshLoginsPerSecond', 'freshLoginsPerServerCpuSecond']) {
+      expect(login![name]).toBeGreaterThan(0);
+    }
+  });
+
+  test('floods a server with junk beside live sessions', { timeout: 60_000 }, async () => {
+    const report = await bench('junk', ...TINY);
+    const { junkPerSecond, junkLostPercent, calmLatencyP99Ms, floodedLatencyP99Ms, floodedLatencyP99Growth } =
+      report.scenarios[0]!.results[0]!.median;
+    expect(junkPerSecond).toBeGreaterThan(0);
+    // The server counts every piece it read.
+    expect(junkLostPercent).toBeGreaterThanOrEqual(0);
+    expect(junkLostPercent).toBeLessThan(100);
+    expect(floodedLatencyP99Growth).toBeCloseTo(floodedLatencyP99Ms! / calmLatencyP99Ms!);
+  });
+
+  test('has two sides for sealed sessions, too', { timeout: 60_000 }, async () => {
+    const server = await startKcpgate(['bench', 'sealed-stream', '--server', '--json']);
+    try {
+      const { login } = JSON.parse(await server.line((line) => line.includes('listening'))) as {
+        login: string;
+      };
+      const client = await runKcpgate(['bench', 'sealed-stream', '--client', login, '--mib', '1', '--json']);
+      const result = JSON.parse(client.output.trim().split('\n').at(-1)!) as Record<string, unknown>;
+      expect(result).toMatchObject({ complete: true, corruptBytes: 0 });
+    } finally {
+      await server.stop();
+    }
+    const stopped = JSON.parse(server.output.trim().split('\n').at(-1)!) as Record<string, unknown>;
+    expect(stopped).toMatchObject({ event: 'stopped', sessions: 1, drops: {} });
   });
 
   test('the two ways to ask for the CPU time of a server agree', { timeout: 60_000 }, async () => {
@@ -144,12 +199,14 @@ describe('kcpgate bench', () => {
     expect(output).toMatch(/^scenario +figure +contender +median$/m);
     expect(output).toMatch(/^engine +ns per segment +kcpgate +\d+$/m);
     expect(output).toMatch(/^engine: ns per segment +<= 1000 +[\d.]+ +(met|MISSED)$/m);
+    expect(output).toMatch(/^junk: server CPU-us per datagram +<= 1.5 +not measured$/m);
   });
 
   test('refuses what it does not know', async () => {
     const { code, errorOutput } = await runKcpgate(['bench', 'speed']);
     expect(code).toBe(2);
-    expect(errorOutput).toContain('stream, pingpong, fleet, idle, engine, aead, alloc, workers, models');
+    expect(errorOutput).toContain('stream, pingpong, fleet, idle, sealed-stream, sealed-fleet, sealed-idle');
+    expect(errorOutput).toContain('carriers, handshake, login, junk, engine, aead, alloc, workers, models');
   });
 
   test('does not take one thread for several workers', async () => {
@@ -189,5 +246,12 @@ peer('kcp-go').describe('kcpgate bench --peer kcp-go', () => {
       const { serverCpuSecondsByProc: outside, serverCpuSecondsByRusage: inside } = runs[0]!;
       expect(Math.abs(outside! - inside!)).toBeLessThan(0.1);
     }
+  });
+
+  test('compares sealed sessions with its AES', { timeout: 120_000 }, async () => {
+    const report = await bench('sealed-stream', '--peer', 'kcp-go', '--runs', '1', '--mib', '2');
+    const [{ results }] = report.scenarios as [Report['scenarios'][number]];
+    expect(results.map(({ contender }) => contender)).toEqual(['kcpgate', 'kcp-go']);
+    expect(results[0]!.ratios.serverCpuSecondsPer100Mib).toBeGreaterThan(0);
   });
 });
