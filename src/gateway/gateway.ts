@@ -122,8 +122,8 @@ export class Gateway implements AdminTarget {
     this.front.setDraining(true);
     const sessions = await this.plane.drain(drainTimeoutMs);
     if (sessions > 0) this.logger.warn('sessions cut off at the drain timeout', { sessions });
-    await this.front.close();
-    await this.plane.close();
+    // Together: the front waits for its connections, and those that WebSockets took over are the plane's to end.
+    await Promise.all([this.front.close(), this.plane.close()]);
     await this.admin?.close();
     this.logger.info('stopped');
   }

@@ -26,6 +26,8 @@ export interface LoginGatewayOptions {
   readonly common?: string;
   /** More keys of every listener. */
   readonly listeners?: string;
+  /** The same for the UDP line. Default: as for the others. */
+  readonly udpListener?: string;
   /** `tls` of two more listeners, whose lines are `tls` and `wss`. */
   readonly tls?: string;
   /** More keys of the section `sessions`. */
@@ -57,6 +59,7 @@ export async function startLoginGateway(options: LoginGatewayOptions = {}): Prom
   const {
     common = 'admin_addr: null',
     listeners = '',
+    udpListener = listeners,
     tls,
     sessions = '',
     login = '',
@@ -77,7 +80,7 @@ export async function startLoginGateway(options: LoginGatewayOptions = {}): Prom
     text: `
 common: { drain_timeout: 1s, gateway_id: ${String(id)}, workers: ${String(workers)}, ${common} }
 listeners:
-${listener('udp', 'kcp-udp', wanted.udp)}${listener('tcp', 'kcp-tcp', wanted.tcp)}${listener('ws', 'http', wanted.ws)}
+${listener('udp', 'kcp-udp', wanted.udp, udpListener)}${listener('tcp', 'kcp-tcp', wanted.tcp)}${listener('ws', 'http', wanted.ws)}
 ${tls === undefined ? '' : listener('tls', 'kcp-tcp', 0, tls) + listener('wss', 'http', 0, tls)}
 ${peer === undefined ? '' : relayTo(peer)}
 sessions: { ${sessions} }

@@ -1,0 +1,175 @@
+import { afterEach, expect, test } from 'vitest';
+import { CloseCode } from '../../src/base/close-code.ts';
+import { login, type Connection } from '../../src/client/node/index.ts';
+import type { SessionReport } from '../../src/gateway/data-plane.ts';
+import type { LoginGateway } from '../support/login-gateway.ts';
+import { describeWithNative } from '../support/native.ts';
+import { convOf, echo, LoginWorkers, untilStatus, workerOf } from './login-workers.ts';
+
+const world = new LoginWorkers();
+afterEach(() => world.end());
+
+const TOKENS = { ann: 'ann-0123456789abcdef', bob: 'bob-0123456789abcdef' };
+const STATIC_LOGIN = `auth: static, tokens: [ ${Object.entries(TOKENS)
+  .map(([subject, token]) => `{ subject: ${subject}, token: ${token} }`)
+  .join(', ')} ]`;
+
+const openOf = (running: LoginGateway, subject: keyof typeof TOKENS, line: string): Promise<Connection[]> =>
+  world.openAtEach(running, line, 1, { token: TOKENS[subject] });
+
+async function untilSessions({ gateway }: LoginGateway, count: number): Promise<readonly SessionReport[]> {
+  for (;;) {
+    const sessions = await gateway.sessions();
+    if (sessions.length === count) return sessions;
+  }
+}
+
+describeWithNative('operating a gateway with two workers', () => {
+  test('sessions are found wherever they are, in order, page by page', { timeout: 60_000 }, async () => {
+    const running = await world.start({ login: STATIC_LOGIN });
+    const { gateway } = running;
+    const connections = [...(await openOf(running, 'ann', 'tcp')), ...(await openOf(running, 'bob', 'udp'))];
+    const sessions = await untilSessions(running, 4);
+    const ids = sessions.map(({ id }) => id);
+    // Those in between were closed again.
+    expect(ids.map((id) => id.replace(/\.\d+$/, ''))).toEqual(['0', '0', '1', '1']);
+    expect(new Set(ids).size).toBe(4);
+    for (const [i, subject] of (['ann', 'ann', 'bob', 'bob'] as const).entries()) {
+      const conv = convOf(connections[i]!);
+      const found = await gateway.sessions({ conv });
+      expect(found).toMatchObject([{ conv, subject }]);
+      expect(await gateway.sessions({ id: found[0]!.id })).toMatchObject([{ conv }]);
+      expect(await gateway.sessions({ subject, conv })).toHaveLength(1);
+      expect((await gateway.sessions({ subject })).map((session) => session.conv)).toContain(conv);
+    }
+    for (const id of ['2.0', '0.999', 'nonsense']) expect(await gateway.sessions({ id })).toEqual([]);
+    const paged: string[] = [];
+    for (let last: readonly SessionReport[] = []; paged.length < 4; paged.push(...last.map(({ id }) => id))) {
+      const after = last.at(-1)?.id;
+      last = await gateway.sessions({ limit: 3, ...(after === undefined ? {} : { after }) });
+      expect(last.length).toBeGreaterThan(0);
+    }
+    expect(paged).toEqual(ids);
+  });
+
+  test('a kick finds its session, and a limit is for all workers', { timeout: 60_000 }, async () => {
+    const running = await world.start({ login: STATIC_LOGIN });
+    const { gateway } = running;
+    const ann = await openOf(running, 'ann', 'tcp');
+    const bob = await openOf(running, 'bob', 'ws');
+    await untilSessions(running, 4);
+    const [{ id }] = (await gateway.sessions({ conv: convOf(ann[1]!) })) as [SessionReport];
+    expect(await gateway.kick({ id }, CloseCode.kicked, 'by its id')).toBe(1);
+    expect(await ann[1]!.closed).toMatchObject({ code: CloseCode.kicked, reason: 'by its id' });
+    for (const other of ['7.1', 'nonsense']) {
+      expect(await gateway.kick({ id: other }, CloseCode.kicked, '')).toBe(0);
+    }
+    expect(await gateway.kick({ subject: 'bob', limit: 1 }, CloseCode.blocked, 'one')).toBe(1);
+    await untilSessions(running, 2);
+    expect(await gateway.kick({ subject: 'bob', limit: 5 }, CloseCode.blocked, 'the rest')).toBe(1);
+    for (const each of bob) expect((await each.closed).code).toBe(CloseCode.blocked);
+    expect(await echo(ann[0]!, 'still here')).toBe('still here');
+    expect((await gateway.status()).sessions?.closedSessions).toMatchObject({ kicked: 1, blocked: 2 });
+  });
+
+  test(
+    'a drain reaches all, survives the death of a worker, and can be taken back',
+    { timeout: 60_000 },
+    async () => {
+      const running = await world.start();
+      const { gateway, loginUrl, threads } = running;
+      const credentials = await login({ loginUrl });
+      const connections = await world.openAtEach(running, 'tcp');
+      await untilSessions(running, 2);
+      const told = connections.map(
+        (each) => new Promise((resolve) => each.on('draining', ({ lines }) => resolve(lines))),
+      );
+      gateway.drain({ deadlineMs: 60_000, jitterMs: 0, lines: ['elsewhere'] });
+      expect(await Promise.all(told)).toEqual([['elsewhere'], ['elsewhere']]);
+      expect((await gateway.status()).draining).toBe(true);
+      const refused = { code: 'session_closed', details: { code: CloseCode.drain } };
+      await expect(world.open({ credentials })).rejects.toMatchObject(refused);
+      await expect(login({ loginUrl })).rejects.toMatchObject({ code: 'login_refused' });
+
+      await threads[workerOf(connections[0]!)]!.terminate();
+      await threads[1]!.terminate();
+      const status = await untilStatus(running, ({ workers }) =>
+        workers.every(({ state, failures }) => state === 'running' && failures === 1),
+      );
+      expect(status.draining).toBe(true);
+      expect(status.workers.map(({ draining }) => draining)).toEqual([true, true]);
+      for (const line of ['udp', 'tcp', 'ws']) {
+        await expect(world.open({ credentials, line })).rejects.toMatchObject(refused);
+      }
+      gateway.undrain();
+      expect((await gateway.status()).draining).toBe(false);
+      expect(await echo(await world.open({ credentials }), 'again')).toBe('again');
+      expect(await world.openAtEach(running, 'ws')).toHaveLength(2);
+    },
+  );
+
+  test('a subject has so many sessions at all workers together', { timeout: 60_000 }, async () => {
+    const running = await world.start({
+      login: `${STATIC_LOGIN}, max_sessions_per_subject: 2`,
+    });
+    const opened: Connection[] = [];
+    const open = async (subject: keyof typeof TOKENS): Promise<void> => {
+      opened.push(await world.open({ loginUrl: running.loginUrl, token: TOKENS[subject], line: 'udp' }));
+    };
+    await open('bob');
+    // Wherever chance puts them, there are both: one after the other of one worker, and of two.
+    for (let i = 0; i < 12; i++) {
+      await open('ann');
+      const surplus = i < 2 ? undefined : opened[i - 1];
+      if (surplus === undefined) continue;
+      expect(await surplus.closed).toMatchObject({ code: CloseCode.replaced });
+    }
+    expect(new Set(opened.map(workerOf)).size).toBe(2);
+    await untilSessions(running, 3);
+    expect(await echo(opened[0]!, 'bob')).toBe('bob');
+    // One that ends makes room.
+    await opened.at(-2)!.close();
+    await untilSessions(running, 2);
+    await open('ann');
+    expect(await echo(opened.at(-2)!, 'ann')).toBe('ann');
+    expect(await running.gateway.sessions({ subject: 'ann' })).toHaveLength(2);
+  });
+});
+
+describeWithNative('a worker that dies', () => {
+  test.each(['udp', 'tcp', 'ws'])(
+    'takes its sessions with it: their clients are told over %s, and come back; the others go on',
+    { timeout: 60_000 },
+    async (line) => {
+      const running = await world.start();
+      const connections = await world.openAtEach(running, line);
+      await untilSessions(running, 2);
+      for (let death = 1; death <= 2; death++) {
+        await running.threads.at(-1)!.terminate();
+        const lost = connections[1]!;
+        expect(await echo(connections[0]!, 'not me')).toBe('not me');
+        // Over UDP it is the answer to what it sends that tells it.
+        const asking = setInterval(() => {
+          if (line === 'udp') lost.send(Buffer.from('is anybody there?'));
+        }, 20);
+        const end = await lost.closed.finally(() => clearInterval(asking));
+        expect(end).toMatchObject({ code: CloseCode.staleSession, mayReconnect: true });
+        connections[1] = await world.open({ credentials: lost.login, line });
+        expect(workerOf(connections[1])).toBe(1);
+        expect(await echo(connections[1], 'here again')).toBe('here again');
+        const [first, second] = await untilSessions(running, 2);
+        expect(first?.id).toMatch(/^0\.\d+$/);
+        // Ids are never used again.
+        expect(second?.id).toBe(`1.${String(death)}0000000000`);
+      }
+      const { workers, listeners } = await running.gateway.status();
+      expect(workers.map(({ failures, state }) => [failures, state])).toEqual([
+        [0, 'running'],
+        [2, 'running'],
+      ]);
+      for (const { stats } of listeners) {
+        expect(stats.carrier.connections?.open ?? 0).toBeLessThanOrEqual(line === 'udp' ? 0 : 2);
+      }
+    },
+  );
+});
