@@ -138,6 +138,37 @@ describe('the examples of the README', () => {
     expect(await gateway.exit).toEqual({ code: 0, signal: null });
   });
 
+  test('what to try in the first minute', { timeout: 60_000 }, async () => {
+    const gateway = await startKcpgate(['serve', '--bind', '127.0.0.1:0', '--log-format', 'json']);
+    closers.push(() => gateway.stop());
+    const { address } = await gateway.record('listening', { listener: 'http' });
+    const admin = ['--admin', `http://${String((await gateway.record('admin API')).address)}`];
+    const lines = blockWith('sh', 'session.mjs').trimEnd().split('\n');
+    const tried = lines.map((line) => line.replace(/ +#.*$/u, ''));
+    const [session, sessions, kick, lostLine, demo, ...more] = tried;
+    expect([demo, more]).toEqual(['npm run demo', []]);
+    const run = (line = '', url = `http://${String(address)}/api/login`): RunningCommand => {
+      const child = spawn(process.execPath, [line.replace(/^node /u, ''), url], { cwd: ROOT, stdio: 'pipe' });
+      const running = new RunningCommand(child, line);
+      closers.push(() => running.stop());
+      return running;
+    };
+    const optionsOf = (line = ''): string[] => adapt(line, { [`npx ${COMMAND} `]: '' }).split(' ');
+
+    const client = run(session);
+    await client.line((line) => line === 'answer: hello over http');
+    const listed = await runKcpgate([...optionsOf(sessions), ...admin]);
+    expect(listed.output).toMatch(/^0\.0 .* ws /mu);
+    expect(await runKcpgate([...optionsOf(kick), ...admin])).toMatchObject({ code: 0 });
+    expect(await client.exit).toEqual({ code: 0, signal: null });
+    expect(client.output).toMatch(/^closed: 3500, /mu);
+    const survivor = run(lostLine);
+    expect(await survivor.exit).toEqual({ code: 0, signal: null });
+    expect(survivor.output).toMatch(
+      /^moved to line line-tcp, after .*\n300 of 300 messages have come back/mu,
+    );
+  });
+
   test('a gateway with a wrong configuration says what is wrong', async () => {
     const code = adapt(blockWith('js', 'startGateway'), { 'gateway.yaml': 'wrong.yaml' });
     writeFileSync(join(application, 'wrong.yaml'), 'listeners: [ { name: line, type: kcp-udp, mtu: 9 } ]\n');
@@ -147,33 +178,46 @@ describe('the examples of the README', () => {
   });
 
   test('the tunnel, with other ports', async () => {
-    const backEnd = await startTcpBackEnd((socket) => socket.end('hello from the back end'));
-    closers.push(() => backEnd.close());
-    const lines = blockWith('sh', 'kcpgate connect').split('\n');
-    const optionsOf = (subcommand: string): string =>
-      lines.find((line) => line.startsWith(`npx ${COMMAND} ${subcommand} `))!.replace(/^npx \S+ /u, '');
+    const lines = blockWith('sh', '--server').split('\n');
+    const serve = optionsOf(lines, 'serve');
+    const { port } = await startTunnel(
+      adapt(serve, { '0.0.0.0:4000': '127.0.0.1:0' }).split(' '),
+      async (gateway) =>
+        adapt(optionsOf(lines, 'connect'), {
+          'server.example:4000': `127.0.0.1:${String(await gateway.port())}`,
+          '--listen 2222': '--listen 0',
+        }),
+    );
+    expect(await heardFrom(port)).toBe('hello from the back end');
+  });
 
-    const serve = adapt(optionsOf('serve'), {
-      '0.0.0.0:4000': '127.0.0.1:0',
-      '127.0.0.1:22': `127.0.0.1:${String(backEnd.port)}`,
-    });
-    const gateway = await startKcpgate([...serve.split(' '), '--log-format', 'json']);
-    closers.push(() => gateway.stop());
-    const tunnel = await startKcpgate([
-      ...adapt(optionsOf('connect'), {
-        'server.example:4000': `127.0.0.1:${String(await gateway.port())}`,
-        '--listen 2222': '--listen 0',
-      }).split(' '),
-      ...['--log-format', 'json'],
+  test('the tunnel with a login, on this host', async () => {
+    const lines = blockWith('sh', '--login').split('\n');
+    const secret = join(application, 'jwt.secret');
+    const token = join(application, 'alice.jwt');
+    expect((await runKcpgate(['token', 'key', '--out', secret])).code).toBe(0);
+    const { output } = await runKcpgate([
+      'token',
+      'jwt',
+      '--secret-file',
+      secret,
+      '--subject',
+      'alice',
+      '--ttl',
+      '10m',
     ]);
-    closers.push(() => tunnel.stop());
-
-    const socket = connect({ host: '127.0.0.1', port: await tunnel.port() });
-    closers.push(() => socket.destroy());
-    let heard = '';
-    socket.setEncoding('utf8').on('data', (text: string) => (heard += text));
-    await once(socket, 'end');
-    expect(heard).toBe('hello from the back end');
+    writeFileSync(token, output);
+    const jwt = ['--set', 'login.auth=jwt', '--set', `login.jwt.secret_file=${secret}`];
+    const serve = ['serve', '--bind', '127.0.0.1:0', '--target', '127.0.0.1:22', ...jwt];
+    const { port } = await startTunnel(serve, async (gateway) => {
+      const { address } = await gateway.record('listening', { listener: 'http' });
+      return adapt(optionsOf(lines, 'connect'), {
+        'https://server.example': `http://${String(address)}`,
+        'alice.jwt': token,
+        '--listen 2222': '--listen 0',
+      });
+    });
+    expect(await heardFrom(port)).toBe('hello from the back end');
   });
 
   test('every command of the table and every script exists', async () => {
@@ -187,6 +231,39 @@ describe('the examples of the README', () => {
     for (const [, name] of scripts) expect(Object.keys(known)).toContain(name);
   });
 });
+
+/** What stands behind the command and a subcommand, in the line of an example that begins with them. */
+function optionsOf(lines: readonly string[], subcommand: string): string {
+  return lines.find((line) => line.startsWith(`npx ${COMMAND} ${subcommand} `))!.replace(/^npx \S+ /u, '');
+}
+
+/**
+ * A server, a gateway in front of it, and a tunnel to that.
+ * @param serve leads to port 22 of this host. @param connectTo what `connect` is to be started with.
+ */
+async function startTunnel(
+  serve: readonly string[],
+  connectTo: (gateway: RunningCommand) => Promise<string>,
+): Promise<{ readonly port: number }> {
+  const backEnd = await startTcpBackEnd((socket) => socket.end('hello from the back end'));
+  closers.push(() => backEnd.close());
+  const target = adapt(serve.join(' '), { '127.0.0.1:22': `127.0.0.1:${String(backEnd.port)}` });
+  const gateway = await startKcpgate([...target.split(' '), '--log-format', 'json']);
+  closers.push(() => gateway.stop());
+  const tunnel = await startKcpgate([...(await connectTo(gateway)).split(' '), '--log-format', 'json']);
+  closers.push(() => tunnel.stop());
+  return { port: await tunnel.port() };
+}
+
+/** Everything a local port says. */
+async function heardFrom(port: number): Promise<string> {
+  const socket = connect({ host: '127.0.0.1', port });
+  closers.push(() => socket.destroy());
+  let heard = '';
+  socket.setEncoding('utf8').on('data', (text: string) => (heard += text));
+  await once(socket, 'end');
+  return heard;
+}
 
 interface Manifest {
   readonly bin: Readonly<Record<string, string>>;

@@ -20,7 +20,7 @@ import { packageVersion } from './version.ts';
  */
 export async function createProgram(wanted?: string): Promise<Command> {
   const program = new Command('kcpgate')
-    .description('A reliable-transport gateway: KCP over UDP in front of TCP back ends.')
+    .description('A reliable-transport gateway: KCP over UDP, TCP and WebSocket in front of TCP servers.')
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand('help [command]', 'print the help of a command')
@@ -73,11 +73,11 @@ const LIGHT = new Set([
 
 const HELP = `
 Examples:
-  kcpgate serve                              an echo on UDP port 4000, to try things
+  kcpgate serve                              an echo with a login, to try things
   kcpgate serve -c gateway.yaml              a gateway as configured
   kcpgate serve --target 127.0.0.1:22        everything to one TCP server
   kcpgate connect -s gateway.example:4000 -l 2222
-                                             a local TCP port that leads through it
+                                             a local TCP port that leads through it; --login: encrypted
   kcpgate check -c gateway.yaml              is the file right?
   kcpgate doctor                             is the machine?
   kcpgate sessions                           who is connected to the gateway of this host
