@@ -142,6 +142,12 @@ export class SessionRegistry implements SessionHost, PathOutput {
     this.ports.markUnused(port);
   }
 
+  breakPath({ port: number, slot }: Path, code: CloseCode, reason: string): void {
+    const port = this.ports.find(number);
+    port?.unbind(slot);
+    port?.carrier.connections?.disconnect(slot, code, reason);
+  }
+
   isSameHost(a: Path, b: Path): boolean {
     const { carrier } = this.ports.at(a.port);
     return carrier.addressOf(a.slot).address === carrier.addressOf(b.slot).address;

@@ -14,6 +14,8 @@ export interface PathHost {
   retainPath(path: Path): void;
   /** The session does not use the path any more. A connection ends with it, with this code. */
   releasePath(path: Path, code: CloseCode, reason: string): void;
+  /** The connection of a path is of no use any more and is to end, although the session keeps the path for now. */
+  breakPath(path: Path, code: CloseCode, reason: string): void;
   /** Whether two paths of one carrier lead to the same address, ports aside. */
   isSameHost(a: Path, b: Path): boolean;
   /** Fills with unpredictable bytes. */

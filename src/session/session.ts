@@ -126,6 +126,8 @@ export class Session implements SessionPort, DirectReceiver {
   private sendBlocked = false;
   /** Payload memory was short: try again at this time although nothing else happens. */
   private retryAt = NEVER;
+  /** Something was dropped that arrived on a connection: that is broken at this time, if it lasts. */
+  private breakAt = NEVER;
 
   /** This direction was ended by the application. */
   private sendEnded = false;
@@ -511,10 +513,15 @@ export class Session implements SessionPort, DirectReceiver {
    */
   handleReset(now: number, token: Uint8Array): boolean {
     if (this.handshake?.isResetToken(token) !== true) return false;
-    if (this.isUsable) {
+    const reason = 'the gateway does not know the session';
+    if (this.currentState === 'open') {
       this.kicking.answer();
-      this.enterClosing(now, CloseCode.staleSession, 'the gateway does not know the session', false, true);
+      this.enterClosing(now, CloseCode.staleSession, reason, false, true);
       this.wake();
+    } else if (this.currentState === 'opening') {
+      this.requestClose(CloseCode.staleSession, reason, false, true);
+    } else {
+      this.stopFlushing(CloseCode.staleSession, reason);
     }
     return true;
   }
@@ -586,7 +593,8 @@ export class Session implements SessionPort, DirectReceiver {
         const quiet = Math.min(idleAt, gapAt, trimAt, this.keepAliveAt);
         const finAt = this.draining ? NEVER : (this.finExchange?.deadline ?? NEVER);
         const drainAt = this.ways.active.isReady ? (this.drainAnnouncement?.deadline ?? NEVER) : NEVER;
-        return Math.min(quiet, this.engineDeadline(), finAt, this.retryAt, this.ways.deadline, drainAt);
+        const own = Math.min(quiet, finAt, this.retryAt, this.breakAt, drainAt);
+        return Math.min(own, this.engineDeadline(), this.ways.deadline);
       }
       case 'closing':
         if (this.flushWanted || this.deliverWanted)
@@ -645,8 +653,11 @@ export class Session implements SessionPort, DirectReceiver {
     if (this.engine.isHeard) this.tellOpened();
     this.deliver();
     this.offerRoom(now);
-    this.checkEnds(now);
+    this.tellEnd();
+    // A sink may have destroyed the session.
+    if (this.currentState === 'open') this.checkEnds(now);
     if (this.currentState !== 'open') return this.drainState(now, arena);
+    this.checkDrops(now);
     this.houseKeep(now);
     if (this.writeUnordered(now, arena) || this.transmit(now, arena)) return true;
     if (this.engine.isDead) {
@@ -719,16 +730,21 @@ export class Session implements SessionPort, DirectReceiver {
     return isBegun ? idleTimeoutMs : Math.min(idleTimeoutMs, MAX_OPENING_GAP_MS);
   }
 
+  /** Everything the peer sent was delivered, and nothing follows. */
+  private tellEnd(): void {
+    const { peerEnd } = this;
+    if (peerEnd?.isKnown !== true || peerEnd.isDelivered) return;
+    if (this.engine.undeliveredSequence !== peerEnd.finalSn) return;
+    peerEnd.isDelivered = true;
+    if (peerEnd.closeCode === 0) this.sink?.end();
+  }
+
   /** Looks for every way in which an open session can end. */
   private checkEnds(now: number): void {
     const { engine, peerEnd } = this;
     if (!engine.hasGap || engine.expectedSequence !== this.progressSn) {
       this.progressSn = engine.expectedSequence;
       this.progressAt = now;
-    }
-    if (peerEnd?.isKnown === true && !peerEnd.isDelivered && engine.undeliveredSequence === peerEnd.finalSn) {
-      peerEnd.isDelivered = true;
-      if (peerEnd.closeCode === 0) this.sink?.end();
     }
     const sent = this.sendEnded && engine.isAllAcknowledged;
     if (this.closeWanted) {
@@ -770,6 +786,20 @@ export class Session implements SessionPort, DirectReceiver {
     this.sink?.writable();
     // Refused again although there was room: payload memory may be short, and nothing here announces that it is back.
     if (this.isSendBlocked()) this.retryAt = now + MEMORY_RETRY_MS;
+  }
+
+  /** On a connection nobody sends again what was dropped here for want of memory: only the next one brings it. */
+  private checkDrops(now: number): void {
+    const { active } = this.ways;
+    if (!active.reliable || active.isLost || !this.engine.hasDropped) {
+      this.breakAt = NEVER;
+    } else if (this.breakAt === NEVER) {
+      this.breakAt = now + DROP_PATIENCE_MS;
+    } else if (now >= this.breakAt) {
+      this.breakAt = NEVER;
+      this.host.breakPath(active, CloseCode.overload, 'what arrived could not be kept');
+      this.handlePathLost(active.port, active.slot);
+    }
   }
 
   /** Gives memory back when quiet, and keeps the session alive. */
@@ -886,6 +916,8 @@ export class Session implements SessionPort, DirectReceiver {
       }
     }
     if (!this.flushWanted && !this.deliverWanted) this.releaseSink();
+    // The sink may have destroyed the session.
+    if (this.isGone) return false;
     // Acknowledging goes on meanwhile: the peer must not think that its data was lost.
     if (this.flushWanted || this.deliverWanted) return this.transmit(now, arena);
     this.closeDeadline = NEVER;
@@ -924,6 +956,8 @@ export class Session implements SessionPort, DirectReceiver {
 
   /** Whoever still sends although it was kicked did not hear of it: tells it again, once a second at most. */
   private drainLingering(now: number, arena: PathArena): boolean {
+    // The sink may have destroyed the session.
+    if (this.isGone) return false;
     if (now >= this.lingerUntil) {
       this.currentState = 'gone';
       this.disposePaths();
@@ -971,9 +1005,21 @@ export class Session implements SessionPort, DirectReceiver {
     this.finReplyWanted = true;
     this.finReplyCode = kickCodeOf(view, at);
     this.kicking.answer();
-    if (this.currentState !== 'open' || this.closeWanted) return;
-    const kick = readKick({ view, bytes: new Uint8Array(view.buffer, view.byteOffset, view.byteLength) }, at);
-    this.requestClose(closeCodeFrom(kick.code), kick.reason, false, true);
+    const { code, reason } = readKick(
+      { view, bytes: new Uint8Array(view.buffer, view.byteOffset, view.byteLength) },
+      at,
+    );
+    if (this.currentState === 'open' && !this.closeWanted)
+      this.requestClose(closeCodeFrom(code), reason, false, true);
+    else this.stopFlushing(closeCodeFrom(code), reason);
+  }
+
+  /** The gateway is done with this session, which is being closed here: what it has not taken yet it never will. */
+  private stopFlushing(code: CloseCode, reason: string): void {
+    this.kicking.answer();
+    if (this.flushWanted && !this.engine.isAllAcknowledged) this.setClose(code, reason);
+    this.flushWanted = false;
+    this.wake();
   }
 
   /** Commands that only sessions that logged in use. */
@@ -1162,3 +1208,5 @@ const TRIM_AFTER_MS = 2000;
 const MAX_OPENING_GAP_MS = 5000;
 const UNHEARD_REASON_LENGTH = 32;
 const MEMORY_RETRY_MS = 50;
+/** What is dropped on a connection may come again by itself for so long: its sender may not know that it loses nothing. */
+const DROP_PATIENCE_MS = 2_000;

@@ -95,6 +95,8 @@ export class TestClient implements SessionObserver {
   readonly credentials: SessionCredentials;
   readonly events: string[] = [];
   readonly pool;
+  /** What it does when the connection in use breaks. */
+  onLost: () => void = () => undefined;
   session!: Session;
   sink!: RecordingSink;
   readonly #pair: LoginPair;
@@ -173,6 +175,7 @@ export class TestClient implements SessionObserver {
   }
   pathLost(path: Path): void {
     this.events.push(`lost ${String(path.port)}`);
+    this.onLost();
   }
   moved(from: Path, to: Path): void {
     this.events.push(`moved ${String(from.port)} ${String(to.port)}`);

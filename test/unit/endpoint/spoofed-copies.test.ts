@@ -147,7 +147,7 @@ describe('a path that is to be proved', () => {
       gateway.feed('udp', 3, client.datagram([response], { pathId: 9 }));
       expect(gateway.session.paths[0]).toMatchObject({ validated: false });
       const [wrong] = [{ ...response, data: new Uint8Array(8) }];
-      gateway.feed('udp', 2, client.datagram([wrong as typeof response]));
+      gateway.feed('udp', 2, client.datagram([wrong]));
       expect(gateway.session.paths[0]).toMatchObject({ validated: false });
       gateway.loop.runFor(5);
       gateway.feed('udp', 2, client.datagram([response]));

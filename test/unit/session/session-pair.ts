@@ -64,6 +64,7 @@ export class RecordingSink implements Sink {
 export const NO_PATHS = {
   retainPath: () => undefined,
   releasePath: () => undefined,
+  breakPath: () => undefined,
   isSameHost: () => true,
   fillRandom: () => undefined,
 };
