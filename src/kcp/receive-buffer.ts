@@ -69,7 +69,7 @@ export class ReceiveBuffer {
   private hasEnd = false;
 
   /** @param maxMessageBytes the largest message; default: no limit but the window. */
-  constructor(pool: SegmentPool, window: number, initialSequence: number, maxMessageBytes = 0x7fffffff) {
+  constructor(pool: SegmentPool, window: number, initialSequence: number, maxMessageBytes = NO_LIMIT) {
     this.pool = pool;
     this.window = window;
     this.maxMessageBytes = maxMessageBytes;
@@ -227,27 +227,29 @@ export class ReceiveBuffer {
    * @returns false when it is fresh and makes its message larger than allowed: nothing moved.
    */
   private advance(isFresh: boolean): boolean {
+    const limited = this.maxMessageBytes !== NO_LIMIT;
     let fresh = isFresh;
     // The ring is a window long at most, so a full turn means the record belongs to an `sn` already counted.
     while (ahead(this.next, this.undelivered) <= this.mask) {
       const at = this.recordOf(this.next);
-      const length = this.ring[at + LENGTH]!;
-      if (length === EMPTY) return true;
-      const bytes = this.openBytes + length;
-      if (bytes > this.maxMessageBytes) {
-        this.oversize = true;
-        return !fresh;
-      }
+      if (this.ring[at + LENGTH] === EMPTY) return true;
+      if (limited && !this.admit(at)) return !fresh;
       if (!fresh) this.earlyCount--;
       fresh = false;
       this.next = (this.next + 1) | 0;
-      if (this.ring[at + FRAGMENT] === 0) {
-        this.complete = this.next;
-        this.openBytes = 0;
-      } else {
-        this.openBytes = bytes;
-      }
+      if (this.ring[at + FRAGMENT] === 0) this.complete = this.next;
     }
+    return true;
+  }
+
+  /** Counts a piece that is next in order towards its message. @returns false when that is too large with it. */
+  private admit(at: number): boolean {
+    const bytes = this.openBytes + this.ring[at + LENGTH]!;
+    if (bytes > this.maxMessageBytes) {
+      this.oversize = true;
+      return false;
+    }
+    this.openBytes = this.ring[at + FRAGMENT] === 0 ? 0 : bytes;
     return true;
   }
 
@@ -273,6 +275,7 @@ const EMPTY = -1;
 const FIRST_CAPACITY = 8;
 const NO_RING = new Int32Array(0);
 const NO_BYTES = new Uint8Array(0);
+const NO_LIMIT = 0x7fffffff;
 
 const SLOT = 0;
 const LENGTH = 1;

@@ -40,6 +40,7 @@ export class Sender {
   private segmentBytes: number;
   /** Segments held at most, so that tiny messages cannot take a slot each without end. */
   private readonly maxSegments: number;
+  private readonly maxMessageBytes: number;
   private announcing: boolean;
   private askPending = false;
   private heard = false;
@@ -87,6 +88,7 @@ export class Sender {
   constructor(config: KcpConfig, pool: SegmentPool) {
     this.config = config;
     this.pool = pool;
+    this.maxMessageBytes = config.maxMessageBytes === 0 ? MAX_MESSAGE_BYTES : config.maxMessageBytes;
     this.announcing = config.announce;
     this.segmentBytes = this.largestPayload(config.mtu);
     this.maxSegments = Math.max(config.sendWindow, Math.ceil(config.maxQueueBytes / this.segmentBytes));
@@ -235,6 +237,8 @@ export class Sender {
 
   /** The datagram ends: one round-trip sample, one count for what it overtook, one step of the congestion window. */
   endDatagram(now32: number): void {
+    // It brought data only.
+    if (!this.sawAck && this.buffer.una === this.unaBefore) return;
     if (this.sawAck) {
       if (!this.hasStale || this.isFresh(this.newestAckTs, now32))
         this.rtt.sample(ahead(now32, this.newestAckTs));
@@ -342,8 +346,7 @@ export class Sender {
   }
 
   private sendMessage(bytes: Uint8Array, offset: number, length: number): number {
-    const { maxMessageBytes } = this.config;
-    if (maxMessageBytes > 0 && length > maxMessageBytes) return SendError.tooLarge;
+    if (length > this.maxMessageBytes) return SendError.tooLarge;
     const size = this.segmentBytes;
     const count = Math.ceil(length / size);
     if (count > MAX_FRAGMENTS || count > this.pool.maxSlots) return SendError.tooLarge;
@@ -571,6 +574,8 @@ function makeCongestionControl(config: KcpConfig, segmentBytes: number): Congest
     : new RenoCongestionControl(config.congestion, segmentBytes);
 }
 
+/** More than 255 fragments can hold. */
+const MAX_MESSAGE_BYTES = 0x7fffffff;
 /** No window is so large. */
 const NO_CREDIT_LIMIT = 0x3fffffff;
 /** Segments sent at once on a path nobody knows: what a small receive buffer (212,992 bytes on Linux) surely holds. */
