@@ -1,22 +1,11 @@
 import type { WriteStream } from 'node:tty';
 import { formatSocketAddress, type SocketAddress } from '../../src/base/address.ts';
 import type { AuthMode, GatewayConfig, HttpListenerConfig } from '../../src/gateway/config/config.ts';
-import type { GatewayStatus, ListenerStatus } from '../../src/gateway/gateway-status.ts';
 import { alignRows } from './align-rows.ts';
+import type { BannerFacts } from './banner-facts.ts';
 import type { ConfigOptions } from './config-options.ts';
 import { nextSteps } from './next-steps.ts';
 import { packageVersion } from './version.ts';
-
-/** What a banner tells of. */
-export interface BannerFacts {
-  readonly status: Pick<GatewayStatus, 'workers' | 'native'> & {
-    readonly listeners: readonly Pick<ListenerStatus, 'name' | 'address' | 'upstream'>[];
-  };
-  /** Where the admin API listens; undefined when it does not. */
-  readonly adminAddress: SocketAddress | undefined;
-  readonly config: GatewayConfig;
-  readonly options: ConfigOptions;
-}
 
 /**
  * Where to greet: standard output, unless JSON records go there; then standard error. Undefined when nobody is likely to

@@ -3,7 +3,7 @@ import { basename, relative, sep } from 'node:path';
 import { formatSocketAddress, type SocketAddress } from '../../src/base/address.ts';
 import type { GatewayConfig, HttpListenerConfig, ListenerConfig } from '../../src/gateway/config/config.ts';
 import { DEFAULT_ADMIN_ADDRESS } from '../../src/gateway/config/schema.ts';
-import type { BannerFacts } from './banner.ts';
+import type { BannerFacts } from './banner-facts.ts';
 
 /**
  * What somebody who sees a gateway for the first time can try: lines for a shell on this machine, as they work in the

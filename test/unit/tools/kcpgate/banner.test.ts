@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { GatewayConfig } from '../../../../src/gateway/config/config.ts';
 import { loadConfig } from '../../../../src/gateway/config/load.ts';
-import { bannerText, type BannerFacts } from '../../../../tools/kcpgate/banner.ts';
+import type { BannerFacts } from '../../../../tools/kcpgate/banner-facts.ts';
+import { bannerText } from '../../../../tools/kcpgate/banner.ts';
 import { commandText } from '../../../../tools/kcpgate/next-steps.ts';
 
 function config(text: string): GatewayConfig {
