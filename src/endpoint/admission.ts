@@ -36,9 +36,16 @@ export class Admission {
 
   /** Whether a session from this source may open now; if not, the reason to count. Takes from the rates if it may. */
   admit(now: number, source: string): DropReason | undefined {
+    const limit = this.limitOf(source);
+    if (limit !== undefined) return limit;
+    if (!this.perSource.take(source, now) || !this.total.take(now)) return 'rate_limit';
+    return undefined;
+  }
+
+  /** Which limit on open sessions one more from this source would exceed, whatever the rates. */
+  limitOf(source: string): DropReason | undefined {
     if (this.open >= this.config.maxSessions) return 'session_limit';
     if ((this.openBySource.get(source) ?? 0) >= this.config.maxSessionsPerSource) return 'source_limit';
-    if (!this.perSource.take(source, now) || !this.total.take(now)) return 'rate_limit';
     return undefined;
   }
 

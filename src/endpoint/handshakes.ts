@@ -1,3 +1,4 @@
+import { sourceKey } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
 import { CloseCode, closeCodeName } from '../base/close-code.ts';
 import type { SendArena } from '../base/send-arena.ts';
@@ -95,7 +96,8 @@ export class Handshakes {
     this.all.take(now);
     const hello = openHello(this.tools, memory, at, length);
     if (hello === 'ticket_unknown_key') {
-      this.host.sendReset(now, port, layout.conv, length, slot);
+      // The token of a session that is here would end it: nobody is given that for a ticket anyone can make up.
+      if (!this.isInUse(layout.conv)) this.host.sendReset(now, port, layout.conv, length, slot);
       return hello;
     }
     if (typeof hello === 'string') return hello;
@@ -137,7 +139,10 @@ export class Handshakes {
     }
     const repeated = this.halfOpen.repeatedBy(conv, clientRandom);
     if (repeated !== undefined) return this.repeat(now, port, repeated, undefined, length, slot);
-    const refusal = this.refusalOf(now, port, hello, source);
+    const clientAddress =
+      hello.blockAt < 0 ? undefined : port.blockAddress(memory, hello.blockAt, hello.earlyAt, slot);
+    const network = clientAddress === undefined ? source : sourceKey(clientAddress);
+    const refusal = this.refusalOf(now, port, hello, network);
     if (refusal !== undefined) return this.refuse(port, hello, slot, refusal[0], refusal[1]);
     const early =
       port.config.earlyData === true && hello.earlyLength > 0
@@ -145,8 +150,7 @@ export class Handshakes {
         : undefined;
     const origin = { port: port.number, slot };
     const half = new HalfOpen(hello, origin, this.tools, now + HALF_OPEN_MS, early);
-    if (hello.blockAt >= 0)
-      half.clientAddress = port.blockAddress(memory, hello.blockAt, hello.earlyAt, slot);
+    half.clientAddress = clientAddress;
     port.carrier.retain(slot);
     this.halfOpen.add(half);
     this.acknowledge(port, half, slot);
@@ -162,7 +166,9 @@ export class Handshakes {
     length: number,
     slot: number,
   ): DropReason | undefined {
-    if (entry === undefined && half.seal === undefined && (half.port !== port.number || half.slot !== slot)) {
+    const isElsewhere = half.port !== port.number || half.slot !== slot;
+    if (isElsewhere) half.isAnsweredElsewhere = true;
+    if (entry === undefined && half.seal === undefined && isElsewhere) {
       // A client that is open by its own lights moved at once, and was faster than the datagram that opens it here. An
       // answer would tell it that it is here; without one it asks again.
       return 'path_not_allowed';
@@ -215,6 +221,11 @@ export class Handshakes {
     this.host.retireKeys(half);
     this.refusalsByCode.set(code, (this.refusalsByCode.get(code) ?? 0) + 1);
     return reason;
+  }
+
+  /** Whether a session has this `conv`, or is about to. */
+  private isInUse(conv: number): boolean {
+    return this.host.findLogin(conv) !== undefined || this.halfOpen.of(conv).length > 0;
   }
 
   private forget(half: HalfOpen): void {

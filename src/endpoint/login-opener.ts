@@ -46,15 +46,19 @@ export class LoginOpener {
       isClear: seal === undefined,
     };
     const id = this.registry.nextId;
-    const plan = this.registry.planOf({
-      id,
-      conv,
-      remoteAddress: address,
-      peer: 'kcpgate',
-      port: port.config.name,
-      localAddress: port.carrier.localAddress,
-      login,
-    });
+    // There was room when it said HELLO; many may have shaken hands since, or from elsewhere.
+    const isFull = logins.admission.limitOf(source) !== undefined;
+    const plan = isFull
+      ? CloseCode.overload
+      : this.registry.planOf({
+          id,
+          conv,
+          remoteAddress: address,
+          peer: 'kcpgate',
+          port: port.config.name,
+          localAddress: port.carrier.localAddress,
+          login,
+        });
     const stream = typeof plan === 'number' || plan.stream;
     const kcp = configOfConversation(logins.config.kcp, { conv, stream, limitUntilHeard: false });
     const path = new Path(port.number, slot, port.isReliable, pathId, {
@@ -101,6 +105,8 @@ export class LoginOpener {
         slot,
         pathId,
         false,
+        // The HELLO may have come from elsewhere.
+        0,
       );
     }
     return entry;

@@ -245,7 +245,10 @@ export class SessionRegistry implements SessionHost, PathOutput {
     }
   }
 
-  /** Hands an authentic datagram to its session. */
+  /**
+   * Hands an authentic datagram to its session.
+   * @param wireBytes came from its path with it.
+   */
   deliver(
     now: number,
     port: EndpointPort,
@@ -258,6 +261,7 @@ export class SessionRegistry implements SessionHost, PathOutput {
     slot: number,
     pathId: number,
     isNewest: boolean,
+    wireBytes = length,
   ): void {
     this.markDirty(entry);
     const { session } = entry;
@@ -274,7 +278,7 @@ export class SessionRegistry implements SessionHost, PathOutput {
         port.isReliable,
         pathId,
         isNewest,
-        length,
+        wireBytes,
       );
       if (fault !== 0) port.drops.countFault(fault);
     } catch (error) {

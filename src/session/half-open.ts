@@ -25,8 +25,6 @@ export class HalfOpen {
   readonly expiresAt: number;
   /** What a trusted proxy said is the client's address. */
   clientAddress: SocketAddress | undefined;
-  /** Key of the client's network, for the limit per source. */
-  source = '';
   /** An answer went to another address too: what comes from the first one may have been made by whoever has that. */
   isAnsweredElsewhere = false;
   /** Segments that came with the HELLO, to be applied when the session opens. */

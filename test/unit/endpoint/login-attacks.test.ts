@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { TicketKeyring } from '../../../src/crypto/ticket-keyring.ts';
+import { onFedGateway } from './fed-gateway.ts';
+import { HandMadeClient } from './hand-made-client.ts';
+
+/* Found by test/fuzz/login-endpoint.test.ts. Slot 1 is the peer's own address; from slot 66 comes what it sends in another's name. */
+
+const OWN = 1;
+const VICTIM = 66;
+
+const bytesIn = (datagrams: readonly Uint8Array[]): number =>
+  datagrams.reduce((sum, { length }) => sum + length, 0);
+
+describe('a reset token', () => {
+  it('is not told to whoever makes up a ticket for a session that is open, or about to be', () => {
+    onFedGateway({}, (gateway) => {
+      const foreign = new TicketKeyring([{ id: 99, key: new Uint8Array(32).fill(99) }]);
+      const credentials = gateway.login();
+      const body = { conv: credentials.conv, issuedMs: 0, expiresMs: 1, secret: new Uint8Array(32) };
+      const ticket = foreign.seal({ ...body, seal: 'aead', subject: '', claims: '' });
+      const stranger = new HandMadeClient({ ...credentials, ticket });
+      const ask = (): Uint8Array[] => {
+        gateway.sent('udp');
+        gateway.feed('udp', VICTIM, stranger.hello());
+        return gateway.sent('udp', VICTIM);
+      };
+      // Nobody has it yet: the client of another gateway could not know otherwise.
+      expect(ask()[0]?.subarray(24)).toEqual(credentials.resetToken);
+      const client = new HandMadeClient(credentials);
+      gateway.greet(client, 'udp', OWN);
+      expect(ask()).toEqual([]);
+      gateway.feed('udp', OWN, client.datagram([client.tell()]));
+      expect(ask()).toEqual([]);
+      expect(gateway.drops(0)).toMatchObject({ ticket_unknown_key: 3 });
+    });
+  });
+});
+
+describe('an address in whose name a peer said HELLO', () => {
+  it('is not proved by the datagram that opens the session, when the answer went elsewhere too', () => {
+    onFedGateway({}, (gateway) => {
+      const client = new HandMadeClient(gateway.login());
+      const hello = client.hello();
+      gateway.feed('udp', VICTIM, hello);
+      // The same HELLO from where the peer is gets the same answer, and the peer has what it needs.
+      gateway.greet(client, 'udp', OWN);
+      const opening = client.datagram([client.push(0, 'send me something')]);
+      gateway.feed('udp', VICTIM, opening);
+      expect(gateway.session.paths).toMatchObject([{ validated: false }]);
+      const data = new Uint8Array(100_000);
+      gateway.sinks[0]!.port.send(data, 0, data.length);
+      gateway.loop.runFor(5_000);
+      expect(bytesIn(gateway.sent('udp', VICTIM))).toBeLessThanOrEqual(3 * opening.length);
+    });
+  });
+});
