@@ -7,7 +7,7 @@ import { Path, type PeerKind } from '../session/index.ts';
 import { Command } from '../wire/command.ts';
 import { KICK_MAX_BYTES, writeKick } from '../wire/kick.ts';
 import { readReset } from '../wire/reset.ts';
-import { checkSegment, commandOf, conversationOf } from '../wire/segment.ts';
+import { checkSegment, commandOf, conversationOf, SEGMENT_HEADER_BYTES } from '../wire/segment.ts';
 import type { DropReason } from './drop-reason.ts';
 import type { EndpointPort } from './endpoint-port.ts';
 import type { LoginOpener } from './login-opener.ts';
@@ -166,7 +166,12 @@ export class ClearReceiver {
     if (peer === undefined) return this.drop(port, 'not_an_opening');
     if (!config.allowStock) return this.drop(port, 'stock_not_allowed');
     if (this.condition.isDraining) return this.refuse(port, slot, conv, peer, CloseCode.drain, 'draining');
-    const remoteAddress = carrier.addressOf(slot);
+    // The block of a NEW: what a trusted proxy wrote there is the client's address.
+    const clientAddress =
+      peer === 'kcpgate'
+        ? port.blockAddress(batch, offset + SEGMENT_HEADER_BYTES, offset + length, slot)
+        : undefined;
+    const remoteAddress = clientAddress ?? carrier.addressOf(slot);
     const source = sourceKey(remoteAddress);
     const full = group.admission.admit(now, source);
     if (full !== undefined) return this.refuse(port, slot, conv, peer, CloseCode.overload, full);
@@ -182,6 +187,7 @@ export class ClearReceiver {
     if (typeof plan === 'number') return this.refuse(port, slot, conv, peer, plan, 'refused');
     const own = { conv, stream: plan.stream, limitUntilHeard: true };
     const path = new Path(port.number, slot, port.isReliable, 0, { validated: true, announcing: false });
+    path.clientAddress = clientAddress;
     const parts = { key: pathKey(port.number, slot), source, group, home: port, hello: undefined };
     const entry = this.registry.add(parts, 'gateway', peer, configOfConversation(config.kcp, own), { path });
     entry.upstream = plan.upstream ?? '';
