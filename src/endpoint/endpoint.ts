@@ -176,7 +176,7 @@ export class Endpoint implements HandshakeHost, EndpointCondition {
         const { crypto, cipher, tickets, wallClock } = security;
         const tools = { crypto, cipher, tickets, wallClock };
         this.handshakes = new Handshakes(tools, this.logins, login, this);
-        opener = new LoginOpener(registry, this.handshakes, this.logins, logger);
+        opener = new LoginOpener(registry, this.handshakes, this.logins, this, logger);
       }
     }
     if (security !== undefined)

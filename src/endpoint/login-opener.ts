@@ -9,18 +9,27 @@ import type { Handshakes } from './handshakes.ts';
 import type { SessionGroup } from './session-group.ts';
 import type { SessionRegistry } from './session-registry.ts';
 import { LOGIN_KEY, type SessionEntry } from './session-table.ts';
+import type { EndpointCondition } from './strangers.ts';
 
 /** Opens the sessions of clients that logged in, when their handshake is finished. */
 export class LoginOpener {
   readonly handshakes: Handshakes;
   private readonly registry: SessionRegistry;
   private readonly logins: SessionGroup;
+  private readonly condition: EndpointCondition;
   private readonly logger: Logger;
 
-  constructor(registry: SessionRegistry, handshakes: Handshakes, logins: SessionGroup, logger: Logger) {
+  constructor(
+    registry: SessionRegistry,
+    handshakes: Handshakes,
+    logins: SessionGroup,
+    condition: EndpointCondition,
+    logger: Logger,
+  ) {
     this.registry = registry;
     this.handshakes = handshakes;
     this.logins = logins;
+    this.condition = condition;
     this.logger = logger;
   }
 
@@ -46,19 +55,17 @@ export class LoginOpener {
       isClear: seal === undefined,
     };
     const id = this.registry.nextId;
-    // There was room when it said HELLO; many may have shaken hands since, or from elsewhere.
-    const isFull = logins.admission.limitOf(source) !== undefined;
-    const plan = isFull
-      ? CloseCode.overload
-      : this.registry.planOf({
-          id,
-          conv,
-          remoteAddress: address,
-          peer: 'kcpgate',
-          port: port.config.name,
-          localAddress: port.carrier.localAddress,
-          login,
-        });
+    const plan =
+      this.refusalOf(source) ??
+      this.registry.planOf({
+        id,
+        conv,
+        remoteAddress: address,
+        peer: 'kcpgate',
+        port: port.config.name,
+        localAddress: port.carrier.localAddress,
+        login,
+      });
     const stream = typeof plan === 'number' || plan.stream;
     const kcp = configOfConversation(logins.config.kcp, { conv, stream, limitUntilHeard: false });
     const path = new Path(port.number, slot, port.isReliable, pathId, {
@@ -75,13 +82,12 @@ export class LoginOpener {
     if (typeof plan === 'number') {
       entry.session.kick(plan, 'refused');
     } else {
+      this.limitSubject(ticket.subject, entry);
       entry.upstream = plan.upstream ?? '';
       this.registry.guard(entry, () => {
         entry.session.bind(plan.bind(entry.session));
       });
     }
-    const surplus = this.registry.subjects.add(ticket.subject, entry);
-    if (surplus !== undefined) surplus.session.kick(CloseCode.replaced, 'too many sessions of this subject');
     this.logger.info('session opened', {
       session: entry.id,
       conv,
@@ -110,6 +116,17 @@ export class LoginOpener {
       );
     }
     return entry;
+  }
+
+  /** When it said HELLO there was room and the gateway was not draining; many may have shaken hands since, or from elsewhere. */
+  private refusalOf(source: string): CloseCode | undefined {
+    if (this.condition.isDraining) return CloseCode.drain;
+    return this.logins.admission.limitOf(source) === undefined ? undefined : CloseCode.overload;
+  }
+
+  private limitSubject(subject: string, entry: SessionEntry): void {
+    const surplus = this.registry.subjects.add(subject, entry);
+    surplus?.session.kick(CloseCode.replaced, 'too many sessions of this subject');
   }
 
   /** Ends a session at once because another takes its place. */

@@ -14,7 +14,7 @@ import type { EndpointPort } from './endpoint-port.ts';
 import type { LoginOpener } from './login-opener.ts';
 import { isLongEnough, OpenQueue } from './open-queue.ts';
 import type { SessionRegistry } from './session-registry.ts';
-import { LOGIN_KEY, type SessionEntry } from './session-table.ts';
+import { LOGIN_KEY } from './session-table.ts';
 import type { Strangers } from './strangers.ts';
 
 /** Takes sealed datagrams: finds their sessions, opens those of a batch in one call, and hands them on. */
@@ -55,6 +55,8 @@ export class SealedReceiver {
     const { view } = batch;
     if (!isLongEnough(view, offset, length)) return port.drops.count('too_short');
     const conv = conversationOf(view, offset);
+    if (port.isConnected && !this.mayUseConnection(port, slot, conv))
+      return port.drops.count('connection_taken');
     if (this.opener !== undefined && this.opener.handshakes.halfOpen.size > 0) {
       if (this.finishSealed(now, port, batch, conv, offset, length, slot)) return;
     }
@@ -63,8 +65,6 @@ export class SealedReceiver {
       return this.strangers.handleUnknown(now, port, batch, conv, offset, length, slot);
     const { seal } = entry.session;
     if (seal === undefined) return port.drops.count('kind_not_accepted');
-    if (port.isConnected && !this.mayUseConnection(port, slot, entry))
-      return port.drops.count('connection_taken');
     const pn = packetNumberOf(view, offset);
     if (!seal.replay.mayAccept(pn)) return port.drops.count('replayed');
     this.queue.push(entry, seal.receiveKey, pn, view, offset, length, slot);
@@ -157,9 +157,9 @@ export class SealedReceiver {
     return false;
   }
 
-  /** Whether the connection is free, or this session's already. */
-  private mayUseConnection(port: EndpointPort, slot: number, entry: SessionEntry): boolean {
+  /** Whether the connection is free, or this conversation's already. */
+  private mayUseConnection(port: EndpointPort, slot: number, conv: number): boolean {
     const bound = port.boundTo(slot);
-    return bound === undefined || bound === entry;
+    return bound === undefined || bound.conv === conv;
   }
 }

@@ -47,6 +47,7 @@ export class HandFedCarrier implements Carrier {
   isClosed = false;
   readonly #references = new Map<number, number>();
   readonly #named = new Set<number>();
+  readonly #releasedSlots: number[] = [];
   #onBatch: (batch: ReceiveBatch) => void = () => undefined;
 
   constructor(capabilities: Partial<CarrierCapabilities> = {}, arenaBytes = 64 * 1024) {
@@ -108,6 +109,7 @@ export class HandFedCarrier implements Carrier {
         this.sent.push({ slot, bytes: bytes.slice(offset, offset + descriptors[at + DESCRIPTOR_LENGTH]!) });
     }
     this.arena.reset();
+    for (const slot of this.#releasedSlots.splice(0)) this.#releaseNow(slot);
   }
 
   intern({ port, family }: SocketAddress): number {
@@ -120,7 +122,13 @@ export class HandFedCarrier implements Carrier {
     this.#references.set(slot, (this.#references.get(slot) ?? 0) + 1);
   }
 
+  /** What is in the arena for the slot is still sent. */
   release(slot: number): void {
+    if (this.arena.count > 0) this.#releasedSlots.push(slot);
+    else this.#releaseNow(slot);
+  }
+
+  #releaseNow(slot: number): void {
     const left = (this.#references.get(slot) ?? 0) - 1;
     if (left < 0) throw new Error(`slot ${slot} was released once too often`);
     if (left > 0) this.#references.set(slot, left);

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { CloseCode } from '../../../src/base/close-code.ts';
 import type { AnySegment } from '../../../src/wire/any-segment.ts';
 import { onFedGateway } from './fed-gateway.ts';
+import { HandMadeClient } from './hand-made-client.ts';
 import { sendText } from './login-pair.ts';
 
 const notice = (deadlineMs: number) => ({ deadlineMs, jitterMs: 500, lines: ['b', 'c'] });
@@ -26,6 +27,26 @@ describe('a gateway that is drained', () => {
       expect(left[2]!).toBeLessThan(left[1]!);
       gateway.loop.runFor(10_001);
       expect(gateway.heard(client, 'udp')).toMatchObject([{ type: 'kick', code: CloseCode.drain }]);
+    });
+  });
+
+  it('lets nobody in, not even one whose handshake had begun', () => {
+    onFedGateway({}, (gateway) => {
+      gateway.open('udp', 5, { conv: 5 });
+      const early = new HandMadeClient(gateway.login({ conv: 6 }));
+      gateway.greet(early, 'udp', 6);
+      void gateway.endpoint.drain(20_000);
+      const late = new HandMadeClient(gateway.login({ conv: 7 }));
+      expect(gateway.greet(late, 'udp', 7)).toMatchObject([{ type: 'kick', code: CloseCode.drain }]);
+      gateway.sent('udp');
+      gateway.feed('udp', 6, early.datagram([early.tell()]));
+      gateway.loop.runFor(3_000);
+      expect(gateway.heard(early, 'udp', 6)).toMatchObject([
+        { type: 'kick', code: CloseCode.drain },
+        { type: 'kick' },
+        { type: 'kick' },
+      ]);
+      expect(gateway.stats).toMatchObject({ openSessions: 0, refusals: { drain: 1 } });
     });
   });
 

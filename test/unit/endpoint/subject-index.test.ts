@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { CloseCode } from '../../../src/base/close-code.ts';
+import type { SessionPort } from '../../../src/base/sink.ts';
 import type { SessionEntry } from '../../../src/endpoint/session-table.ts';
 import { SubjectIndex } from '../../../src/endpoint/subject-index.ts';
+import { RecordingSink } from '../session/session-pair.ts';
 import { onFedGateway, type FedGateway } from './fed-gateway.ts';
 import { HandMadeClient } from './hand-made-client.ts';
 
@@ -63,6 +65,18 @@ describe('a gateway that holds subjects to one session', () => {
       gateway.open('udp', 4, { conv: 4, subject: 'a' });
       gateway.loop.runFor(5_000);
       expect(conversations(gateway)).toEqual([2, 4]);
+    });
+  });
+
+  it('closes nobody for one that is refused itself', () => {
+    const taken = { stream: true, bind: (port: SessionPort) => new RecordingSink(port) };
+    const accept = ({ conv }: { readonly conv: number }) => (conv === 1 ? taken : CloseCode.blocked);
+    onFedGateway({ maxSessionsPerSubject: 1, acceptor: { accept } }, (gateway) => {
+      gateway.open('udp', 1, { conv: 1 });
+      gateway.open('udp', 2, { conv: 2 });
+      gateway.loop.runFor(10_000);
+      expect(conversations(gateway)).toEqual([1]);
+      expect(gateway.stats.closedSessions).toEqual({ blocked: 1 });
     });
   });
 });

@@ -1,0 +1,124 @@
+import { describe, expect, it } from 'vitest';
+import { readAnySegment, writeAnySegment, type AnySegment } from '../../../src/wire/any-segment.ts';
+import { wireMemory } from '../../../src/wire/memory.ts';
+import { onFedGateway, type FedGateway } from './fed-gateway.ts';
+import { HandMadeClient } from './hand-made-client.ts';
+
+function datagramOf(...segments: readonly AnySegment[]): Uint8Array {
+  const memory = wireMemory(new Uint8Array(2048));
+  let end = 0;
+  for (const segment of segments) end += writeAnySegment(memory, end, segment);
+  return memory.bytes.slice(0, end);
+}
+
+const probe = (conv: number, paddingBytes = 40): AnySegment => ({
+  ...{ type: 'probe', conv, index: 3, ts: 1234, number: 5, nonce: 0xabcd, paddingBytes },
+});
+
+/** What somebody without a session is answered. */
+function answers(gateway: FedGateway, slot: number, ...datagrams: Uint8Array[]): (AnySegment | string)[] {
+  gateway.sent('udp');
+  gateway.feed('udp', slot, ...datagrams);
+  return gateway.sent('udp', slot).map((bytes) => readAnySegment(wireMemory(bytes), 0, bytes.length));
+}
+
+/** Bytes that look like data of a sealed session. */
+function sealedLike(conv: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length).fill(0x33);
+  new DataView(bytes.buffer).setUint32(0, conv, true);
+  bytes[4] = 0xa0;
+  return bytes;
+}
+
+describe('a PROBE', () => {
+  it('is answered with what was asked and how things are, with and without a session', () => {
+    onFedGateway({}, (gateway) => {
+      const client = gateway.open('udp', 1);
+      for (const conv of [0, client.conv, 99]) {
+        expect(answers(gateway, 2, datagramOf(probe(conv)))).toEqual([
+          {
+            type: 'probeAck',
+            ...{ conv, index: 3, ts: 1234, number: 5, nonce: 0xabcd },
+            ...{ load: 3, draining: false, notReady: false, nodeId: 0, epochSeconds: 0, retryAfterMs: 0 },
+            address: { address: '10.0.0.2', family: 4, port: 10_002 },
+          },
+        ]);
+      }
+      gateway.endpoint.startDraining({ deadlineMs: 60_000, jitterMs: 0, lines: [] });
+      expect(answers(gateway, 2, datagramOf(probe(0)))).toMatchObject([{ draining: true }]);
+      expect(gateway.endpoint.stats(0).probesAnswered).toBe(4);
+    });
+  });
+
+  it('shorter than its answer is not answered, nor one that is cut off', () => {
+    onFedGateway({}, (gateway) => {
+      const whole = datagramOf(probe(0, 100));
+      const short = datagramOf(probe(0, 39));
+      expect(answers(gateway, 1, short, whole.slice(0, 60), whole.slice(0, 80))).toEqual([]);
+      expect(gateway.drops()).toEqual({ probe_malformed: 3 });
+    });
+  });
+
+  it('is answered so often a second to one network, whatever the others ask', () => {
+    onFedGateway({}, (gateway) => {
+      const many = Array.from({ length: 200 }, () => datagramOf(probe(0)));
+      expect(answers(gateway, 1, ...many)).toHaveLength(100);
+      expect(answers(gateway, 2, ...many)).toHaveLength(0);
+      // 10.0.1.0/24
+      expect(answers(gateway, 256, ...many)).toHaveLength(100);
+      gateway.loop.runFor(1_000);
+      expect(answers(gateway, 1, ...many)).toHaveLength(50);
+      expect(gateway.drops()).toEqual({ answer_limit: 100 + 200 + 100 + 150 });
+    });
+  });
+});
+
+describe('sealed data of a session that is not known', () => {
+  it('gets a RESET when it is longer than that, with the token of its login', () => {
+    onFedGateway({}, (gateway) => {
+      const client = new HandMadeClient(gateway.login({ conv: 77 }));
+      const { resetToken: token } = client.credentials;
+      expect(answers(gateway, 1, sealedLike(77, 41))).toEqual([{ type: 'reset', conv: 77, token }]);
+      expect(answers(gateway, 1, sealedLike(77, 40), sealedLike(77, 30), sealedLike(77, 20))).toEqual([]);
+      expect(gateway.drops()).toEqual({ unknown_session: 3, too_short: 1 });
+      expect(gateway.endpoint.stats(0).resetsSent).toBe(1);
+    });
+  });
+
+  it('gets so many a second for one network, though it takes nothing from others', () => {
+    onFedGateway({}, (gateway) => {
+      const many = Array.from({ length: 250 }, (_, conv) => sealedLike(1000 + conv, 100));
+      const [first, second] = [answers(gateway, 1, ...many), answers(gateway, 2, ...many)];
+      expect([first.length, second.length]).toEqual([200, 0]);
+      expect(answers(gateway, 256, ...many)).toHaveLength(200);
+      gateway.loop.runFor(1_000);
+      expect(answers(gateway, 1, ...many)).toHaveLength(20);
+    });
+  });
+
+  it('costs nothing that stays: no session, no key, no address', () => {
+    onFedGateway({}, (gateway) => {
+      for (let slot = 0; slot < 50; slot++) gateway.feed('udp', slot, sealedLike(slot, 1200));
+      expect(gateway.udp.retained).toEqual([]);
+      expect(gateway.cipher.slots.size).toBe(0);
+      expect(gateway.stats).toMatchObject({ openSessions: 0, halfOpen: 0 });
+    });
+  });
+});
+
+describe('what answers would go on for ever with', () => {
+  it('is never answered: a RESET, a PROBE_ACK, a HELLO_ACK', () => {
+    onFedGateway({}, (gateway) => {
+      const address = { address: '192.0.2.1', family: 4, port: 1 } as const;
+      const reset = datagramOf({ type: 'reset', conv: 77, token: new Uint8Array(16) });
+      const probeAck = datagramOf({
+        ...{ type: 'probeAck', conv: 77, index: 0, ts: 0, number: 0, nonce: 0, load: 0, draining: false },
+        ...{ notReady: false, address, nodeId: 0, epochSeconds: 0, retryAfterMs: 0 },
+      });
+      const ack = sealedLike(77, 100);
+      ack[4] = 0xb1;
+      expect(answers(gateway, 1, reset, probeAck, ack)).toEqual([]);
+      expect(gateway.drops()).toMatchObject({ reset_not_believed: 1, hello_unexpected: 1 });
+    });
+  });
+});
