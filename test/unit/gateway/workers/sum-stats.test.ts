@@ -54,6 +54,17 @@ it('changes nothing that it adds up', () => {
   expect(one).toEqual(serving(1, { drain: 1 }));
 });
 
+it('knows the lines of those that know most: one may not have said anything since there are more', () => {
+  const late: ServingStatus = { ...serving(1, {}), listeners: [] };
+  const sum = sumServing([late, { ...serving(2, {}), draining: true }]);
+  expect(sum).toMatchObject({
+    listeners: [{ name: 'line', stats: { openSessions: 2 } }],
+    upstreams: { demo: { sessions: 3 } },
+    draining: true,
+  });
+  expect(sumServing([])).toEqual({ listeners: [], upstreams: {}, sessions: null, draining: false });
+});
+
 it('begins again at zero', () => {
   expect(nothingCounted(serving(3, { drain: 2 }))).toEqual(serving(0, { drain: 0 }));
 });
