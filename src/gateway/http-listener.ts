@@ -27,7 +27,8 @@ export class HttpListener {
   private readonly trusted: CidrSet;
   /** The client of each connection, by the peer of its socket: a TLS socket has that of the one it stands on. */
   private readonly clients = new Map<string, SocketAddress>();
-  private readonly sockets = new Set<Socket>();
+  /** What the listener accepted and is still its own, by the same key. */
+  private readonly sockets = new Map<string, Socket>();
   private login: LoginHandler | undefined;
   private ready = false;
 
@@ -97,7 +98,7 @@ export class HttpListener {
   /** Stops to listen and ends what is no WebSocket; those are the carrier's. Resolves when nothing is left. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.tcp.close(() => resolve()));
-    for (const socket of this.sockets) socket.destroy();
+    for (const socket of this.sockets.values()) socket.destroy();
     this.http.close();
     await closed;
   }
@@ -107,10 +108,10 @@ export class HttpListener {
       socket.destroy();
       return;
     }
-    this.sockets.add(socket);
     const peer = peerOf(socket);
+    this.sockets.set(peer, socket);
     socket.once('close', () => {
-      this.sockets.delete(socket);
+      this.sockets.delete(peer);
       this.clients.delete(peer);
     });
     socket.on('error', () => socket.destroy());
@@ -140,8 +141,8 @@ export class HttpListener {
   private handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const address = this.clientOf(request);
     if (address !== undefined && pathOf(request) === this.config.websocketPath) {
-      // From here on the connection is the carrier's, also when this listener is closed.
-      this.sockets.delete(request.socket);
+      // From here on the connection is the carrier's, also when this listener is closed. With TLS it is not the socket itself.
+      this.sockets.delete(peerOf(request.socket));
       this.carrier.handleUpgrade(request, socket, head, address);
       return;
     }
