@@ -7,7 +7,13 @@ import { Path, type PeerKind } from '../session/index.ts';
 import { Command } from '../wire/command.ts';
 import { KICK_MAX_BYTES, writeKick } from '../wire/kick.ts';
 import { readReset } from '../wire/reset.ts';
-import { checkSegment, commandOf, conversationOf, SEGMENT_HEADER_BYTES } from '../wire/segment.ts';
+import {
+  checkSegment,
+  commandOf,
+  conversationOf,
+  SEGMENT_HEADER_BYTES,
+  unacknowledgedOf,
+} from '../wire/segment.ts';
 import type { DropReason } from './drop-reason.ts';
 import type { EndpointPort } from './endpoint-port.ts';
 import type { LoginOpener } from './login-opener.ts';
@@ -111,7 +117,8 @@ export class ClearReceiver {
     batch: ReceiveBatch,
   ): SessionEntry | 'dropped' | undefined {
     const halves = this.opener?.handshakes.halfOpen;
-    if (halves !== undefined && halves.size > 0) {
+    // Whoever opens a session has received nothing of it; what says otherwise is of one that was lost here in a restart.
+    if (halves !== undefined && halves.size > 0 && unacknowledgedOf(batch.view, offset) === 0) {
       const half = halves
         .of(conv)
         .find(({ seal, port: from, slot: by }) => seal === undefined && from === port.number && by === slot);

@@ -41,6 +41,8 @@ export interface HandshakeTools {
 export interface HandshakeAnswer {
   /** Undefined for a clear session. */
   readonly seal: Seal | undefined;
+  /** It is not the handshake that was answered before: the gateway does not know the session any more. */
+  readonly isAnother: boolean;
   readonly bodyAt: number;
   readonly bodyLength: number;
 }
@@ -60,6 +62,8 @@ export class ClientHandshake {
   private nextAt = 0;
   private waitMs = FIRST_WAIT_MS;
   private readonly giveUpAt: number;
+  /** Of a clear session, which has nothing else to know its gateway by. */
+  private serverRandom: Uint8Array | undefined;
 
   /** @param timeoutMs how long to try. */
   constructor(credentials: SessionCredentials, tools: HandshakeTools, now: number, timeoutMs: number) {
@@ -134,13 +138,14 @@ export class ClientHandshake {
     if (typeof ack === 'string' || ack.conv !== this.credentials.conv) return undefined;
     const expected = this.earlyKey === 0 ? HandshakeKind.helloClearAck : HandshakeKind.helloAck;
     if (ack.kind !== expected) return undefined;
-    if (this.earlyKey === 0) return { seal: undefined, bodyAt: ack.bodyAt, bodyLength: ack.bodyLength };
     const { crypto, cipher } = this.tools;
-    const material = {
-      secret: this.credentials.secret,
-      clientRandom: this.clientRandom,
-      serverRandom: bytes.slice(ack.randomAt, ack.randomAt + RANDOM_BYTES),
-    };
+    const serverRandom = bytes.slice(ack.randomAt, ack.randomAt + RANDOM_BYTES);
+    if (this.earlyKey === 0) {
+      this.serverRandom ??= serverRandom;
+      const isAnother = !crypto.equal(this.serverRandom, serverRandom);
+      return { seal: undefined, isAnother, bodyAt: ack.bodyAt, bodyLength: ack.bodyLength };
+    }
+    const material = { secret: this.credentials.secret, clientRandom: this.clientRandom, serverRandom };
     const receiveKey = addSessionKey(crypto, cipher, material, 'server');
     const header = ack.additionalLength;
     if (!openDatagram(cipher, bytes, at, header, header, length, receiveKey, ack.pn)) {
@@ -149,7 +154,7 @@ export class ClientHandshake {
     }
     const seal = new Seal(addSessionKey(crypto, cipher, material, 'client'), receiveKey);
     seal.replay.accept(ack.pn);
-    return { seal, bodyAt: ack.bodyAt, bodyLength: ack.bodyLength - CIPHER_TAG_BYTES };
+    return { seal, isAnother: false, bodyAt: ack.bodyAt, bodyLength: ack.bodyLength - CIPHER_TAG_BYTES };
   }
 
   /** Whether a RESET with this token is the gateway's. */

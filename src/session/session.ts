@@ -99,6 +99,8 @@ export class Session implements SessionPort, DirectReceiver {
   private datagrams: DatagramQueue | undefined;
   private drainAnnouncement: DrainAnnouncement | undefined;
   private moveCount = 0;
+  /** Client of a clear session: the gateway may be elsewhere, and is to be told by a HELLO_CLEAR on the path in use. */
+  private helloWanted = false;
   private unwantedDatagrams = 0;
   private openedAt: number;
   private heardAt: number;
@@ -320,11 +322,13 @@ export class Session implements SessionPort, DirectReceiver {
     if (path === this.ways.active || !this.isUsable) return;
     if (this.handshake !== undefined) this.handshake.hurry();
     this.move(now, path);
+    if (this.helloWanted) this.ways.ask(path);
     this.wake();
   }
 
   /** Client: gives up a path that is not in use. */
   abandonPath(path: Path): void {
+    this.comeBack();
     this.ways.abandon(path);
   }
 
@@ -334,7 +338,7 @@ export class Session implements SessionPort, DirectReceiver {
     if (path === undefined) return;
     if (path !== this.ways.active) {
       this.observer?.pathFailed?.(path);
-      this.ways.abandon(path);
+      this.abandonPath(path);
       return;
     }
     // Nothing can arrive: what is in flight waits for the next path, and does not count as lost meanwhile.
@@ -377,7 +381,11 @@ export class Session implements SessionPort, DirectReceiver {
   destroy(code: CloseCode, reason: string): void {
     const state = this.currentState;
     if (state === 'gone') return;
-    if ((state === 'open' || state === 'opening') && !this.closeWanted) this.setClose(code, reason);
+    // What was asked for in order is not done while something is held: that would be taken for done.
+    const isOwed =
+      (this.flushWanted && !this.engine.isAllAcknowledged) || (this.deliverWanted && this.engine.hasMessage);
+    const isOpen = state === 'open' || state === 'opening';
+    if (isOwed || (isOpen && !this.closeWanted)) this.setClose(code, reason);
     // First: what the sink does when it is told finds the session closed.
     this.currentState = 'gone';
     try {
@@ -477,10 +485,13 @@ export class Session implements SessionPort, DirectReceiver {
     if (!isFirst && (this.currentSeal !== undefined || path.challenge === undefined)) return false;
     const answer = handshake.handleAck(bytes, view, offset, length);
     if (answer === undefined) return false;
+    if (answer.isAnother) return this.meetStranger(now, path);
     path.isAnnouncing = false;
     path.challenge = undefined;
     if (!isFirst) {
-      this.observer?.pathValidated?.(path);
+      this.heardAt = now;
+      if (path === ways.active) this.helloWanted = false;
+      else this.observer?.pathValidated?.(path);
       return true;
     }
     this.currentSeal = answer.seal;
@@ -498,21 +509,17 @@ export class Session implements SessionPort, DirectReceiver {
     return true;
   }
 
-  /** Gateway: a HELLO_CLEAR of this session came from another path: a clear session moves by that alone. */
-  handleRepeatedHello(now: number, port: number, slot: number, reliable: boolean, wireBytes: number): void {
-    if (this.currentState !== 'open' || this.currentSeal !== undefined) return;
-    const path = this.ways.arrivedOn(port, slot, reliable, this.ways.active.id);
-    if (!path.isValidated) path.receivedBytes += wireBytes;
-    if (path !== this.ways.active) this.move(now, path);
-    this.wake();
+  /**
+   * A gateway that does not know this session offers another one. Where no HELLO was sent since it is open, that is a late
+   * answer to the first.
+   */
+  private meetStranger(now: number, path: Path): boolean {
+    if (path === this.ways.active && !this.helloWanted) return false;
+    this.becomeStale(now);
+    return true;
   }
 
-  /**
-   * Client: takes a RESET of a gateway that does not know this session.
-   * @returns whether its token is the one that came with the login; others are ignored.
-   */
-  handleReset(now: number, token: Uint8Array): boolean {
-    if (this.handshake?.isResetToken(token) !== true) return false;
+  private becomeStale(now: number): void {
     const reason = 'the gateway does not know the session';
     if (this.currentState === 'open') {
       this.kicking.answer();
@@ -523,6 +530,25 @@ export class Session implements SessionPort, DirectReceiver {
     } else {
       this.stopFlushing(CloseCode.staleSession, reason);
     }
+  }
+
+  /** Gateway: a HELLO_CLEAR of this session came from another path: a clear session moves by that alone. */
+  handleRepeatedHello(now: number, port: number, slot: number, reliable: boolean, wireBytes: number): void {
+    if (this.currentState !== 'open' || this.currentSeal !== undefined) return;
+    const path = this.ways.arrivedOn(port, slot, reliable, this.ways.active.id);
+    if (!path.isValidated) path.receivedBytes += wireBytes;
+    if (path !== this.ways.active) this.move(now, path);
+    this.heardAt = now;
+    this.wake();
+  }
+
+  /**
+   * Client: takes a RESET of a gateway that does not know this session.
+   * @returns whether its token is the one that came with the login; others are ignored.
+   */
+  handleReset(now: number, token: Uint8Array): boolean {
+    if (this.handshake?.isResetToken(token) !== true) return false;
+    this.becomeStale(now);
     return true;
   }
 
@@ -569,6 +595,8 @@ export class Session implements SessionPort, DirectReceiver {
     this.caughtUpAt = caughtUpAt;
     this.wakePending = false;
     this.inDrain = true;
+    const { active } = this.ways;
+    if (active.isLost && this.config.role === 'gateway') this.leaveLostPath(now, active);
     const full = this.writeProbes(now, output) || this.writeActive(now, output);
     this.inDrain = false;
     return full;
@@ -1094,7 +1122,7 @@ export class Session implements SessionPort, DirectReceiver {
   /** A clear session has no PATH_CHALLENGE that would prove anything: its client tries a path by HELLO_CLEAR. */
   private readonly writeClearHello = (now: number, arena: PathArena, path: Path): boolean | undefined => {
     if (this.handshake === undefined || this.currentSeal !== undefined) return undefined;
-    if (path === this.ways.active) return undefined;
+    if (path === this.ways.active && !this.helloWanted) return undefined;
     return this.handshake.write(now, arena, path, () => 0);
   };
 
@@ -1102,14 +1130,37 @@ export class Session implements SessionPort, DirectReceiver {
     const { ways } = this;
     this.observer?.pathFailed?.(path);
     if (path !== ways.active) {
-      if (path.retireAt === NEVER) ways.abandon(path);
+      if (path.retireAt === NEVER) this.abandonPath(path);
       return;
     }
+    // Once: what is not answered is asked again when it is time to.
+    if (!this.helloWanted) this.comeBack();
     // Somebody may have sent a copy of a datagram from an address that is not the peer's.
     const back = path.isValidated ? undefined : ways.fallback();
     if (back === undefined) return;
     this.move(now, back);
     ways.abandon(path);
+  }
+
+  /**
+   * Client of a clear session: the gateway goes wherever a HELLO_CLEAR came from, so it may be on a path that is given up; and
+   * it does not hear this side at an address that a NAT changed. Only another HELLO_CLEAR on the path in use helps.
+   */
+  private comeBack(): void {
+    if (this.handshake === undefined || this.currentSeal !== undefined || this.currentState !== 'open')
+      return;
+    this.helloWanted = true;
+    if (this.ways.active.isLost) return;
+    this.ways.ask(this.ways.active);
+    this.wake();
+  }
+
+  /** Gateway: the connection in use broke; the path left last may still lead to the client. */
+  private leaveLostPath(now: number, lost: Path): void {
+    const back = this.ways.fallback();
+    if (back === undefined) return;
+    this.move(now, back);
+    this.ways.abandon(lost);
   }
 
   private disposePaths(): void {
