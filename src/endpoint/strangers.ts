@@ -54,7 +54,7 @@ export class Strangers {
     slot: number,
   ): void {
     if (this.forward(port, batch, conv, offset, length, slot)) return;
-    port.drops.count(this.answers.reset(now, port, conv, length, slot));
+    port.drops.count(this.reset(now, port, conv, length, slot));
   }
 
   /** Sends a datagram of a session that another gateway owns there. @returns whether it is another's. */
@@ -109,8 +109,12 @@ export class Strangers {
     if (reason !== undefined) port.drops.count(reason);
   }
 
-  /** Tells a client that its conversation is not to be had here. @returns the reason to count. */
+  /**
+   * Tells a client that its conversation is not to be had here. Not for those of other gateways: the token would end the
+   * session at its owner. @returns the reason to count.
+   */
   reset(now: number, port: EndpointPort, conv: number, length: number, slot: number): DropReason {
+    if (ownerOf(conv) !== this.identity.gatewayId) return 'unknown_session';
     return this.answers.reset(now, port, conv, length, slot);
   }
 }

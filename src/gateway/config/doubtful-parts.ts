@@ -19,7 +19,7 @@ export function doubtfulParts(config: GatewayConfig, tree: ConfigTree): ConfigIs
 function doubtfulListener(
   listener: ListenerConfig,
   path: ConfigPath,
-  { peers }: GatewayConfig,
+  { peers, login }: GatewayConfig,
   tree: ConfigTree,
 ): ConfigIssue[] {
   switch (listener.type) {
@@ -27,6 +27,11 @@ function doubtfulListener(
       const issues = doubtfulSizes(listener, listener.bind.family, path, tree);
       if (listener.sppReply && listener.proxyProtocol !== 'spp')
         issues.push(tree.issue([...path, 'spp_reply'], 'is of use only with proxy_protocol: spp'));
+      // Who wrote it knows.
+      if (login.auth !== 'none' && listener.allowStock && tree.at([...path, 'allow_stock']) === undefined) {
+        const message = 'lets stock peers in without a login; write allow_stock: false, or true if that is meant';
+        issues.push(tree.issue(path, message));
+      }
       return issues;
     }
     case 'relay':

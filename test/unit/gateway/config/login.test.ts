@@ -30,7 +30,7 @@ describe('the section login', () => {
   it('reads every key', () => {
     const text = `
 common: { gateway_id: 1, region: eu }
-listeners: [{ name: line, type: kcp-udp, allow_clear: true }, { name: relay, type: relay, bind: '0.0.0.0:4010' }]
+listeners: [{ name: line, type: kcp-udp, allow_clear: true, allow_stock: false }, { name: relay, type: relay, bind: '0.0.0.0:4010' }]
 login:
   auth: jwt
   lines:
@@ -519,6 +519,17 @@ describe('the section sessions', () => {
 });
 
 describe('warnings', () => {
+  it('tells of stock peers that need no login, unless somebody wrote that they may', () => {
+    const login = `login: { auth: jwt, jwt: { secret: '${JWT_SECRET}' } }`;
+    const text = (more: string): string => `${login}\nlisteners: [{ name: a, type: kcp-udp${more} }]`;
+    const ticketless = warningsOf(text('')).filter((warning) => warning.includes('stock peers'));
+    expect(ticketless).toEqual([
+      '2:13: listeners[0]: lets stock peers in without a login; write allow_stock: false, or true if that is meant',
+    ]);
+    for (const more of [', allow_stock: true', ', allow_stock: false'])
+      expect(warningsOf(text(more)).join()).not.toContain('stock peers');
+  });
+
   it.each([
     [
       'sessions: { idle_timeout: 12s }',
