@@ -54,6 +54,14 @@ export class HalfOpenTable {
     else this.byConv.set(half.conv, same);
   }
 
+  /** Drops those of the same conversation that came before this one. */
+  dropOlder(half: HalfOpen): void {
+    for (const other of this.of(half.conv)) {
+      if (other === half) return;
+      this.drop(other);
+    }
+  }
+
   drop(half: HalfOpen): void {
     this.take(half);
     this.forget(half);

@@ -110,8 +110,9 @@ export class Handshakes {
     this.halfOpen.expire(now);
   }
 
-  /** Takes a half-open one out of the table: its session opens. */
+  /** Takes a half-open one out of the table: its session opens. Those that the same client began before it are over. */
   finish(half: HalfOpen): void {
+    this.halfOpen.dropOlder(half);
     this.halfOpen.take(half);
     this.host.releaseSlot(half.port, half.slot);
   }

@@ -36,6 +36,36 @@ describe('a reset token', () => {
   });
 });
 
+describe('a handshake that was not finished', () => {
+  it('is over when a later one of the same client is: a datagram that was held back replaces nothing', () => {
+    onFedGateway({}, (gateway) => {
+      const credentials = gateway.login();
+      const [before, after] = [new HandMadeClient(credentials), new HandMadeClient(credentials)];
+      gateway.greet(before, 'udp', OWN);
+      gateway.greet(after, 'udp', OWN);
+      gateway.feed('udp', OWN, after.datagram([after.push(0, 'it is me')]));
+      expect(gateway.stats).toMatchObject({ openSessions: 1, halfOpen: 0 });
+      gateway.feed('udp', VICTIM, before.datagram([before.push(0, 'it was me')], { pn: 5 }));
+      expect(gateway.stats).toMatchObject({ openSessions: 1, openedSessions: 1 });
+      expect(gateway.drops(0)).toEqual({ open_failed: 1 });
+      expect(gateway.sinks.map(({ text }) => text)).toEqual(['it is me']);
+    });
+  });
+
+  it('is not when an earlier one is: the later one takes its place', () => {
+    onFedGateway({}, (gateway) => {
+      const credentials = gateway.login();
+      const [before, after] = [new HandMadeClient(credentials), new HandMadeClient(credentials)];
+      gateway.greet(before, 'udp', OWN);
+      gateway.greet(after, 'udp', OWN);
+      gateway.feed('udp', OWN, before.datagram([before.push(0, 'it was me')]));
+      gateway.feed('udp', OWN, after.datagram([after.push(0, 'it is me')]));
+      expect(gateway.stats).toMatchObject({ openSessions: 1, openedSessions: 2, halfOpen: 0 });
+      expect(gateway.sinks.map(({ text }) => text)).toEqual(['it was me', 'it is me']);
+    });
+  });
+});
+
 describe('an address in whose name a peer said HELLO', () => {
   it('is not proved by the datagram that opens the session, when the answer went elsewhere too', () => {
     onFedGateway({}, (gateway) => {
