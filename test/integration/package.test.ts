@@ -92,7 +92,7 @@ const ROUND_TRIP = `
 import { loadConfig, NO_LOG, startGateway } from 'kcpgate';
 import { connectStock } from 'kcpgate/client';
 
-const loaded = loadConfig({ text: 'common: { admin_addr: null }\nlisteners: [ { name: line, type: kcp-udp, bind: "127.0.0.1:0" } ]', env: {} });
+const loaded = loadConfig({ text: 'common: { admin_addr: null }\\nlisteners: [ { name: line, type: kcp-udp, bind: "127.0.0.1:0" } ]', env: {} });
 const gateway = await startGateway(loaded.config, { logger: NO_LOG });
 const { listeners, native } = await gateway.status();
 const { port } = listeners[0].address;

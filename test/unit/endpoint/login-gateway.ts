@@ -94,7 +94,7 @@ export class TestGateway {
   readonly crypto = createHandshakeCrypto();
 
   constructor(clock: Clock, options: TestGatewayOptions = {}) {
-    const { maxHalfOpen = 100, maxSessionsPerSubject, gatewayId = 0, stream = true } = options;
+    const { maxHalfOpen = 100, maxSessionsPerSubject, gatewayId = 1, stream = true } = options;
     this.sessions = testSessions(options);
     const recording: SessionAcceptor = {
       accept: (opening) => {

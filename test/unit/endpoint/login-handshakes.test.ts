@@ -89,11 +89,15 @@ describe('a handshake', () => {
 
   it('answers less than it is sent, whoever says HELLO from wherever', () => {
     onFedGateway({ admission: { maxSessions: 2 } }, (gateway) => {
-      const client = new HandMadeClient(gateway.login({ conv: 1 }));
-      const hellos = [client.hello(), client.hello(), new HandMadeClient(gateway.login({ conv: 2 })).hello()];
-      const unknown = gateway.login({ conv: 3 });
+      const client = new HandMadeClient(gateway.login({ conv: 0x01000001 }));
+      const hellos = [
+        client.hello(),
+        client.hello(),
+        new HandMadeClient(gateway.login({ conv: 0x01000002 })).hello(),
+      ];
+      const unknown = gateway.login({ conv: 0x01000003 });
       unknown.ticket[1] = 200;
-      const expired = new HandMadeClient(gateway.login({ conv: 4, expiresMs: 1 }));
+      const expired = new HandMadeClient(gateway.login({ conv: 0x01000004, expiresMs: 1 }));
       hellos.push(new HandMadeClient(unknown).hello(), expired.hello());
       for (const [slot, hello] of hellos.entries()) {
         gateway.feed('udp', slot, hello);

@@ -76,18 +76,28 @@ describe('a PROBE', () => {
 describe('sealed data of a session that is not known', () => {
   it('gets a RESET when it is longer than that, with the token of its login', () => {
     onFedGateway({}, (gateway) => {
-      const client = new HandMadeClient(gateway.login({ conv: 77 }));
+      const client = new HandMadeClient(gateway.login({ conv: 0x0100004d }));
       const { resetToken: token } = client.credentials;
-      expect(answers(gateway, 1, sealedLike(77, 41))).toEqual([{ type: 'reset', conv: 77, token }]);
-      expect(answers(gateway, 1, sealedLike(77, 40), sealedLike(77, 30), sealedLike(77, 20))).toEqual([]);
+      expect(answers(gateway, 1, sealedLike(0x0100004d, 41))).toEqual([
+        { type: 'reset', conv: 0x0100004d, token },
+      ]);
+      const short = [40, 30, 20].map((length) => sealedLike(0x0100004d, length));
+      expect(answers(gateway, 1, ...short)).toEqual([]);
       expect(gateway.drops()).toEqual({ unknown_session: 3, too_short: 1 });
       expect(gateway.endpoint.stats(0).resetsSent).toBe(1);
     });
   });
 
+  it('gets none when another gateway owns it: the token would end the session there', () => {
+    onFedGateway({}, (gateway) => {
+      expect(answers(gateway, 1, sealedLike(0x0200004d, 100), sealedLike(77, 100))).toEqual([]);
+      expect(gateway.drops()).toEqual({ unknown_session: 2 });
+    });
+  });
+
   it('gets so many a second for one network, though it takes nothing from others', () => {
     onFedGateway({}, (gateway) => {
-      const many = Array.from({ length: 250 }, (_, conv) => sealedLike(1000 + conv, 100));
+      const many = Array.from({ length: 250 }, (_, conv) => sealedLike(0x01000100 + conv, 100));
       const [first, second] = [answers(gateway, 1, ...many), answers(gateway, 2, ...many)];
       expect([first.length, second.length]).toEqual([200, 0]);
       expect(answers(gateway, 256, ...many)).toHaveLength(200);
