@@ -46,12 +46,19 @@ export class FinExchange {
     return this.transmits === 0 || now >= this.nextAt;
   }
 
-  /** A FIN was written. */
+  /** A FIN was written. @param rtoMs how long its answer may take. */
   sent(now: number, rtoMs: number): void {
     const wait = this.transmits === 0 ? rtoMs : Math.max(rtoMs, this.waitMs + (this.waitMs >> 1));
     this.waitMs = Math.min(wait, this.maxWaitMs);
     this.transmits++;
     this.nextAt = now + this.waitMs;
+  }
+
+  /** What was sent went over a path that is not used any more: it is sent again at once, and counts anew. */
+  renew(): void {
+    if (this.transmits === 0 || this.acknowledged) return;
+    this.transmits = 1;
+    this.nextAt = this.waitMs = 0;
   }
 
   /** A FIN_ACK with this code arrived. */

@@ -619,7 +619,8 @@ export class Session implements SessionPort, DirectReceiver {
         const idleAt = onGrid(this.heardAt + this.config.idleTimeoutMs);
         const gapAt = this.engine.hasGap ? onGrid(this.progressAt + this.gapTimeoutMs) : NEVER;
         const quiet = Math.min(idleAt, gapAt, trimAt, this.keepAliveAt);
-        const finAt = this.draining ? NEVER : (this.finExchange?.deadline ?? NEVER);
+        const { isLost } = this.ways.active;
+        const finAt = this.draining || isLost ? NEVER : (this.finExchange?.deadline ?? NEVER);
         const drainAt = this.ways.active.isReady ? (this.drainAnnouncement?.deadline ?? NEVER) : NEVER;
         const own = Math.min(quiet, finAt, this.retryAt, this.breakAt, drainAt);
         return Math.min(own, this.engineDeadline(), this.ways.deadline);
@@ -797,7 +798,7 @@ export class Session implements SessionPort, DirectReceiver {
     } else if (sent && this.fin.isAcknowledged && peerEnd?.isDelivered === true) {
       this.setClose(CloseCode.normal, 'finished');
       this.linger(now);
-    } else if (!this.draining && this.finExchange?.isSpent(now) === true) {
+    } else if (!this.draining && !this.ways.active.isLost && this.finExchange?.isSpent(now) === true) {
       this.enterClosing(now, CloseCode.deadLink, 'no answer to the end of the stream', false, true);
     } else if (now - this.heardAt >= this.config.idleTimeoutMs) {
       this.enterClosing(now, CloseCode.idleTimeout, 'nothing arrived', false, true);
@@ -864,10 +865,15 @@ export class Session implements SessionPort, DirectReceiver {
 
   /** Ends this direction once everything was sent. Not while draining: then the KICK ends both. */
   private writeFin(now: number, arena: PathArena): boolean {
-    if (this.config.peer !== 'kcpgate' || this.draining) return false;
+    const { active } = this.ways;
+    if (this.config.peer !== 'kcpgate' || this.draining || active.isLost) return false;
     if (!this.sendEnded || !this.engine.isAllSent || !this.fin.isDue(now)) return false;
     if (!this.writeFinSegment(arena, false, this.engine.endSequence, 0)) return true;
-    this.fin.sent(now, this.engine.rtoMs);
+    // On a connection nothing is lost; it may take its time.
+    this.fin.sent(
+      now,
+      active.reliable ? Math.max(RELIABLE_FIN_WAIT_MS, this.engine.rtoMs) : this.engine.rtoMs,
+    );
     return false;
   }
 
@@ -1101,6 +1107,7 @@ export class Session implements SessionPort, DirectReceiver {
       engine.resetPath(path.rttMs < 0 ? undefined : path.rttMs);
       engine.resendAll(now);
     }
+    if (!onlyPort && this.currentState === 'open') this.finExchange?.renew();
     // What was acknowledged on the old path may not have arrived, and on a connection the peer does not send it again.
     if (path.reliable) engine.tellWindow();
     // A client that has nothing to send must be heard on its new path all the same: the gateway follows it there.
@@ -1253,6 +1260,8 @@ function closeCodeFrom(code: number): CloseCode {
 
 const NO_BYTES = new Uint8Array(0);
 const KEEP_ALIVE_JITTER = 0.2;
+/** The first wait for a FIN_ACK on a connection, at least: with the ones that follow two minutes in all. */
+const RELIABLE_FIN_WAIT_MS = 1_000;
 /** How long a path that was left can still be heard, in retransmission timeouts. */
 const RETIRE_PTOS = 3;
 const TRIM_AFTER_MS = 2000;

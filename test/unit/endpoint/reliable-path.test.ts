@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SegmentPool } from '../../../src/kcp/index.ts';
+import type { ConnectionLine } from '../../simulation/connection-line.ts';
 import { onFedGateway } from './fed-gateway.ts';
 import { onLoginPair, sendText, type LoginPair, type TestClient } from './login-pair.ts';
 
@@ -116,6 +117,69 @@ describe('a connection that takes nothing more', () => {
       expect(gateway.stats).toMatchObject({ openSessions: 0, closedSessions: { idle_timeout: 1 } });
       expect(gateway.tcp.retained).toEqual([]);
       expect(gateway.sessions.pool.usedSlots).toBe(0);
+    });
+  });
+});
+
+describe('the end of a direction', () => {
+  /** The client has ended its direction, and the network is gone for longer than a FIN would be repeated on UDP. */
+  const endsInto = (silence: (pair: LoginPair, client: TestClient, line: ConnectionLine) => void) => {
+    onLoginPair({}, (pair) => {
+      const client = pair.client();
+      const line = client.connect();
+      client.dial(line);
+      pair.loop.runFor(500);
+      client.send('ques');
+      pair.loop.runFor(500);
+      expect(client.session.stats().rtoMs).toBeLessThan(100);
+      silence(pair, client, line);
+      client.send('tion');
+      client.session.end();
+      pair.loop.runFor(20_000);
+      const sink = pair.gateway.sinks[0]!;
+      expect([sink.text, sink.events]).toEqual(['question', ['end']]);
+      sendText(sink.port, 'answer');
+      sink.port.end();
+      pair.loop.runFor(2_000);
+      expect(client.sink.text).toBe('answer');
+      expect(client.sink.events).toEqual(['opened', 'end', 'close 1000 finished']);
+      expect(pair.leftovers()).toEqual({});
+    });
+  };
+
+  it('waits for a connection that stalls', () => {
+    endsInto((_pair, _client, line) => {
+      line.stall('both', 15_000);
+    });
+  });
+
+  it('waits for the next connection when this one broke', () => {
+    endsInto((pair, client, line) => {
+      line.breakDown();
+      pair.loop.at(pair.loop.now() + 15_000, () => client.moveTo(client.connect()));
+    });
+  });
+
+  it('is said again at once on another path', () => {
+    onFedGateway({}, (gateway) => {
+      const client = gateway.open('tcp', 1);
+      gateway.sinks[0]!.port.end();
+      gateway.loop.runFor(10);
+      expect(gateway.heard(client, 'tcp')).toMatchObject([{ type: 'fin', acknowledges: false, finalSn: 0 }]);
+      gateway.tcp.connect(2);
+      gateway.feed('tcp', 2, client.datagram([client.tell()], { pathId: 1 }));
+      expect(gateway.heard(client, 'tcp', 2).map(({ type }) => type)).toContain('fin');
+    });
+  });
+
+  it('that a peer never acknowledges on a connection ends the session all the same', () => {
+    onFedGateway({ session: { idleTimeoutMs: 600_000 } }, (gateway) => {
+      const client = gateway.open('tcp', 1);
+      gateway.sinks[0]!.port.end();
+      gateway.loop.runFor(200_000);
+      expect(gateway.stats.closedSessions).toEqual({ dead_link: 1 });
+      const fins = gateway.heard(client, 'tcp').filter(({ type }) => type === 'fin');
+      expect(fins).toHaveLength(10);
     });
   });
 });
