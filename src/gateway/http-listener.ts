@@ -54,7 +54,7 @@ export class HttpListener {
     });
     const limits = {
       requestTimeout: REQUEST_TIMEOUT_MS,
-      headersTimeout: config.firstDatagramTimeoutMs,
+      headersTimeout: Math.min(config.firstDatagramTimeoutMs, REQUEST_TIMEOUT_MS),
       keepAliveTimeout: KEEP_ALIVE_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
       connectionsCheckingInterval: 1_000,

@@ -1,11 +1,16 @@
+import { once } from 'node:events';
+import { createConnection } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { CloseCode } from '../../src/base/close-code.ts';
 import { login, type Connection } from '../../src/client/node/index.ts';
 import type { SessionReport } from '../../src/gateway/data-plane.ts';
+import { transferOf, type WorkerCommand } from '../../src/gateway/workers/message.ts';
 import type { LoginGateway } from '../support/login-gateway.ts';
 import { describeWithNative } from '../support/native.ts';
 import { convOf, echo, LoginWorkers, untilStatus, workerOf } from './login-workers.ts';
 
+const KIB = 1024;
 const world = new LoginWorkers();
 afterEach(() => world.end());
 
@@ -170,6 +175,79 @@ describeWithNative('a worker that dies', () => {
       for (const { stats } of listeners) {
         expect(stats.carrier.connections?.open ?? 0).toBeLessThanOrEqual(line === 'udp' ? 0 : 2);
       }
+    },
+  );
+});
+
+describeWithNative('a worker that takes nothing', () => {
+  test(
+    'costs little memory: its connections are not read; the others are served',
+    { timeout: 60_000 },
+    async () => {
+      const withheld: WorkerCommand[] = [];
+      let isWithheld = true;
+      let started = 0;
+      const running = await world.start({
+        listeners: 'first_datagram_timeout: 60s',
+      udpListener: '',
+        wrapThread: (thread) => {
+          if (started++ !== 1) return thread;
+          return {
+            on: thread.on.bind(thread),
+            terminate: () => thread.terminate(),
+            postMessage: (command, transfer) => {
+              if (isWithheld && command.type === 'line') withheld.push(command);
+              else thread.postMessage(command, transfer);
+            },
+          };
+        },
+      });
+      // A frame of RFC 4571 with a sealed datagram, of a session of worker 1 that nobody knows.
+      const frame = Buffer.alloc(2 + 1000);
+      frame.writeUInt16BE(1000);
+      frame.writeUInt32LE(7, 2);
+      frame[6] = 0xa0;
+      const read = Buffer.concat(Array.from({ length: 64 }, () => frame));
+      const floods = await Promise.all(
+        Array.from({ length: 8 }, async () => {
+          const socket = createConnection(running.ports.tcp, '127.0.0.1');
+          world.onEnd(() => socket.destroy());
+          await once(socket, 'connect');
+          const pour = (): void => {
+            while (socket.write(read));
+          };
+          socket.on('drain', pour);
+          pour();
+          return socket;
+        }),
+      );
+      const isStill = async (): Promise<boolean> => {
+        const before = floods.map(({ bytesWritten }) => bytesWritten);
+        await delay(300);
+        return floods.every(({ bytesWritten }, i) => bytesWritten === before[i]);
+      };
+      while (!(await isStill()));
+      const bytes = withheld.reduce((sum, command) => {
+        const { datagrams = null } = command.type === 'line' ? command.input : {};
+        return sum + (datagrams?.memory.byteLength ?? 0);
+      }, 0);
+      expect(bytes).toBeGreaterThan(8 * 200 * KIB);
+      expect(bytes).toBeLessThan(8 * 400 * KIB);
+      for (let found = false; !found;) {
+        const connection = await world.open({ loginUrl: running.loginUrl, line: 'udp' });
+        found = workerOf(connection) === 0;
+        if (!found) continue;
+        await connection.moveTo('tcp');
+        expect(await echo(connection, 'served')).toBe('served');
+      }
+
+      const stoodAt = floods.map(({ bytesWritten }) => bytesWritten);
+      isWithheld = false;
+      for (const command of withheld.splice(0)) running.threads[1]!.postMessage(command, transferOf(command));
+      while (floods.some(({ bytesWritten }, i) => bytesWritten < stoodAt[i]! + 4 * KIB * KIB))
+        await delay(10);
+      for (const socket of floods) socket.destroy();
+      await untilStatus(running, ({ listeners }) => listeners[1]?.stats.carrier.connections?.open === 1);
     },
   );
 });

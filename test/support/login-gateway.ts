@@ -42,6 +42,8 @@ export interface LoginGatewayOptions {
    * `KCPGATE_TEST_WORKERS` says, or none.
    */
   readonly workers?: number;
+  /** Puts itself between a worker thread and the gateway. Default: nothing does. */
+  readonly wrapThread?: (thread: WorkerThread) => WorkerThread;
 }
 
 /** A gateway with lines over UDP, TCP and WebSocket, and a login on the port of the last. */
@@ -65,6 +67,7 @@ export async function startLoginGateway(options: LoginGatewayOptions = {}): Prom
     login = '',
     rest = '',
     logger = NO_LOG,
+    wrapThread = (thread: WorkerThread) => thread,
     workers = Number(process.env.KCPGATE_TEST_WORKERS ?? 1),
   } = options;
   const {
@@ -93,7 +96,7 @@ ${rest}`,
   const gateway = await library.startGateway(loaded.config, {
     logger,
     startThread: (start) => {
-      const thread = library.startWorkerThread(start);
+      const thread = wrapThread(library.startWorkerThread(start));
       threads.push(thread);
       return thread;
     },
