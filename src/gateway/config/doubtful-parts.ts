@@ -29,7 +29,8 @@ function doubtfulListener(
         issues.push(tree.issue([...path, 'spp_reply'], 'is of use only with proxy_protocol: spp'));
       // Who wrote it knows.
       if (login.auth !== 'none' && listener.allowStock && tree.at([...path, 'allow_stock']) === undefined) {
-        const message = 'lets stock peers in without a login; write allow_stock: false, or true if that is meant';
+        const message =
+          'lets stock peers in without a login; write allow_stock: false, or true if that is meant';
         issues.push(tree.issue(path, message));
       }
       return issues;
