@@ -1,12 +1,7 @@
 import { CidrSet } from '../base/cidr.ts';
 import type { Logger } from '../base/logger.ts';
 import { createTcpCarrier } from '../carrier/node/tcp.ts';
-import type {
-  GatewayConfig,
-  HttpListenerConfig,
-  KcpTcpListenerConfig,
-  ListenerConfig,
-} from './config/config.ts';
+import type { GatewayConfig, HttpListenerConfig, KcpTcpListenerConfig } from './config/config.ts';
 import type { DataPlane } from './data-plane.ts';
 import { HttpListener } from './http-listener.ts';
 import { WALL_CLOCK } from './gateway-security.ts';
@@ -136,7 +131,3 @@ export class Front {
     return [{ ...line, transport: tls ? 'wss' : 'ws', tls, allowsClear, path: config.websocketPath }];
   }
 }
-
-/** Whether a listener accepts connections. */
-export const isConnectionListener = (listener: ListenerConfig): boolean =>
-  listener.type === 'kcp-tcp' || listener.type === 'http';
