@@ -8,7 +8,7 @@ import { Command } from '../wire/command.ts';
 import { MIN_UDP_HELLO_BYTES, readHello } from '../wire/hello.ts';
 import { KICK_MAX_BYTES, writeKick } from '../wire/kick.ts';
 import type { WireMemory } from '../wire/memory.ts';
-import { SEGMENT_HEADER_BYTES, writeSegmentHeader } from '../wire/segment.ts';
+import { commandOf, SEGMENT_HEADER_BYTES, writeSegmentHeader } from '../wire/segment.ts';
 import type { DropReason } from './drop-reason.ts';
 import type { LoginSessionsConfig } from './endpoint-config.ts';
 import type { EndpointPort } from './endpoint-port.ts';
@@ -140,6 +140,8 @@ export class Handshakes {
     }
     const repeated = this.halfOpen.repeatedBy(conv, clientRandom);
     if (repeated !== undefined) return this.repeat(now, port, repeated, undefined, length, slot);
+    // It is open by its own lights: here it would begin anew, in the middle of its streams.
+    if (isOfOpenSession(memory, hello)) return this.host.sendReset(now, port, conv, length, slot);
     const clientAddress =
       hello.blockAt < 0 ? undefined : port.blockAddress(memory, hello.blockAt, hello.earlyAt, slot);
     const network = clientAddress === undefined ? source : sourceKey(clientAddress);
@@ -233,6 +235,11 @@ export class Handshakes {
     this.host.releaseSlot(half.port, half.slot);
     this.host.retireKeys(half);
   }
+}
+
+/** A clear session that is open says HELLO to be known on another path, and says so by a PATH_CHALLENGE in it. */
+function isOfOpenSession({ view }: WireMemory, { isClear, earlyAt, earlyLength }: AuthenticHello): boolean {
+  return isClear && earlyLength >= SEGMENT_HEADER_BYTES && commandOf(view, earlyAt) === Command.pathChallenge;
 }
 
 /** How long a handshake may stay half-open. */

@@ -13,8 +13,8 @@ import { Command } from '../wire/command.ts';
 import { readDrain } from '../wire/drain.ts';
 import { FIN_BYTES, finCodeOf, finalSequenceOf, isFinAck, writeFin } from '../wire/fin.ts';
 import { KICK_MAX_BYTES, kickCodeOf, readKick, writeKick } from '../wire/kick.ts';
-import { PATH_DATA_BYTES } from '../wire/path-probe.ts';
-import { SEGMENT_HEADER_BYTES } from '../wire/segment.ts';
+import { PATH_DATA_BYTES, PATH_PROBE_BYTES, writePathProbe } from '../wire/path-probe.ts';
+import { SEGMENT_HEADER_BYTES, sequenceOf } from '../wire/segment.ts';
 import { utf8Length } from '../wire/utf8.ts';
 import type { ClientHandshake } from './client-handshake.ts';
 import { DatagramQueue } from './datagram-queue.ts';
@@ -26,6 +26,7 @@ import { KickExchange } from './kick-exchange.ts';
 import type { PathArena } from './path-arena.ts';
 import type { Path } from './path.ts';
 import { PeerEnd } from './peer-end.ts';
+import { ReplayWindow } from './replay-window.ts';
 import type { Seal } from './seal.ts';
 import type { SessionConfig } from './session-config.ts';
 import { SessionPaths, type PathHost, type PathOutput, type SegmentContext } from './session-paths.ts';
@@ -95,8 +96,12 @@ export class Session implements SessionPort, DirectReceiver {
   private currentState: SessionState = 'open';
   /** The path the datagram being read came on. */
   private arrival: Path;
+  /** The path that is written to in this drain. */
+  private target: Path;
   private arrivalBytes: Uint8Array = NO_BYTES;
   private datagrams: DatagramQueue | undefined;
+  /** Of a clear session: the messages outside the order that came. */
+  private seenMessages: ReplayWindow | undefined;
   private drainAnnouncement: DrainAnnouncement | undefined;
   private moveCount = 0;
   /** Client of a clear session: the gateway may be elsewhere, and is to be told by a HELLO_CLEAR on the path in use. */
@@ -167,7 +172,7 @@ export class Session implements SessionPort, DirectReceiver {
     this.handshake = handshake;
     if (handshake !== undefined) this.currentState = 'opening';
     this.ways = new SessionPaths(host, path);
-    this.arrival = path;
+    this.arrival = this.target = path;
     this.engine = new KcpEngine(config.kcp, pool, config.peer === 'kcpgate' ? this : undefined, this);
     if (path.reliable) this.engine.setReliable(true);
     if (loggedIn && !path.isValidated) this.ways.ask(path);
@@ -482,10 +487,14 @@ export class Session implements SessionPort, DirectReceiver {
     const path = ways.find(port, slot);
     if (handshake === undefined || path === undefined) return false;
     const isFirst = this.currentState === 'opening';
-    if (!isFirst && (this.currentSeal !== undefined || path.challenge === undefined)) return false;
+    if (!isFirst && !this.isAskedByHello(path)) return false;
     const answer = handshake.handleAck(bytes, view, offset, length);
     if (answer === undefined) return false;
-    if (answer.isAnother) return this.meetStranger(now, path);
+    if (answer.isAnother) {
+      // A gateway that does not know this session offers another one.
+      this.becomeStale(now);
+      return true;
+    }
     path.isAnnouncing = false;
     path.challenge = undefined;
     if (!isFirst) {
@@ -506,16 +515,6 @@ export class Session implements SessionPort, DirectReceiver {
     // The gateway connects its back end only when it heard from this side again.
     ways.ask(ways.active);
     this.tellOpened();
-    return true;
-  }
-
-  /**
-   * A gateway that does not know this session offers another one. Where no HELLO was sent since it is open, that is a late
-   * answer to the first.
-   */
-  private meetStranger(now: number, path: Path): boolean {
-    if (path === this.ways.active && !this.helloWanted) return false;
-    this.becomeStale(now);
     return true;
   }
 
@@ -687,6 +686,11 @@ export class Session implements SessionPort, DirectReceiver {
     if (this.currentState === 'open') this.checkEnds(now);
     if (this.currentState !== 'open') return this.drainState(now, arena);
     this.checkDrops(now);
+    if (this.ways.active !== this.target) {
+      // Whoever was told something went elsewhere: what is written here now would go where nobody is.
+      this.wake();
+      return false;
+    }
     this.houseKeep(now);
     if (this.writeUnordered(now, arena) || this.transmit(now, arena)) return true;
     if (this.engine.isDead) {
@@ -946,7 +950,11 @@ export class Session implements SessionPort, DirectReceiver {
       if (this.engine.isAllAcknowledged) this.flushWanted = false;
       else if (this.engine.isDead || late) {
         this.flushWanted = false;
-        this.releaseSink(CloseCode.deadLink, 'not everything was acknowledged');
+        const reason = 'not everything was acknowledged';
+        this.releaseSink(CloseCode.deadLink, reason);
+        // A client is told by its final `sn` what was cut off, nobody tells it by a KICK.
+        if (this.config.role === 'gateway' && this.closeCode === CloseCode.normal)
+          this.setClose(CloseCode.deadLink, reason);
       }
     }
     if (!this.flushWanted && !this.deliverWanted) this.releaseSink();
@@ -1073,12 +1081,22 @@ export class Session implements SessionPort, DirectReceiver {
         if (payloadLength === PATH_DATA_BYTES) this.handlePathResponse(now, view, at);
         return;
       case Command.datagram:
+        if (!this.isNewMessage(sequenceOf(view, at))) return;
         if (!this.takesNow || this.sink?.datagram === undefined) this.unwantedDatagrams++;
         else this.sink.datagram(this.arrivalBytes, payloadAt, payloadLength);
         return;
       case Command.drain:
         if (this.config.role === 'client') this.handleDrain(view, at);
     }
+  }
+
+  /** What a seal does for others, a clear session has to do itself: a network may bring a datagram twice. */
+  private isNewMessage(number: number): boolean {
+    if (this.currentSeal !== undefined) return true;
+    const seen = (this.seenMessages ??= new ReplayWindow());
+    const { highest } = seen;
+    // Numbers wrap.
+    return seen.accept(highest < 0 ? number >>> 0 : highest + ((number - highest) | 0));
   }
 
   private handlePathResponse(now: number, view: DataView, at: number): void {
@@ -1128,10 +1146,25 @@ export class Session implements SessionPort, DirectReceiver {
 
   /** A clear session has no PATH_CHALLENGE that would prove anything: its client tries a path by HELLO_CLEAR. */
   private readonly writeClearHello = (now: number, arena: PathArena, path: Path): boolean | undefined => {
-    if (this.handshake === undefined || this.currentSeal !== undefined) return undefined;
-    if (path === this.ways.active && !this.helloWanted) return undefined;
-    return this.handshake.write(now, arena, path, () => 0);
+    if (this.handshake === undefined) return undefined;
+    const { challenge } = path;
+    if (challenge === undefined || !this.isAskedByHello(path)) return undefined;
+    const { conv } = this;
+    const { wnd, una } = this.engine.advertised;
+    // The challenge in it tells a gateway that does not know the session not to open another.
+    return this.handshake.write(now, arena, path, (memory, at, room) => {
+      if (room < PATH_PROBE_BYTES) return 0;
+      return writePathProbe(memory, at, {
+        type: 'pathChallenge',
+        ...{ conv, wnd, una, ts: now | 0, data: challenge.data },
+      });
+    });
   };
+
+  private isAskedByHello(path: Path): boolean {
+    if (this.currentSeal !== undefined || path.challenge === undefined) return false;
+    return path !== this.ways.active || this.helloWanted;
+  }
 
   private handlePathFailed(now: number, path: Path): void {
     const { ways } = this;
@@ -1175,7 +1208,7 @@ export class Session implements SessionPort, DirectReceiver {
   }
 
   private activeArena(output: PathOutput): PathArena {
-    const path = this.ways.active;
+    const path = (this.target = this.ways.active);
     return output.arenaOf(path).select(this.conv, this.currentSeal, path);
   }
 

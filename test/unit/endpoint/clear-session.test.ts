@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CloseCode } from '../../../src/base/close-code.ts';
+import type { Sink } from '../../../src/base/sink.ts';
+import { PERFECT_LINK } from '../../../tools/kcpgate/relay/net-emulator.ts';
 import { onLoginPair, sendText, type LoginPair, type TestClient } from './login-pair.ts';
 import { TestGateway } from './login-gateway.ts';
 
@@ -34,6 +36,37 @@ describe('a clear session', () => {
       expect(gateway.sinks).toEqual([]);
       pair.loop.runFor(10_000);
       expect(gateway.stats.halfOpen).toBe(0);
+    });
+  });
+
+  it('is not opened anew by what its client says while it comes back', () => {
+    onLoginPair({ port: { allowClear: true } }, (pair) => {
+      const client = openClear(pair, 'udp');
+      client.send('x'.repeat(30_000));
+      const path = client.moveTo(client.openUdp());
+      const gateway = restart(pair);
+      client.endpoint.abandonPath(client.session, path);
+      pair.loop.runFor(1_000);
+      expect(client.sink.events.at(-1)).toMatch(/^close 3004 /);
+      expect(gateway.sinks).toEqual([]);
+    });
+  });
+
+  it('gives each message outside the order once, however often the network brings it', () => {
+    onLoginPair({ port: { allowClear: true } }, (pair) => {
+      const client = pair.client(pair.gateway.login({ seal: 'clear' }));
+      const line = client.openUdp();
+      line.setLinks({ ...PERFECT_LINK, delayMs: 10, duplicateRate: 1 });
+      client.dial(line);
+      pair.loop.runFor(500);
+      sendText(pair.gateway.sinks[0]!.port, 'welcome');
+      pair.loop.runFor(100);
+      const sink: Sink = pair.gateway.sinks[0]!;
+      const came: number[] = [];
+      sink.datagram = (bytes, offset) => void came.push(bytes[offset]!);
+      for (let number = 0; number < 50; number++) client.session.sendDatagram(Uint8Array.of(number), 0, 1);
+      pair.loop.runFor(500);
+      expect(came).toEqual(Array.from({ length: 50 }, (_, number) => number));
     });
   });
 
@@ -102,6 +135,24 @@ describe('a session that is replaced while it hands over what its peer sent befo
       pair.open('udp', credentials);
       expect(sink.text.length).toBeLessThan(5000);
       expect(sink.events.at(-1)).toMatch(/^close 3502 /);
+    });
+  });
+});
+
+describe('a gateway that closes in order and cannot get everything across', () => {
+  it('does not tell its client that this was all', () => {
+    onLoginPair({ kcp: { receiveWindow: 4 } }, (pair) => {
+      const client = pair.open('udp');
+      client.sink.room = 1;
+      const { port } = pair.gateway.sinks[0]!;
+      sendText(port, 'x'.repeat(50_000));
+      port.close(CloseCode.normal, 'done');
+      pair.loop.runFor(4_000);
+      expect(pair.gateway.sinks[0]!.events.at(-1)).toMatch(/^close 3003 /);
+      client.sink.room = Infinity;
+      client.session.resume();
+      pair.loop.runFor(4_000);
+      expect(client.sink.events.at(-1)).toMatch(/^close 3003 /);
     });
   });
 });
