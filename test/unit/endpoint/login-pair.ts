@@ -162,6 +162,14 @@ export class TestClient implements SessionObserver {
     return this.#wanted;
   }
 
+  /** Tries a line, and stays where it is. */
+  tryOut({ carrier }: DatagramLine | ConnectionLine): Path {
+    const { port, slot } = this.#attach(carrier);
+    const path = this.endpoint.tryPath(this.session, port, slot);
+    carrier.release(slot);
+    return path;
+  }
+
   send(text: string): number {
     return sendText(this.session, text);
   }

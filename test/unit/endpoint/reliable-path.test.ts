@@ -62,6 +62,30 @@ describe('what arrives on a connection and cannot be kept', () => {
     });
   });
 
+  it('at a client that has another connection at hand costs nothing of what it sends, either', () => {
+    onLoginPair({}, (pair) => {
+      const client = pair.client();
+      const line = client.connect();
+      client.dial(line);
+      pair.loop.runFor(100);
+      const spare = client.tryOut(client.connect());
+      client.sink.room = 1;
+      const { port } = pair.gateway.sinks[0]!;
+      sendText(port, 'a');
+      pair.loop.runFor(100);
+      line.stall('up', 60_000);
+      expect(client.send('in flight')).toBe(9);
+      hog(client.pool);
+      sendText(port, 'b');
+      client.onLost = () => {
+        client.session.moveTo(pair.loop.now(), spare);
+      };
+      pair.loop.runFor(4_000);
+      expect(client.events).toContain('moved 0 1');
+      expect(pair.gateway.sinks[0]!.text).toBe('in flight');
+    });
+  });
+
   it('costs nothing when it comes again by itself', () => {
     onFedGateway({}, (gateway) => {
       const client = gateway.open('tcp', 1);
