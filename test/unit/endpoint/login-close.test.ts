@@ -60,7 +60,7 @@ describe('a session that logged in', () => {
 
         const other = pair.open(kind);
         sendText(pair.gateway.sinks[1]!.port, text);
-        pair.gateway.endpoint.kick(1, CloseCode.blocked, 'not you');
+        pair.gateway.endpoint.kick({ id: 1 }, CloseCode.blocked, 'not you');
         pair.loop.runFor(5_000);
         expect(other.sink.text).toBe(text);
         expect(other.sink.events).toEqual(['opened', 'close 3504 not you']);
@@ -75,7 +75,7 @@ describe('a session that logged in', () => {
         const client = pair.open(kind);
         const text = 'x'.repeat(1_000_000);
         sendText(pair.gateway.sinks[0]!.port, text);
-        pair.gateway.endpoint.kick(0, CloseCode.kicked, 'off');
+        pair.gateway.endpoint.kick({ id: 0 }, CloseCode.kicked, 'off');
         pair.loop.runFor(12);
         client.moveTo(kind === 'udp' ? client.connect() : client.openUdp());
         pair.loop.runFor(5_000);
@@ -117,7 +117,7 @@ describe('a session that logged in', () => {
       const client = stuck(pair, 'udp');
       client.session.close(CloseCode.normal, 'bye');
       pair.loop.runFor(100);
-      pair.gateway.endpoint.kick(0, CloseCode.kicked, 'off');
+      pair.gateway.endpoint.kick({ id: 0 }, CloseCode.kicked, 'off');
       // The gateway waits 2 s for its own sink, then says so.
       pair.loop.runFor(2_200);
       expect(client.sink.events).toEqual(['opened', 'close 3500 off']);
@@ -128,7 +128,7 @@ describe('a session that logged in', () => {
     onFedGateway({}, (gateway) => {
       const client = gateway.open('udp', 1);
       gateway.sinks[0]!.port.close(CloseCode.normal, 'done');
-      gateway.endpoint.kick(0, CloseCode.kicked, 'off');
+      gateway.endpoint.kick({ id: 0 }, CloseCode.kicked, 'off');
       gateway.loop.runFor(1);
       expect(gateway.heard(client, 'udp')).toMatchObject([{ type: 'kick', code: 1000, reason: 'done' }]);
     });
@@ -143,7 +143,7 @@ describe('a session that logged in', () => {
       client.send('x'.repeat(1_000_000));
       line.breakDown();
       client.session.close(CloseCode.normal, 'bye');
-      pair.gateway.endpoint.kick(0, CloseCode.kicked, 'off');
+      pair.gateway.endpoint.kick({ id: 0 }, CloseCode.kicked, 'off');
       pair.loop.runFor(12_000);
       expect(client.sink.events.at(-1)).toBe('close 3003 not everything was acknowledged');
       expect(pair.leftovers()).toEqual({});
@@ -154,7 +154,7 @@ describe('a session that logged in', () => {
     onLoginPair({}, (pair) => {
       pair.open('udp');
       const at = pair.loop.now();
-      pair.gateway.endpoint.kick(0, CloseCode.kicked, 'off');
+      pair.gateway.endpoint.kick({ id: 0 }, CloseCode.kicked, 'off');
       expect(pair.loop.runUntil(() => pair.gateway.stats.openSessions === 0, 5_000)).toBe(true);
       expect(pair.loop.now() - at).toBeLessThanOrEqual(40);
     });

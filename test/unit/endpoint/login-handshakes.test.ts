@@ -219,7 +219,7 @@ describe('a client that proved itself is told why it may not come in', () => {
       gateway.open('udp', 1, { conv: 1 });
       for (let i = 0; i < 20; i++) refusal(gateway, new HandMadeClient(gateway.login({ conv: 2 })), 2);
       expect(gateway.cipher.slots.size).toBe(2);
-      gateway.endpoint.kick(0, CloseCode.kicked, 'off');
+      gateway.endpoint.kick({ id: 0 }, CloseCode.kicked, 'off');
       gateway.loop.runFor(60_000);
       expectNothingLeft(gateway);
       gateway.open('udp', 2, { conv: 2 });
@@ -454,7 +454,7 @@ describe('a clear session', () => {
   it('is counted while it is open', () => {
     onFedGateway(allowed, (gateway) => {
       gateway.open('udp', 1, { seal: 'clear' });
-      gateway.endpoint.kick(0, CloseCode.kicked, 'off');
+      gateway.endpoint.kick({ id: 0 }, CloseCode.kicked, 'off');
       gateway.loop.runFor(30_000);
       expect(gateway.stats.clearSessions).toBe(0);
       expectNothingLeft(gateway);

@@ -57,7 +57,7 @@ describe('a path that is not validated', () => {
       gateway.feed('udp', 2, client.datagram([client.fin(0)]));
       gateway.sinks[0]!.port.end();
       expect(gateway.wakeUps(5_000)).toBeLessThan(100);
-      gateway.endpoint.kick(0, CloseCode.kicked, 'a reason for which there is no room at all');
+      gateway.endpoint.kick({ id: 0 }, CloseCode.kicked, 'a reason for which there is no room at all');
       expect(gateway.wakeUps(20_000)).toBeLessThan(100);
       expect(gateway.stats.openSessions).toBe(0);
     });

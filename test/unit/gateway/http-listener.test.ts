@@ -22,7 +22,7 @@ login: { ticket_keys: [ { id: 1, key: "${Buffer.alloc(32, 1).toString('base64')}
 
 for (const [scheme, tls] of [
   ['ws', null],
-  ['wss', { certificate: TEST_CERTIFICATE, key: TEST_KEY }],
+  ['wss', { certificate: TEST_CERTIFICATE, key: TEST_KEY, certificateFile: '', keyFile: '' }],
 ] as const) {
   it(`lets go of a WebSocket (${scheme}) when it is upgraded: closing the listener leaves it to its carrier`, async () => {
     const http = await HttpListener.open(configOf(tls), NO_LOG);
