@@ -9,7 +9,13 @@ import { closest, didYouMean } from './suggestion.ts';
 import type { TextFile } from './text-file.ts';
 
 /** Variables of the program that are no configuration. */
-const OTHER_VARIABLES = ['KCPGATE_NATIVE', 'KCPGATE_REQUIRE_PEERS', 'KCPGATE_SEED', 'KCPGATE_FUZZ_SECONDS'];
+const OTHER_VARIABLES = [
+  'KCPGATE_NATIVE',
+  'KCPGATE_REQUIRE_PEERS',
+  'KCPGATE_SEED',
+  'KCPGATE_FUZZ_SECONDS',
+  'KCPGATE_TEST_WORKERS',
+];
 
 const PREFIX = 'KCPGATE_';
 const FILE_SUFFIX = '_FILE';
