@@ -135,9 +135,7 @@ export class ClearReceiver {
       port.drops.count('seal_required');
       return 'dropped';
     }
-    for (const path of entry.session.paths) {
-      if (path.port === port.number && path.slot === slot) return entry;
-    }
+    if (entry.session.hasPath(port.number, slot)) return entry;
     port.drops.count('path_not_allowed');
     return 'dropped';
   }

@@ -5,7 +5,7 @@ import type { SendArena } from '../base/send-arena.ts';
 import { KeyedLimiter, TokenBucket } from '../base/token-bucket.ts';
 import { HalfOpen, openHello, type AuthenticHello, type ServerHandshakeTools } from '../session/index.ts';
 import { Command } from '../wire/command.ts';
-import { MIN_UDP_HELLO_BYTES, readHello } from '../wire/hello.ts';
+import { HELLO_ACK_HEADER_BYTES, MIN_UDP_HELLO_BYTES, readHello } from '../wire/hello.ts';
 import { KICK_MAX_BYTES, writeKick } from '../wire/kick.ts';
 import type { WireMemory } from '../wire/memory.ts';
 import { commandOf, SEGMENT_HEADER_BYTES, writeSegmentHeader } from '../wire/segment.ts';
@@ -177,7 +177,8 @@ export class Handshakes {
       return 'path_not_allowed';
     }
     if (entry !== undefined && half.seal === undefined) {
-      entry.session.handleRepeatedHello(now, port.number, slot, port.isReliable, length);
+      const { number, isReliable } = port;
+      entry.session.handleRepeatedHello(now, number, slot, isReliable, length, CLEAR_ACK_BYTES);
       this.host.moved(entry);
     }
     this.acknowledge(port, half, slot);
@@ -242,6 +243,8 @@ function isOfOpenSession({ view }: WireMemory, { isClear, earlyAt, earlyLength }
   return isClear && earlyLength >= SEGMENT_HEADER_BYTES && commandOf(view, earlyAt) === Command.pathChallenge;
 }
 
+/** A HELLO_CLEAR_ACK with its WINS. */
+const CLEAR_ACK_BYTES = HELLO_ACK_HEADER_BYTES + SEGMENT_HEADER_BYTES;
 /** How long a handshake may stay half-open. */
 const HALF_OPEN_MS = 5_000;
 const MAX_SOURCES = 65_536;

@@ -236,6 +236,11 @@ export class Session implements SessionPort, DirectReceiver {
     return this.ways;
   }
 
+  /** Whether it has a path there. */
+  hasPath(port: number, slot: number): boolean {
+    return this.ways.find(port, slot) !== undefined;
+  }
+
   /** How often it went to another path. */
   get moves(): number {
     return this.moveCount;
@@ -531,11 +536,24 @@ export class Session implements SessionPort, DirectReceiver {
     }
   }
 
-  /** Gateway: a HELLO_CLEAR of this session came from another path: a clear session moves by that alone. */
-  handleRepeatedHello(now: number, port: number, slot: number, reliable: boolean, wireBytes: number): void {
-    if (this.currentState !== 'open' || this.currentSeal !== undefined) return;
+  /**
+   * Gateway: a HELLO_CLEAR of this session came from another path: a clear session moves by that alone.
+   * @param wireBytes its length on the wire. @param answerBytes of the answer, which the host sends.
+   */
+  handleRepeatedHello(
+    now: number,
+    port: number,
+    slot: number,
+    reliable: boolean,
+    wireBytes: number,
+    answerBytes: number,
+  ): void {
+    if (this.isGone || this.currentSeal !== undefined) return;
     const path = this.ways.arrivedOn(port, slot, reliable, this.ways.active.id);
-    if (!path.isValidated) path.receivedBytes += wireBytes;
+    if (!path.isValidated) {
+      path.receivedBytes += wireBytes;
+      path.sentBytes += answerBytes;
+    }
     if (path !== this.ways.active) this.move(now, path);
     this.heardAt = now;
     this.wake();

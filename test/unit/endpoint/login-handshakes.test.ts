@@ -436,6 +436,32 @@ describe('a clear session', () => {
     });
   });
 
+  it('that is being closed moves, too, and sends the rest there', () => {
+    onFedGateway(allowed, (gateway) => {
+      const client = gateway.open('udp', 1, { seal: 'clear' });
+      gateway.sinks[0]!.port.send(new Uint8Array(100), 0, 100);
+      gateway.endpoint.kick({ id: 0 }, CloseCode.kicked, 'off');
+      gateway.loop.runFor(1);
+      gateway.feed('udp', 2, client.hello());
+      expect(gateway.heard(client, 'udp', 2)).toMatchObject([{ type: 'pathChallenge' }, { type: 'push' }]);
+      gateway.feed('udp', 2, client.datagram([client.tell(1)]));
+      expect(gateway.heard(client, 'udp', 2)).toMatchObject([{ type: 'kick', code: CloseCode.kicked }]);
+    });
+  });
+
+  it('sends to an address that said HELLO three times that at most, the answer counted', () => {
+    onFedGateway(allowed, (gateway) => {
+      const client = gateway.open('udp', 1, { seal: 'clear' });
+      const hello = client.hello();
+      for (let i = 0; i < 200; i++) gateway.sinks[0]!.port.sendDatagram(Uint8Array.of(i), 0, 1);
+      gateway.feed('udp', 2, hello);
+      gateway.loop.runFor(10_000);
+      const bytes = gateway.sent('udp', 2).reduce((sum, { length }) => sum + length, 0);
+      expect(bytes).toBeLessThanOrEqual(3 * hello.length);
+      expect(bytes).toBeGreaterThan(hello.length);
+    });
+  });
+
   it('and a sealed one do not take the datagrams of the other kind', () => {
     onFedGateway(allowed, (gateway) => {
       const sealed = gateway.open('udp', 1, { conv: 1 });
