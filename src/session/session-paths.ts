@@ -181,7 +181,7 @@ export class SessionPaths {
           this.writeProbe(now, output, context, path, 'pathChallenge', challenge.data);
         if (!wasWritten) return true;
         const pto = path.rttMs < 0 ? Math.max(context.ptoMs, MIN_FIRST_PTO_MS) : context.ptoMs;
-        challenge.sent(now, pto);
+        challenge.sent(now, Math.min(pto, MAX_PTO_MS));
       }
     }
     return false;
@@ -279,4 +279,9 @@ const NONE: Path[] = [];
 const MAX_OTHERS = 3;
 /** How long the first answer on a path may take at least, in ms. */
 const MIN_FIRST_PTO_MS = 200;
+/**
+ * How long any answer may take, in ms. The engine's timeout can be much longer for a while: somebody may have held back one
+ * datagram with acknowledgements. Whether a path leads anywhere must be known long before the session is given up as idle.
+ */
+const MAX_PTO_MS = 3_000;
 const TIMESTAMP_AT = 8;

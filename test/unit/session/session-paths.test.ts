@@ -43,6 +43,7 @@ class Bench {
   readonly paths: SessionPaths;
   readonly arenas = new Map<Path, DatagramArena>();
   isClient = false;
+  ptoMs = 100;
 
   constructor({ reliable = false, validated = true } = {}) {
     this.first = new Path(reliable ? 1 : 0, 1, reliable, 0, { validated, announcing: false });
@@ -59,7 +60,14 @@ class Bench {
         return new PathArena(arena);
       },
     };
-    const context = { conv: CONV, seal: undefined, wnd: 5, una: 6, ptoMs: 100, isClient: this.isClient };
+    const context = {
+      conv: CONV,
+      seal: undefined,
+      wnd: 5,
+      una: 6,
+      ptoMs: this.ptoMs,
+      isClient: this.isClient,
+    };
     const full = this.paths.write(now, output, context, () => undefined);
     for (const [path, arena] of this.arenas) {
       arena.drain((bytes, offset, length) => {
@@ -213,6 +221,16 @@ describe('a challenge', () => {
     expect(times).toEqual([0, 200, 600]);
     expect(failed).toBe(path);
     expect(path.challenge).toBeUndefined();
+  });
+
+  it('waits three seconds at most the first time, however slow the path seems', () => {
+    const bench = new Bench();
+    bench.ptoMs = 60_000;
+    bench.paths.ask(bench.first);
+    expect(bench.write(0).said).toHaveLength(1);
+    expect(bench.paths.deadline).toBe(3_000);
+    expect(bench.write(3_000).said).toHaveLength(1);
+    expect(bench.paths.deadline).toBe(9_000);
   });
 
   it('keeps its bytes, and is not asked twice at a time', () => {
