@@ -1,7 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { afterEach, expect, test } from 'vitest';
+import { connectTcpCarrier } from '../../src/carrier/node/tcp-client.ts';
 import type { Connection } from '../../src/client/node/index.ts';
+import { wireMemory } from '../../src/wire/memory.ts';
+import { readProbeAck, type ProbeAck } from '../../src/wire/probe-ack.ts';
+import { writeProbe } from '../../src/wire/probe.ts';
+import { untilTrue } from '../contract/loopback.ts';
+import { datagramsOf } from '../contract/received.ts';
 import { describeWithNative } from '../support/native.ts';
 import { startTcpBackEnd } from '../support/tcp-back-end.ts';
 import { convOf, echo, LoginWorkers, untilStatus } from './login-workers.ts';
@@ -95,5 +101,37 @@ routes: [ { name: all, match: {}, target: app } ]`,
       expect(hash.digest('hex')).toBe(sha256(data));
       expect(connection.stats().moves).toBe(route.length);
     }
+  });
+
+  test('a PROBE on a connection is answered, by whoever it falls to', { timeout: 60_000 }, async () => {
+    const running = await world.start();
+    const address = { address: '127.0.0.1', family: 4, port: running.ports.tcp } as const;
+    const epochs = new Set<number>();
+    for (const conv of [0, 0x01000002, 0x01000003]) {
+      const carrier = await connectTcpCarrier({ remote: address });
+      world.onEnd(() => carrier.close());
+      const answers: (ProbeAck | string)[] = [];
+      carrier.start((batch) => {
+        for (const { bytes } of datagramsOf(batch)) answers.push(readProbeAck(wireMemory(bytes), 0));
+      });
+      const at = carrier.arena.reserve(64);
+      const probe = { type: 'probe', conv, index: 3, ts: 77, number: 5, nonce: 9, paddingBytes: 40 } as const;
+      carrier.arena.target = 0;
+      carrier.arena.commit(writeProbe(carrier.arena, at, probe));
+      carrier.flush();
+      await untilTrue(() => answers.length > 0);
+      const [answer] = answers;
+      expect(answer).toMatchObject({
+        conv,
+        index: 3,
+        number: 5,
+        nonce: 9,
+        draining: false,
+        address: carrier.localAddress,
+      });
+      epochs.add((answer as ProbeAck).epochSeconds);
+    }
+    // All are one gateway, which started once.
+    expect(epochs.size).toBe(1);
   });
 });
