@@ -67,12 +67,13 @@ class TwoWay {
     }
   }
 
-  /** The longest time without an arrival around a move. */
-  gapAround(movedAt: number): number {
+  /** The longest time without an arrival from a move on, until the next one and for two seconds at most. */
+  gapAfter(movedAt: number, nextAt: number): number {
+    const until = Math.min(nextAt, movedAt + 2_000);
     let longest = 0;
     for (let i = 1; i < this.arrivals.length; i++) {
       const [from = 0, to = 0] = [this.arrivals[i - 1], this.arrivals[i]];
-      if (to > movedAt && from < movedAt + 2_000) longest = Math.max(longest, to - from);
+      if (to > movedAt && from < until) longest = Math.max(longest, to - from);
     }
     return longest;
   }
@@ -111,7 +112,8 @@ test(
     expect(transfer.receivedBytes).toBe(TOTAL);
     expect(transfer.received.digest('hex')).toBe(keystreamHash(SEED, TOTAL));
     expect(connection.stats().moves).toBe(MOVES);
-    const gaps = moves.map(({ at }) => transfer.gapAround(at)).sort((a, b) => a - b);
+    const gaps = moves.map(({ at }, i) => transfer.gapAfter(at, moves[i + 1]?.at ?? Infinity));
+    gaps.sort((a, b) => a - b);
     const { toTarget, toClient } = relay.stats();
     const of = (share: number): string => (gaps[Math.floor((gaps.length - 1) * share)] ?? 0).toFixed(0);
     console.log(
