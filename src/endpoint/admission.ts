@@ -34,9 +34,12 @@ export class Admission {
     });
   }
 
-  /** Whether a session from this source may open now; if not, the reason to count. Takes from the rates if it may. */
-  admit(now: number, source: string): DropReason | undefined {
-    const limit = this.limitOf(source);
+  /**
+   * Whether a session from this source may open now; if not, the reason to count. Takes from the rates if it may.
+   * @param hasPlace it takes the place of one that is open. Default false.
+   */
+  admit(now: number, source: string, hasPlace = false): DropReason | undefined {
+    const limit = hasPlace ? undefined : this.limitOf(source);
     if (limit !== undefined) return limit;
     if (!this.perSource.take(source, now) || !this.total.take(now)) return 'rate_limit';
     return undefined;

@@ -145,7 +145,9 @@ export class Handshakes {
     const clientAddress =
       hello.blockAt < 0 ? undefined : port.blockAddress(memory, hello.blockAt, hello.earlyAt, slot);
     const network = clientAddress === undefined ? source : sourceKey(clientAddress);
-    const refusal = this.refusalOf(now, port, hello, network);
+    // Whoever comes for the place of its own session takes no other.
+    const hasPlace = entry?.active === true && entry.source === network;
+    const refusal = this.refusalOf(now, port, hello, network, hasPlace);
     if (refusal !== undefined) return this.refuse(port, hello, slot, refusal[0], refusal[1]);
     const early =
       port.config.earlyData === true && hello.earlyLength > 0
@@ -190,13 +192,14 @@ export class Handshakes {
     port: EndpointPort,
     hello: AuthenticHello,
     source: string,
+    hasPlace: boolean,
   ): readonly [CloseCode, DropReason] | undefined {
     if (hello.ticket.expiresMs <= this.tools.wallClock.now())
       return [CloseCode.ticketExpired, 'ticket_expired'];
     if (hello.isClear && port.config.allowClear !== true) return [CloseCode.authFailed, 'clear_not_allowed'];
     if (this.host.isDraining) return [CloseCode.drain, 'draining'];
     if (this.halfOpen.isFull) return [CloseCode.overload, 'half_open_limit'];
-    const full = this.group.admission.admit(now, source);
+    const full = this.group.admission.admit(now, source, hasPlace);
     return full === undefined ? undefined : [CloseCode.overload, full];
   }
 

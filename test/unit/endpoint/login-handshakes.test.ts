@@ -309,7 +309,7 @@ describe('a client that opens its session anew', () => {
   }
 
   it('is let in again and again: its place is one place', () => {
-    onFedGateway({ admission: { maxSessions: 3, maxSessionsPerSource: 3 } }, (gateway) => {
+    onFedGateway({ admission: { maxSessions: 1, maxSessionsPerSource: 1 } }, (gateway) => {
       const credentials = gateway.login();
       for (let i = 0; i < 20; i++) {
         const client = new HandMadeClient(credentials);
@@ -318,6 +318,9 @@ describe('a client that opens its session anew', () => {
         expect(gateway.stats.openSessions).toBe(1);
       }
       expect(gateway.stats.closedSessions).toEqual({ replaced: 19 });
+      // From elsewhere it would take another source's place.
+      const elsewhere = new HandMadeClient(credentials);
+      expect(refusal(gateway, elsewhere, 2)).toMatchObject(kick(CloseCode.overload));
     });
   });
 });
