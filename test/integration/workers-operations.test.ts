@@ -189,7 +189,7 @@ describeWithNative('a worker that takes nothing', () => {
       let started = 0;
       const running = await world.start({
         listeners: 'first_datagram_timeout: 60s',
-      udpListener: '',
+        udpListener: '',
         wrapThread: (thread) => {
           if (started++ !== 1) return thread;
           return {
