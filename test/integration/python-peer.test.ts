@@ -76,7 +76,7 @@ peer('python').describe('an independent client', () => {
   test('believes a gateway that does not know its session, by the reset token of the login', async () => {
     const resetKey = `reset_key: "${Buffer.alloc(32, 1).toString('base64')}"`;
     const config = configOf(`
-      common: { admin_addr: null }
+      common: { admin_addr: null, gateway_id: 1 }
       listeners: [ { name: udp, type: kcp-udp, bind: "127.0.0.1:0" } ]
       login: { ticket_keys: [ { id: 2, key: "${Buffer.alloc(32, 2).toString('base64')}" } ], ${resetKey} }`);
     const other = await startGateway(config, { logger: NO_LOG });
