@@ -322,6 +322,8 @@ export class Session implements SessionPort, DirectReceiver {
    */
   tryPath(port: number, slot: number, reliable: boolean): Path {
     const path = this.ways.find(port, slot) ?? this.ways.tryOut(port, slot, reliable);
+    // One that was left is not forgotten meanwhile.
+    path.retireAt = NEVER;
     this.ways.ask(path);
     this.wake();
     return path;
