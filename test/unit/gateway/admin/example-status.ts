@@ -74,7 +74,14 @@ function serving(): ServingStatus {
 /** A gateway with two workers, a listener, an upstream, and logins. */
 export function exampleStatus(): GatewayStatus {
   const refused = Object.fromEntries(PROBLEM_CODES.map((code) => [code, 0])) as Record<ProblemCode, number>;
-  const worker = { ...serving(), stale: false, failures: 0, lastFailure: null, droppedLogRecords: 0 };
+  const worker = {
+    ...serving(),
+    stale: false,
+    failures: 0,
+    lastFailure: null,
+    handedOn: 0,
+    droppedLogRecords: 0,
+  };
   return {
     ...serving(),
     nodeId: 'gw-test',
