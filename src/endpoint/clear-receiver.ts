@@ -128,6 +128,10 @@ export class ClearReceiver {
     if (entry === undefined) {
       // Stock peers would not understand a RESET; where clear sessions may log in, it may be one of those.
       if (!this.isGateway || port.config.allowClear !== true || port.config.allowStock) return undefined;
+      if (this.opener?.handshakes.isSealing(conv) === true) {
+        port.drops.count('seal_required');
+        return 'dropped';
+      }
       this.strangers.handleUnknown(now, port, batch, conv, offset, length, slot);
       return 'dropped';
     }

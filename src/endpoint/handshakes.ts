@@ -105,6 +105,11 @@ export class Handshakes {
     return this.answer(now, port, memory, hello, length, slot, source);
   }
 
+  /** Whether a sealed session with this `conv` is about to open. */
+  isSealing(conv: number): boolean {
+    return this.halfOpen.size > 0 && this.halfOpen.of(conv).some(({ seal }) => seal !== undefined);
+  }
+
   /** Drops what is over. */
   expire(now: number): void {
     this.halfOpen.expire(now);
@@ -171,6 +176,8 @@ export class Handshakes {
     length: number,
     slot: number,
   ): DropReason | undefined {
+    // Nor does one that is open move to a line that is not confidential.
+    if (half.seal === undefined && port.config.allowClear !== true) return 'clear_not_allowed';
     const isElsewhere = half.port !== port.number || half.slot !== slot;
     if (isElsewhere) half.isAnsweredElsewhere = true;
     if (entry === undefined && half.seal === undefined && isElsewhere) {

@@ -61,8 +61,11 @@ export class SealedReceiver {
       if (this.finishSealed(now, port, batch, conv, offset, length, slot)) return;
     }
     const entry = this.registry.table.find(LOGIN_KEY, conv);
-    if (entry === undefined)
+    if (entry === undefined) {
+      // It is about to open; a RESET would give away what ends it.
+      if (this.opener?.handshakes.isSealing(conv) === true) return port.drops.count('open_failed');
       return this.strangers.handleUnknown(now, port, batch, conv, offset, length, slot);
+    }
     const { seal } = entry.session;
     if (seal === undefined) return port.drops.count('kind_not_accepted');
     const pn = packetNumberOf(view, offset);

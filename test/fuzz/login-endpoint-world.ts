@@ -102,7 +102,7 @@ export class LoginWorld {
   readonly #exposed = new Set<number>();
   /** The address in whose name a hostile session mostly speaks. */
   readonly #aliases = new Map<Forger, SocketAddress>();
-  /** Conversations that were open before the batch that is being delivered. */
+  /** Conversations of sealed sessions that were open before the batch that is being delivered. */
   #open = new Set<number>();
   /** Addresses that opened a session without login: those have rules of their own. */
   readonly #stockSources = new Set<string>();
@@ -651,8 +651,7 @@ export class LoginWorld {
     const kind = bytes[4]!;
     if (kind === 89) {
       this.#exposed.add(conv);
-      const isClear = conv === this.#credentials[EXACT_CLIENTS]?.conv;
-      if (!isClear && this.#open.has(conv) && this.#endpoint.findLogin(conv) !== undefined)
+      if (this.#open.has(conv) && this.#endpoint.findLogin(conv) !== undefined)
         this.#remember(`it gave away the reset token of a session that is open, ${String(conv)}`);
     }
     const isSealed = this.#clients.some((client, index) => index < EXACT_CLIENTS && client.conv === conv);
@@ -678,7 +677,9 @@ export class LoginWorld {
   #deliver(port: number, arrivals: readonly { from: SocketAddress; bytes: Uint8Array }[]): void {
     this.datagrams += arrivals.length;
     this.#flushes = 0;
-    this.#open = new Set([...this.#endpoint.sessions()].map(({ conv }) => conv));
+    this.#open = new Set(
+      [...this.#endpoint.sessions()].flatMap(({ conv, sealed }) => (sealed ? [conv] : [])),
+    );
     const carrier = port === TCP ? this.#tcp : this.#udp;
     // The endpoint opens in place.
     carrier.deliver(arrivals.map(({ from, bytes }) => ({ from, bytes: bytes.slice() })));

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { TicketKeyring } from '../../../src/crypto/ticket-keyring.ts';
+import { HandFedCarrier } from '../../support/hand-fed-carrier.ts';
 import { onFedGateway } from './fed-gateway.ts';
 import { HandMadeClient } from './hand-made-client.ts';
 
@@ -32,6 +33,54 @@ describe('a reset token', () => {
       gateway.feed('udp', OWN, client.datagram([client.tell()]));
       expect(ask()).toEqual([]);
       expect(gateway.drops(0)).toMatchObject({ ticket_unknown_key: 3 });
+    });
+  });
+});
+
+describe('a session that is about to open', () => {
+  it('is not given away by a RESET to whoever speaks in its name', () => {
+    onFedGateway({}, (gateway) => {
+      const client = new HandMadeClient(gateway.login());
+      const junk = new Uint8Array(60).fill(7);
+      new DataView(junk.buffer).setUint32(0, client.conv, true);
+      junk[4] = 0xa0;
+      const ask = (): Uint8Array[] => {
+        gateway.sent('udp');
+        gateway.feed('udp', VICTIM, junk);
+        return gateway.sent('udp', VICTIM);
+      };
+      expect(ask()).toHaveLength(1);
+      gateway.greet(client, 'udp', OWN);
+      expect(ask()).toEqual([]);
+      gateway.feed('udp', OWN, client.datagram([client.tell()]));
+      expect(ask()).toEqual([]);
+      expect(gateway.drops(0)).toEqual({ unknown_session: 1, open_failed: 2 });
+    });
+  });
+
+  it('nor by one on a connection, where sessions may be clear', () => {
+    onFedGateway({ port: { allowClear: true } }, (gateway) => {
+      const client = new HandMadeClient(gateway.login());
+      gateway.greet(client, 'udp', OWN);
+      gateway.tcp.connect(VICTIM);
+      const clear = new HandMadeClient({ ...client.credentials, seal: 'clear' });
+      gateway.feed('tcp', VICTIM, clear.datagram([clear.push(0, 'x'.repeat(40))]));
+      expect(gateway.sent('tcp', VICTIM)).toEqual([]);
+      expect(gateway.drops(1)).toEqual({ seal_required: 1 });
+    });
+  });
+});
+
+describe('a clear session', () => {
+  it('does not move to a line where there may be none', () => {
+    onFedGateway({ port: { allowClear: true } }, (gateway) => {
+      const client = gateway.open('tcp', OWN, { seal: 'clear' });
+      const strict = new HandFedCarrier();
+      const port = gateway.attach(strict);
+      strict.feed({ slot: OWN, bytes: client.hello() });
+      expect(strict.sent).toEqual([]);
+      expect(gateway.drops(port)).toEqual({ clear_not_allowed: 1 });
+      expect([...gateway.session.paths]).toHaveLength(1);
     });
   });
 });
