@@ -70,6 +70,8 @@ export class ClientProcess implements SessionObserver {
   /** The path that is asked, and what is to become of it. */
   #trial: { readonly path: Path; readonly how: MoveManner } | undefined;
   #isRedialing = false;
+  /** Nothing keeps it from making a connection again. */
+  #isRecovering = false;
   /** A clear session does not notice that its address changed. */
   #isLostToNat = false;
 
@@ -104,10 +106,10 @@ export class ClientProcess implements SessionObserver {
 
   /** Something hinders it now. */
   get isRough(): boolean {
-    if (this.session.path.isLost || this.#isLostToNat) return true;
-    for (const { port } of this.session.paths) {
+    if (this.#isLostToNat || (this.session.path.isLost && !this.#isRecovering)) return true;
+    for (const { port, isLost } of this.session.paths) {
       const line = this.#lines.get(port);
-      if (line === undefined) continue;
+      if (line === undefined || isLost) continue;
       if (line.connection?.isAlive === false) return true;
       const { up, down, darkUntilMs } = this.#tools.conditionsAt(line.place);
       if (!isGentle(up) || !isGentle(down)) return true;
@@ -192,6 +194,7 @@ export class ClientProcess implements SessionObserver {
 
   /** Everything is well again: it only has to go where that is so. */
   recover(): void {
+    this.#isRecovering = true;
     if (this.#isLostToNat) this.move(this.#activeLine?.place ?? 'udpA', 'answered', false);
     this.#redialIfLost();
   }

@@ -58,8 +58,7 @@ function isExplained(ending: Ending, setup: CloseRulesSetup): boolean {
   const { conversation, side, own, other, isOtherDead } = ending;
   const { code, atMs, wasReading } = ending.end;
   const wasRough = conversation.wasRough || setup.isScarce || isOtherDead;
-  // It asked for it, or was told so.
-  if (own.askedCode === code || other?.askedCode === code || other?.ended?.code === code) return true;
+  if (own.askedCode === code || wasTold(ending)) return true;
   switch (code) {
     case CloseCode.normal:
       return own.in.isComplete && own.in.isEndTold && own.out.isEnded;
@@ -84,6 +83,13 @@ function isExplained(ending: Ending, setup: CloseRulesSetup): boolean {
     default:
       return false;
   }
+}
+
+/** Whether the other end closed with this code and said so. */
+function wasTold({ side, end: { code, reason }, other }: Ending): boolean {
+  if (other?.askedCode === code) return true;
+  // A client learns the reason, too; a gateway only that its peer closed.
+  return other?.ended?.code === code && (side === 'client' || reason === 'the peer closed');
 }
 
 /** Whether an end may have heard nothing for too long, or missed something all that time. */
