@@ -236,7 +236,6 @@ export class KcpEngine {
    */
   setReliable(reliable: boolean): void {
     this.sender.setReliable(reliable);
-    this.receiver.forgetDrops();
   }
 
   /**

@@ -97,11 +97,6 @@ export class Receiver {
     this.refusing = true;
   }
 
-  /** What was dropped until now will come again by itself. */
-  forgetDrops(): void {
-    this.hasDrop = false;
-  }
-
   /** The peer asked for the window. */
   handleWindowAsk(): void {
     this.tellWindow = true;

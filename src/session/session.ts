@@ -135,6 +135,8 @@ export class Session implements SessionPort, DirectReceiver {
   private retryAt = NEVER;
   /** Something was dropped that arrived on a connection: that is broken at this time, if it lasts. */
   private breakAt = NEVER;
+  /** What was to come next then. */
+  private breakSn = 0;
 
   /** This direction was ended by the application. */
   private sendEnded = false;
@@ -846,8 +848,9 @@ export class Session implements SessionPort, DirectReceiver {
     const { active } = this.ways;
     if (!active.reliable || active.isLost || !this.engine.hasDropped) {
       this.breakAt = NEVER;
-    } else if (this.breakAt === NEVER) {
+    } else if (this.breakAt === NEVER || this.engine.expectedSequence !== this.breakSn) {
       this.breakAt = now + DROP_PATIENCE_MS;
+      this.breakSn = this.engine.expectedSequence;
     } else if (now >= this.breakAt) {
       this.breakAt = NEVER;
       this.host.breakPath(active, CloseCode.overload, 'what arrived could not be kept');
