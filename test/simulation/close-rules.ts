@@ -116,13 +116,16 @@ function promisesAll({ conversation, own, end: { code }, other }: Ending, setup:
 
 /** Nothing was in the way, and both read all the time. */
 function isUnhindered(conversation: Conversation, { isScarce }: CloseRulesSetup): boolean {
-  const { client, gateway, wasRough, isReplaced } = conversation;
-  return !wasRough && !isScarce && !isReplaced && !client.hasPaused && gateway?.hasPaused === false;
+  const { client, gateway, wasRough, wasRebound, isReplaced } = conversation;
+  return (
+    !wasRough && !wasRebound && !isScarce && !isReplaced && !client.hasPaused && gateway?.hasPaused === false
+  );
 }
 
-/** Both asked at the same time, or one could not get everything across in time. */
-function maySayDifferent({ own, end }: Ending, { own: other, end: otherEnd }: Ending): boolean {
+/** Both asked at the same time, or one when all was done, or one could not get everything across in time. */
+function maySayDifferent({ conversation, own, end }: Ending, { own: other, end: otherEnd }: Ending): boolean {
   if (own.askedCode !== undefined && other.askedCode !== undefined) return true;
+  if (conversation.isFinished && own.in.isComplete && other.in.isComplete) return true;
   return end.code === CloseCode.deadLink || otherEnd.code === CloseCode.deadLink;
 }
 

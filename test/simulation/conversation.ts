@@ -44,6 +44,8 @@ export class Conversation {
   metDraining = false;
   /** The gateway was closed in order while this was open, without a word asked of anybody. */
   isCutOff = false;
+  /** A NAT gave its client another address: until that says something, nothing reaches it. */
+  wasRebound = false;
   /** It went to a path that it had left. */
   isBackOnOldPath = false;
   /** Nothing happened to it that could lose a datagram: no weather, no new address, only moves that waited for an answer. */

@@ -121,6 +121,15 @@ export const KNOWN_SCHEDULES: Readonly<Record<string, Schedule>> = {
     [move('udpA', 'answered', true), 10],
     [restart(0), 0],
   ),
+  'what a gateway had no memory for comes again, whatever path it was on meanwhile': schedule(
+    { ...CLEAR, mtu: 400, window: 16, maxQueueBytes: 400_000, poolSlots: 20, preset: 'normal' },
+    [dial('ws'), 400],
+    [{ do: 'hole', client: 0, place: 'udpB', direction: 'down', forMs: 20_000 }, 0],
+    [move('udpB', 'never'), 0],
+    [pause('gateway', 3), 0],
+    [send('client', 120_000), 0],
+    [send('gateway', 120_000), 50],
+  ),
   'a move loses nothing of what is under way': schedule(
     {},
     [dial('udpA'), 150],

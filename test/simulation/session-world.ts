@@ -148,6 +148,8 @@ export class SessionWorld {
         const darkUntilMs = { ...this.#hosts[action.client]!.conditions[place].darkUntilMs };
         if (direction !== 'down') darkUntilMs.up = untilMs;
         if (direction !== 'up') darkUntilMs.down = untilMs;
+        // A connection stalls that long, whatever becomes of the weather.
+        this.#process(action.client)?.conversation.noteRough(untilMs);
         return this.#setConditions(action.client, place, { darkUntilMs });
       }
       case 'rebind':
@@ -194,6 +196,7 @@ export class SessionWorld {
     if (process?.rebind(newHost, keepOld) !== true) return;
     this.counts.count('rebinds');
     process.conversation.isSheltered = false;
+    process.conversation.wasRebound = true;
     const { deadLink, keepAliveMs } = this.#schedule.setup;
     // Who is only sent to does not notice; the gateway may lose patience sooner than it asks.
     if (deadLink < PATIENT_DEAD_LINK) process.conversation.noteRough(this.#nowMs + 1.3 * keepAliveMs);
@@ -419,7 +422,6 @@ export class SessionWorld {
         `after ${SETTLE_MS / 1000} s of good weather:\n  ${this.#textOf((one) => !isSettled(one))}`,
       );
     this.#check('settling');
-    for (const conversation of this.#conversations) this.#checkDatagrams(conversation);
   }
 
   /** Where nothing is in the way nothing is lost, whether it moves or not: not even what is never sent again. */
@@ -438,6 +440,7 @@ export class SessionWorld {
     const before = this.#clockReads;
     this.#runFor(QUIET_MS);
     this.#check('being quiet');
+    for (const conversation of this.#conversations) this.#checkDatagrams(conversation);
     const open = this.#conversations.filter(({ isOver }) => !isOver).length;
     const reads = this.#clockReads - before;
     if (reads > 100 + 100 * open)
