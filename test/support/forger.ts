@@ -85,6 +85,15 @@ export class Forger {
     return true;
   }
 
+  /** The segments in an answer that {@link takeAnswer} has taken. */
+  readAnswer(datagram: Uint8Array): Buffer {
+    const ack = Buffer.from(datagram);
+    const segments =
+      this.#serverKey && open(this.#serverKey, ack.readUIntLE(6, 6), ack.subarray(0, 28), ack.subarray(28));
+    if (segments === undefined) throw new Error('it is no answer to this HELLO');
+    return segments;
+  }
+
   /** Segments that the gateway sealed for this session; undefined when they are none. */
   read(datagram: Uint8Array): Buffer | undefined {
     const sealed = Buffer.from(datagram);
