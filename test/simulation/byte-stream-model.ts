@@ -134,7 +134,7 @@ export class DatagramModel {
 }
 
 /** A message outside the order holds its stream and its number. */
-export const MIN_DATAGRAM_BYTES = 8;
+const MIN_DATAGRAM_BYTES = 8;
 
 /** Bytes without repetition, so that one that is out of place shows. */
 function makePattern(): Uint8Array {
