@@ -142,7 +142,9 @@ export class ClientProcess implements SessionObserver {
       known === undefined ? this.#tryLine(place) : this.#endpoint.tryPath(session, known.port, known.slot);
     if (path === undefined) return;
     if (known !== undefined) conversation.isBackOnOldPath = true;
-    if (known !== undefined || how === 'hasty' || how === 'late') conversation.isSheltered = false;
+    // A gateway goes with a clear session wherever that was tried.
+    if (known !== undefined || how === 'hasty' || how === 'late' || conversation.isClear)
+      conversation.isSheltered = false;
     // A clear session is nowhere known before its HELLO was.
     this.#trial = { path, how: how === 'hasty' && conversation.isClear ? 'answered' : how };
     if (this.#trial.how === 'hasty') this.#goTo(path);
@@ -234,7 +236,9 @@ export class ClientProcess implements SessionObserver {
         return;
       case 'never':
         this.#tools.network.loop.at(this.#tools.clock.now(), () => {
-          if (this.#trial === trial) this.#abandonTrial();
+          if (this.#trial !== trial) return;
+          this.#abandonTrial();
+          this.#redialIfLost();
         });
         return;
       case 'hasty':
