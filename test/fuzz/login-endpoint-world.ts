@@ -40,7 +40,7 @@ const HOSTILES = 2;
 const EXACT_BYTES = 20_000;
 const MTU = 1372;
 const SLOT_BYTES = 1536;
-const IDLE_TIMEOUT_MS = 10_000;
+const IDLE_TIMEOUT_MS = 20_000;
 /** Longer than every timeout of a session, one after the other. */
 const QUIET_MS = 400_000;
 /** The path in use, and those beside it. */

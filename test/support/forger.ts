@@ -34,6 +34,7 @@ export class Forger {
   readonly login: ForgedLogin;
   readonly clientRandom: Buffer;
   #hellos = 0;
+  #earlyKey: DerivedKey | undefined;
   #clientKey: DerivedKey | undefined;
   #serverKey: DerivedKey | undefined;
   /** The next packet number. */
@@ -68,7 +69,7 @@ export class Forger {
     const body = Buffer.alloc(Math.max(0, room));
     body.set(segments.subarray(0, body.length));
     if (isClear) return Buffer.concat([additional, block, body]);
-    const key = derive(secret, clientRandom, 'early');
+    const key = (this.#earlyKey = derive(secret, clientRandom, 'early'));
     return Buffer.concat([additional, block, seal(key, pn, additional, body)]);
   }
 
@@ -83,6 +84,13 @@ export class Forger {
     this.#serverKey = serverKey;
     this.#clientKey = derive(this.login.secret, salt, 'client');
     return true;
+  }
+
+  /** Key and iv of one kind, once there was an answer. */
+  keyOf(purpose: 'early' | 'client' | 'server'): Buffer {
+    const own = { early: this.#earlyKey, client: this.#clientKey, server: this.#serverKey }[purpose];
+    if (own === undefined) throw new Error('there was no answer yet');
+    return Buffer.concat([own.key, own.iv]);
   }
 
   /** The segments in an answer that {@link takeAnswer} has taken. */
