@@ -23,10 +23,10 @@ import { EarlyArena } from './early-arena.ts';
 import { FinExchange } from './fin-exchange.ts';
 import { isProbing } from './is-probing.ts';
 import { KickExchange } from './kick-exchange.ts';
+import { MessageNumbers } from './message-numbers.ts';
 import type { PathArena } from './path-arena.ts';
 import type { Path } from './path.ts';
 import { PeerEnd } from './peer-end.ts';
-import { ReplayWindow } from './replay-window.ts';
 import type { Seal } from './seal.ts';
 import type { SessionConfig } from './session-config.ts';
 import { SessionPaths, type PathHost, type PathOutput, type SegmentContext } from './session-paths.ts';
@@ -101,7 +101,7 @@ export class Session implements SessionPort, DirectReceiver {
   private arrivalBytes: Uint8Array = NO_BYTES;
   private datagrams: DatagramQueue | undefined;
   /** Of a clear session: the messages outside the order that came. */
-  private seenMessages: ReplayWindow | undefined;
+  private seenMessages: MessageNumbers | undefined;
   private drainAnnouncement: DrainAnnouncement | undefined;
   private moveCount = 0;
   /** Client of a clear session: the gateway may be elsewhere, and is to be told by a HELLO_CLEAR on the path in use. */
@@ -1115,11 +1115,7 @@ export class Session implements SessionPort, DirectReceiver {
 
   /** What a seal does for others, a clear session has to do itself: a network may bring a datagram twice. */
   private isNewMessage(number: number): boolean {
-    if (this.currentSeal !== undefined) return true;
-    const seen = (this.seenMessages ??= new ReplayWindow());
-    const { highest } = seen;
-    // Numbers wrap.
-    return seen.accept(highest < 0 ? number >>> 0 : highest + ((number - highest) | 0));
+    return this.currentSeal !== undefined || (this.seenMessages ??= new MessageNumbers()).accept(number);
   }
 
   private handlePathResponse(now: number, view: DataView, at: number): void {
