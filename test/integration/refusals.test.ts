@@ -35,7 +35,8 @@ class Target {
   }
 
   static async start(options: LoginGatewayOptions = {}): Promise<Target> {
-    return new Target(await startLoginGateway({ workers: 1, ...options }));
+    // One thread: with more, a connection and its limits belong to the worker of its first datagram.
+    return new Target(await startLoginGateway({ ...options, workers: 1 }));
   }
 
   /** A conversation that nobody has. */

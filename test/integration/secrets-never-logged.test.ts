@@ -67,7 +67,6 @@ class Life {
 
   async start(login: string): Promise<void> {
     this.running = await startLoginGateway({
-      workers: 1,
       common: `admin_addr: "127.0.0.1:0", admin_token: "${ADMIN_TOKEN}"`,
       ticketKey: this.ticketKey.toString('base64'),
       login: `${login}, reset_key: "${this.resetKey.toString('base64')}"`,
