@@ -314,6 +314,8 @@ export class SessionRegistry implements SessionHost, PathOutput {
 
   /** Connections that carry a session stay as long as it wants them. */
   private bindPaths(entry: SessionEntry): void {
+    // One that is gone has let go of them.
+    if (entry.session.state === 'gone') return;
     for (const { port: number, slot, isLost } of entry.session.paths) {
       if (!isLost) this.ports.find(number)?.bind(slot, entry);
     }

@@ -121,6 +121,28 @@ describe('a gateway whose client moved to a connection that breaks at once', () 
   });
 });
 
+describe('a session that is forgotten in the moment its connection breaks', () => {
+  it('holds no other connection, and nobody who comes over the next one is turned away', () => {
+    onLoginPair({ session: { lingerMs: 250 }, client: { session: { lingerMs: 2_000 } } }, (pair) => {
+      const client = pair.open('tcp');
+      const line = client.connect();
+      client.moveTo(line);
+      pair.loop.runFor(60);
+      expect(pair.gateway.session.moves).toBe(1);
+      pair.gateway.endpoint.kick({}, CloseCode.kicked, 'out');
+      while (pair.gateway.stats.lingeringSessions === 0) pair.loop.runFor(1);
+      pair.loop.at(pair.loop.now() + 250, () => {
+        line.breakDown({ clientAfterMs: Infinity });
+      });
+      pair.loop.runFor(250);
+      expect(pair.gateway.stats.lingeringSessions).toBe(0);
+      pair.loop.runFor(5_000);
+      pair.open('tcp', pair.gateway.login({ conv: 9 }));
+      expect(pair.gateway.session.conv).toBe(9);
+    });
+  });
+});
+
 describe('a session that is replaced while it hands over what its peer sent before it closed', () => {
   it('is not said to have ended normally', () => {
     onLoginPair({}, (pair) => {
