@@ -65,8 +65,8 @@ function isExplained(ending: Ending, setup: CloseRulesSetup): boolean {
     case CloseCode.idleTimeout:
       return mayBeIdle(ending, setup);
     case CloseCode.deadLink:
-      // A goodbye that was not to be said in time: the other end may not read.
-      return wasRough || hasLeft(other, atMs) || (own.askedCode !== undefined && isCut(own));
+      // A goodbye that was not to be said in time: the other end may not read. While one is about to close it takes nothing.
+      return wasRough || other?.askedCode !== undefined || (own.askedCode !== undefined && isCut(own));
     case CloseCode.slowConsumer:
       // It did not read when the session had to end.
       return !wasReading;
