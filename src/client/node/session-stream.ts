@@ -89,6 +89,8 @@ class SessionStream extends Duplex {
     const { chunk, at, done } = waiting;
     if (at < chunk.length) {
       const taken = this.port.send(chunk, at, chunk.length - at);
+      // The session is about to tell why it closed; that is the error to give, not this.
+      if (taken === SendError.closed && !this.isOver) return;
       if (taken < 0) {
         this.waiting = undefined;
         done(new GatewayError(taken === SendError.tooLarge ? 'message_too_large' : 'session_closed'));
