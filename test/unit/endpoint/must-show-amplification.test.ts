@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { writeAnySegment, type AnySegment } from '../../../src/wire/any-segment.ts';
 import { wireMemory } from '../../../src/wire/memory.ts';
-import { onFedGateway, type FedGateway } from './fed-gateway.ts';
+import { CloseCode } from '../../../src/base/close-code.ts';
+import type { SessionAcceptor } from '../../../src/endpoint/index.ts';
+import { EchoUpstream } from '../../../src/upstream/index.ts';
+import { onFedGateway, type FedGateway, type FedGatewayOptions } from './fed-gateway.ts';
 import { HandMadeClient } from './hand-made-client.ts';
 
 /** How much the gateway answered to what was sent from one address, until nothing more came. */
@@ -29,6 +32,19 @@ function datagramOf(segment: AnySegment): Uint8Array {
 const probe = (conv: number, paddingBytes: number): AnySegment => ({
   ...{ type: 'probe', conv, index: 0, ts: 1, number: 2, nonce: 3, paddingBytes },
 });
+
+/** A way to be turned away. */
+interface Refusal {
+  readonly why: string;
+  readonly options?: FedGatewayOptions;
+  readonly prepare?: (gateway: FedGateway) => void;
+}
+
+/** What a client without login begins with. */
+const opening = (conv: number, type: 'new' | 'push', payload: Uint8Array): AnySegment => {
+  const fields = { conv, frg: 0, wnd: 128, ts: 0, sn: 0, una: 0, payload };
+  return type === 'new' ? { type, ...fields, address: null } : { type, ...fields };
+};
 
 describe('what a gateway answers to an address that proved nothing', () => {
   it('is never more than what came from there, whatever kind of datagram that was', () => {
@@ -71,6 +87,86 @@ describe('what a gateway answers to an address that proved nothing', () => {
     expect(worst.get('PROBE')).toBe(1);
   });
 
+  const refusals: readonly Refusal[] = [
+    { why: 'no room', options: { admission: { maxSessions: 0 } } },
+    { why: 'no room for this source', options: { admission: { maxSessionsPerSource: 0 } } },
+    { why: 'too many a second', options: { admission: { newSessionsPerSecond: 1e-9 } } },
+    { why: 'too many handshakes', options: { maxHalfOpen: 0 } },
+    {
+      why: 'draining',
+      prepare: ({ endpoint }) => {
+        endpoint.startDraining({ deadlineMs: 1e6, jitterMs: 0, lines: [] });
+      },
+    },
+    { why: 'refused', options: { acceptor: { accept: () => CloseCode.blocked } } },
+  ];
+
+  it.each(refusals)('is never more either when it says no: $why', ({ why, options, prepare }) => {
+    onFedGateway({ ...options, port: { allowStock: true } }, (gateway) => {
+      prepare?.(gateway);
+      const client = new HandMadeClient(gateway.login());
+      const announced = datagramOf(opening(0x01000077, 'new', new Uint8Array(0)));
+      // Where it lets sessions without login in, nobody says no to those.
+      const announcing = why === 'too many handshakes' ? 0 : ratio(gateway, 11, [announced]);
+      const worst = [ratio(gateway, 10, [client.hello()]), announcing];
+      // On a connection a HELLO is not padded, and its answer still not longer.
+      gateway.tcp.connect(10);
+      gateway.sent('tcp');
+      const hello = client.hello([], 0);
+      gateway.feed('tcp', 10, hello);
+      const out = gateway.sent('tcp', 10).reduce((sum, { length }) => sum + length, 0);
+      worst.push(out / hello.length);
+      console.log(
+        `${why}: HELLO, NEW, HELLO on a connection: ${worst.map((one) => one.toFixed(3)).join(', ')}`,
+      );
+      for (const one of worst) expect(one).toBeLessThanOrEqual(1);
+      expect(worst[2]).toBeGreaterThan(0);
+    });
+  });
+
+  it('is three times what came from there at most, whatever is to be said on a new path, and whatever is asked there', () => {
+    const goodbyes: Readonly<Record<string, (gateway: FedGateway) => void>> = {
+      kick: ({ endpoint }) => void endpoint.kick({}, CloseCode.kicked, 'x'.repeat(123)),
+      end: ({ sinks }) => sinks.at(-1)?.port.end(),
+      close: ({ sinks }) => sinks.at(-1)?.port.close(CloseCode.normal, 'y'.repeat(123)),
+      drain: ({ endpoint }) => {
+        endpoint.startDraining({ deadlineMs: 1e6, jitterMs: 0, lines: ['a', 'b'] });
+      },
+      messages: ({ sinks }) => {
+        for (let i = 0; i < 50; i++) sinks.at(-1)?.port.sendDatagram(new Uint8Array(1000), 0, 1000);
+      },
+    };
+    const asked: Readonly<Record<string, (client: HandMadeClient) => AnySegment[]>> = {
+      nothing: () => [],
+      'the window': (client) => [{ ...client.tell(), type: 'windowAsk' } as AnySegment],
+      'a challenge': (client) => [client.challenge()],
+      'three challenges': (client) => [client.challenge(), client.challenge(), client.challenge()],
+      data: (client) => [client.push(0, 'x')],
+      'the end': (client) => [client.fin(0)],
+    };
+    let most = 0;
+    for (const [told, say] of Object.entries(goodbyes)) {
+      for (const [what, segments] of Object.entries(asked)) {
+        onFedGateway({}, (gateway) => {
+          const client = gateway.open('udp', 1);
+          gateway.sinks.at(-1)?.port.send(new Uint8Array(50_000), 0, 50_000);
+          // Small ones, so that headers weigh most.
+          const datagrams = Array.from({ length: 5 }, () => client.datagram(segments(client)));
+          gateway.sent('udp');
+          gateway.feed('udp', 2, ...datagrams);
+          say(gateway);
+          gateway.loop.runFor(60_000);
+          const out = gateway.sent('udp', 2).reduce((sum, { length }) => sum + length, 0);
+          const one = out / datagrams.reduce((sum, { length }) => sum + length, 0);
+          expect(one, `${told}, ${what}`).toBeLessThanOrEqual(3);
+          most = Math.max(most, one);
+        });
+      }
+    }
+    console.log(`worst on an unvalidated path of a session that ends: ${most.toFixed(3)}`);
+    expect(most).toBeGreaterThan(1);
+  });
+
   it('is three times what came from there at most, on a new path of a session that is open', () => {
     let worst = 0;
     onFedGateway({}, (gateway) => {
@@ -87,5 +183,27 @@ describe('what a gateway answers to an address that proved nothing', () => {
     console.log(`worst on an unvalidated path of a live session: ${worst.toFixed(3)}`);
     expect(worst).toBeLessThanOrEqual(3);
     expect(worst).toBeGreaterThan(1);
+  });
+
+  it('is bounded, and no more, where sessions without login are let in', () => {
+    const upstream = new EchoUpstream({ name: 'echo' });
+    const acceptor: SessionAcceptor = {
+      accept: () => ({ stream: false, bind: (port) => upstream.open(port) }),
+    };
+    const found: string[] = [];
+    onFedGateway({ acceptor, port: { allowStock: true } }, (gateway) => {
+      let slot = 10;
+      for (const type of ['new', 'push'] as const) {
+        for (const length of [0, 1, 100, 1300]) {
+          if (type === 'push' && length === 0) continue;
+          const one = ratio(gateway, slot, [datagramOf(opening(slot, type, new Uint8Array(length)))]);
+          slot++;
+          found.push(`${type.toUpperCase()} of ${String(length)} bytes ${one.toFixed(2)}`);
+          // The echo, sent six times at most, an acknowledgement, and the end.
+          expect(one).toBeLessThanOrEqual(12);
+        }
+      }
+    });
+    console.log(`sessions without login, to an echo (allow_stock): ${found.join(', ')}`);
   });
 });
