@@ -335,6 +335,8 @@ export class Session implements SessionPort, DirectReceiver {
   moveTo(now: number, path: Path): void {
     if (path === this.ways.active || !this.isUsable) return;
     if (this.handshake !== undefined) this.handshake.hurry();
+    // Whether the gateway is there still matters to nobody; and a clear session would call it back by asking.
+    this.ways.active.challenge = undefined;
     this.move(now, path);
     if (this.helloWanted) this.ways.ask(path);
     this.wake();

@@ -90,6 +90,24 @@ describe('a clear session', () => {
     }
   });
 
+  it('does not call the gateway back to the path it left', () => {
+    onLoginPair({ port: { allowClear: true } }, (pair) => {
+      const client = pair.client(pair.gateway.login({ seal: 'clear' }));
+      const line = client.openUdp();
+      client.dial(line);
+      pair.loop.runFor(1_000);
+      // Nothing is answered: it asks, and asks again.
+      line.blackHole('down', 12_500);
+      while (client.session.path.challenge === undefined) pair.loop.runFor(10);
+      client.moveTo(client.openUdp());
+      pair.loop.runFor(100);
+      const { moves } = pair.gateway.session;
+      line.blackHole('down', 0);
+      pair.loop.runFor(5_000);
+      expect([moves, pair.gateway.session.moves, client.session.moves]).toEqual([1, 1, 1]);
+    });
+  });
+
   it('is heard again after a NAT gave its client another address', () => {
     onLoginPair({ port: { allowClear: true } }, (pair) => {
       const client = pair.client(pair.gateway.login({ seal: 'clear' }));
