@@ -462,7 +462,12 @@ export class SessionWorld {
     }
     if (ending === 'kick') for (const { id } of endpoint.sessions()) endpoint.kick({ id }, kicked, 'the end');
     else if (ending === 'drain') void endpoint.drain(ENDING_MS);
-    else if (ending === 'close') void endpoint.close();
+    else if (ending === 'close') {
+      void endpoint.close();
+      // Whoever missed its last word is told nothing any more.
+      for (const conversation of this.#conversations)
+        if (!conversation.isOver) conversation.noteRough(this.#nowMs + ENDING_MS);
+    }
     if (!this.#runUntil(() => this.#conversations.every(({ isOver }) => isOver), ENDING_MS + SETTLE_MS))
       throw new ModelFault(`"${ending}" did not end:\n  ${this.#textOf(({ isOver }) => !isOver)}`);
     this.#check('the end');
