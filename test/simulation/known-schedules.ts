@@ -145,7 +145,7 @@ export const KNOWN_SCHEDULES: Readonly<Record<string, Schedule>> = {
     ]).flat(),
   ),
   'who is kicked gets what was queued before': schedule(
-    {},
+    { window: 2 },
     [dial('udpA'), 150],
     [send('gateway', 3_000), 0],
     [{ do: 'kick', client: 0, code: CloseCode.kicked }, 500],
