@@ -48,7 +48,10 @@ export class Conversation {
   wasRebound = false;
   /** It went to a path that it had left. */
   isBackOnOldPath = false;
-  /** Nothing happened to it that could lose a datagram: no weather, no new address, only moves that waited for an answer. */
+  /**
+   * Nothing happened to it that could lose a datagram: no weather, no attack, no new address, only moves
+   * that waited for an answer.
+   */
   isSheltered = true;
   /** The last time at which something hindered it. */
   lastRoughMs = -Infinity;

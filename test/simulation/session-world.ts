@@ -179,6 +179,8 @@ export class SessionWorld {
         return this.#die(action.client, action.isReset);
       case 'replay': {
         const { direction, count, place, flips } = action;
+        const attacked = this.#process(action.client)?.conversation;
+        if (attacked !== undefined) attacked.isSheltered = false;
         const to = direction === 'up' ? gatewayAddress(place) : this.#process(action.client)?.publicAddress;
         if (to !== undefined)
           this.counts.count('attacks', this.#attacker.replay(action.client, direction, to, count, flips));
@@ -443,7 +445,7 @@ export class SessionWorld {
     for (const conversation of this.#conversations) this.#checkDatagrams(conversation);
     const open = this.#conversations.filter(({ isOver }) => !isOver).length;
     const reads = this.#clockReads - before;
-    if (reads > 100 + 100 * open)
+    if (reads > MOST_TURNS * (1 + open))
       throw new ModelFault(`${reads} turns in ${QUIET_MS / 1000} s in which ${open} sessions were quiet`);
   }
 
@@ -580,6 +582,8 @@ const WORLD_STREAM = 11;
 const LAST_BYTES = 700;
 const SETTLE_MS = 300_000;
 const QUIET_MS = 5_000;
+/** Turns in that time: of each session, and of all that are about to be forgotten. Whoever spins has thousands. */
+const MOST_TURNS = 200;
 const ENDING_MS = 20_000;
 /** Longer than connections take to end. */
 const FORGET_MS = 10_000;
