@@ -26,6 +26,15 @@ interface Finding {
   count: number;
 }
 
+function scheduleCount(): number {
+  const asked = env.KCPGATE_SCHEDULES ?? '';
+  if (asked === '') return USUAL_SCHEDULES;
+  const count = Number(asked);
+  if (!Number.isInteger(count) || count < 1)
+    throw new Error(`KCPGATE_SCHEDULES must be a number of schedules, not "${asked}"`);
+  return count;
+}
+
 function run(schedule: Schedule): RunCounts {
   return onNetwork({ seed: schedule.seed }, (network) => {
     const world = new SessionWorld(schedule, network);
@@ -67,7 +76,7 @@ function report({ seed, error, count }: Finding): string {
 
 describe('sessions to which anything happens', () => {
   it('carry every byte once and in order, or close with a code', { timeout: 7_200_000 }, async () => {
-    const count = Number(env.KCPGATE_SCHEDULES ?? USUAL_SCHEDULES);
+    const count = scheduleCount();
     const all = Array.from({ length: count }, (_, index) => FIRST_SEED + index);
     const startedAt = performance.now();
     const counts = new RunCounts();
