@@ -10,8 +10,12 @@ import { LoginWorld } from './login-endpoint-world.ts';
  * that seed.
  */
 
-/** Seeds that once showed a fault. */
-const CORPUS: readonly number[] = [];
+/**
+ * Seeds that showed a fault which the first ones do not: a datagram that was held back opened an older handshake of a client
+ * that had begun anew. (Seeds 7, 8 and 31 showed a reset token given away, a budget for early data from elsewhere, and an
+ * address proved although the answer went to another one, too.)
+ */
+const CORPUS: readonly number[] = [1795635596026, 1795637763547];
 const SHORT_EXECUTIONS = 60;
 const STEPS = 250;
 
