@@ -97,6 +97,8 @@ function mayBeIdle(ending: Ending, { idleTimeoutMs, keepAliveMs, isScarce }: Clo
   const { conversation, side, other, isOtherDead } = ending;
   const { atMs, reason } = ending.end;
   if (reason !== 'nothing arrived') return conversation.wasRough || isScarce;
+  // The handshake was not finished in time; what the client says then is noise to the older session.
+  if (side === 'client' && conversation.metOlder && other === undefined) return conversation.wasRough;
   // It asks by itself, and who does not know it any more would tell it so.
   if (side === 'client') return conversation.lastRoughMs >= atMs - 1.3 * keepAliveMs - ANSWER_MS;
   const wasRough = conversation.lastRoughMs >= atMs - idleTimeoutMs - GRID_MS;

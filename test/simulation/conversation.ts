@@ -40,6 +40,8 @@ export class Conversation {
   isGatewayDead = false;
   /** Another dial had the same `conv`, while the end at the gateway was open or later. */
   isReplaced = false;
+  /** When it was dialled, the gateway still had a session of that `conv`. */
+  metOlder = false;
   /** The gateway let nobody in at some time since the dial. */
   metDraining = false;
   /** The gateway was closed in order while this was open, without a word asked of anybody. */

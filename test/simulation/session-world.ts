@@ -258,6 +258,7 @@ export class SessionWorld {
     conversation.metDraining = this.#isDraining;
     if (host.hasWeather) conversation.isSheltered = false;
     for (const older of this.#conversations) {
+      if (older.conv === conv && !older.isGatewayOver) conversation.metOlder = true;
       const isSame = this.#schedule.setup.isOneSessionEach && older.owner === client;
       if (older.conv === conv || isSame) older.isReplaced = true;
     }
