@@ -33,7 +33,10 @@ const BLIND = {
 };
 
 /** Folders (or files directly in them) that run anywhere. */
-const PURE = '^src/(base|wire|kcp|session)/|^src/(carrier|client)/[^/]+\\.ts$';
+const PURE = '^src/(base|wire|kcp|session)/|^src/(carrier|client)/[^/]+\\.ts$|^src/client/(lines|switching)/';
+
+/** Folders that need what Node and browsers share: fetch, AbortSignal, timers. */
+const WEB = '^src/client/sdk/';
 
 /** Paths as dependency-cruiser matches them: one alternation of folder prefixes. */
 const under = (folders) => `^(${folders.join('|')})/`;
@@ -96,6 +99,30 @@ module.exports = {
         'A pure file cannot use a runtime folder (node/ or browser/) beside it; depend on the interface.',
       from: { path: PURE },
       to: { path: '^src/[^/]+/(node|browser)/' },
+    },
+    {
+      name: 'web-no-runtime-folder',
+      severity: 'error',
+      comment:
+        'What Node and browsers share cannot use what only one of them has; take it from the platform.',
+      from: { path: WEB },
+      to: {
+        path: '^src/[^/]+/(node|browser)/|^src/(crypto|telemetry|upstream|endpoint|routing|hub|gateway)/',
+      },
+    },
+    {
+      name: 'web-no-module',
+      severity: 'error',
+      comment: 'What Node and browsers share has no Node module and no npm dependency.',
+      from: { path: WEB },
+      to: { dependencyTypes: ['core', 'npm', 'npm-dev', 'npm-optional', 'npm-peer'] },
+    },
+    {
+      name: 'pure-no-web',
+      severity: 'error',
+      comment: 'A pure file cannot use what needs timers and fetch.',
+      from: { path: PURE },
+      to: { path: WEB },
     },
     {
       name: 'browser-no-node',

@@ -10,7 +10,12 @@ const PURE = [
   'src/carrier/*.ts',
   'src/session/**/*.ts',
   'src/client/*.ts',
+  'src/client/lines/**/*.ts',
+  'src/client/switching/**/*.ts',
 ];
+
+/** Folders that run in Node and in browsers: no more than both have. */
+const WEB = ['src/client/sdk/**/*.ts'];
 
 /** Folders whose loops run once or more per packet. */
 const PACKET_PATH = [
@@ -107,6 +112,21 @@ export default defineConfig(
           property: 'random',
           message: 'Randomness is an argument: take a RandomSource.',
         },
+      ],
+    },
+  },
+  {
+    files: WEB,
+    rules: {
+      'no-restricted-globals': [
+        'error',
+        ...['document', 'window', 'self', 'localStorage', 'navigator', 'WebSocket', 'XMLHttpRequest'].map(
+          (name) => ({ name, message: 'Node has none: take it from the platform.' }),
+        ),
+        ...['Date', 'performance', 'crypto'].map((name) => ({
+          name,
+          message: 'Time and randomness come from the platform, so that tests can set them.',
+        })),
       ],
     },
   },

@@ -4,7 +4,12 @@ import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
 
 const SRC = join(import.meta.dirname, '../../src');
-const PROJECTS = ['tsconfig.pure.json', 'tsconfig.browser.json', 'tsconfig.node.json'] as const;
+const PROJECTS = [
+  'tsconfig.pure.json',
+  'tsconfig.web.json',
+  'tsconfig.browser.json',
+  'tsconfig.node.json',
+] as const;
 
 describe('the pure project', () => {
   const pure = readProject('tsconfig.pure.json');
