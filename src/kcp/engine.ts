@@ -56,6 +56,8 @@ export class KcpEngine {
   /** The latest `now`, to turn wrapped times back into whole ones. */
   private latestNow = 0;
   private unknownCommands = 0;
+  private stalledFrom = NEVER;
+  private dataMovedAt = 0;
 
   /**
    * @param pool payload memory, shared by the engines of one endpoint.
@@ -208,6 +210,16 @@ export class KcpEngine {
     return this.sender.isHeard;
   }
 
+  /** Since when something is in flight and nothing of it was acknowledged, in ms; `NEVER` while nothing is in flight. */
+  get stalledSince(): number {
+    return this.stalledFrom;
+  }
+
+  /** When data was last sent for the first time, or new data came, in ms; 0 before. */
+  get dataAt(): number {
+    return this.dataMovedAt;
+  }
+
   /** The current retransmission timeout in ms. */
   get rtoMs(): number {
     return this.sender.rtt.rtoMs;
@@ -268,9 +280,14 @@ export class KcpEngine {
   handleDatagram(now: number, bytes: Uint8Array, view: DataView, offset: number, length: number): number {
     this.moveClock(now);
     if (length < SEGMENT_HEADER_BYTES) return DatagramFault.tooShort;
-    this.sender.beginDatagram();
+    const { sender, receiver } = this;
+    const { inFlight } = sender;
+    const { segmentsReceived } = receiver;
+    sender.beginDatagram();
     const fault = this.readSegments(now, bytes, view, offset, offset + length);
-    this.sender.endDatagram(now | 0);
+    sender.endDatagram(now | 0);
+    if (receiver.segmentsReceived !== segmentsReceived) this.dataMovedAt = now;
+    if (sender.inFlight !== inFlight) this.stalledFrom = sender.inFlight > 0 ? now : NEVER;
     return fault;
   }
 
@@ -287,6 +304,7 @@ export class KcpEngine {
     this.moveClock(now);
     const now32 = now | 0;
     const { sender, receiver, writer } = this;
+    const { next } = sender;
     writer.begin(arena, this.mtu, maxDatagramBytes, receiver.freeSegments, receiver.expected);
     const done =
       receiver.writeAcks(writer) &&
@@ -295,6 +313,10 @@ export class KcpEngine {
       sender.writeSegments(writer, now32, caughtUpAt | 0);
     writer.end();
     if (writer.hasWritten) receiver.noteWindowTold();
+    if (sender.next !== next) {
+      this.dataMovedAt = now;
+      if (this.stalledFrom === NEVER) this.stalledFrom = now;
+    }
     return !done && !writer.isOverLimit;
   }
 

@@ -100,7 +100,7 @@ export class PathArena implements SendArena {
       this.describe(this.at, SEALED_HEADER_BYTES, this.headerBytes, total, seal.sendKey, pn);
     }
     this.inner.commit(total);
-    if (!path!.isValidated) path!.sentBytes += total;
+    this.count(path!, total);
   }
 
   /** Reserves room for a datagram that brings its own header, tag included. @returns its offset or -1, as `reserve`. */
@@ -115,7 +115,12 @@ export class PathArena implements SendArena {
   commitWhole(length: number, additionalLength: number, headerLength: number, key: number, pn: number): void {
     if (key !== 0) this.describe(this.at, additionalLength, headerLength, length, key, pn);
     this.inner.commit(length);
-    if (this.path?.isValidated === false) this.path.sentBytes += length;
+    if (this.path !== undefined) this.count(this.path, length);
+  }
+
+  private count(path: Path, bytes: number): void {
+    path.traffic.sentBytes += bytes;
+    if (!path.isValidated) path.sentBytes += bytes;
   }
 
   /** Seals what was written. To be called before every flush of the carrier: until then the texts are clear. */

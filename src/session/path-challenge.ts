@@ -27,6 +27,11 @@ export class PathChallenge {
     return this.nextAt;
   }
 
+  /** It is to be sent at once, as if for the first time; answers to what was sent before still count. */
+  restart(): void {
+    this.transmits = this.nextAt = 0;
+  }
+
   /** It was written. @param ptoMs how long an answer may take. */
   sent(now: number, ptoMs: number): void {
     this.waitMs = this.transmits === 0 ? ptoMs : this.waitMs * 2;

@@ -1,6 +1,7 @@
 import type { SocketAddress } from '../base/address.ts';
 import { NEVER } from '../base/clock.ts';
 import type { PathChallenge } from './path-challenge.ts';
+import { Traffic } from './traffic.ts';
 
 /**
  * One way to the peer: a carrier of the host and, on it, an address or a connection.
@@ -26,6 +27,8 @@ export class Path {
   isAnnouncing: boolean;
   /** The last round trip of a challenge in ms; -1 before the first. */
   rttMs = -1;
+  /** Where its session counts what goes here. */
+  traffic = NO_TRAFFIC;
   /** Bytes that came from here and went here; only counted while it is not validated. */
   receivedBytes = 0;
   sentBytes = 0;
@@ -66,5 +69,7 @@ export interface PathBeginning {
   readonly announcing: boolean;
 }
 
+/** Of paths that belong to no session yet. */
+const NO_TRAFFIC = new Traffic();
 /** Bytes sent for each byte that came from an address nobody proved. */
 const AMPLIFICATION = 3;

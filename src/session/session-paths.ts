@@ -7,6 +7,7 @@ import { PathChallenge } from './path-challenge.ts';
 import type { PathArena } from './path-arena.ts';
 import { Path } from './path.ts';
 import type { Seal } from './seal.ts';
+import { Traffic } from './traffic.ts';
 
 /** What a session asks of its host about paths. */
 export interface PathHost {
@@ -42,6 +43,8 @@ export interface SegmentContext {
 
 /** The paths of one session: the one in use, those being tried, and those it left. */
 export class SessionPaths {
+  /** On all of them, those that are gone included. */
+  readonly traffic = new Traffic();
   private readonly host: PathHost;
   private current: Path;
   private others: Path[] = NONE;
@@ -52,6 +55,7 @@ export class SessionPaths {
     this.host = host;
     this.current = first;
     this.latestId = first.id;
+    first.traffic = this.traffic;
     host.retainPath(first);
   }
 
@@ -93,6 +97,12 @@ export class SessionPaths {
     const data = new Uint8Array(PATH_DATA_BYTES);
     this.host.fillRandom(data);
     path.challenge = new PathChallenge(data);
+  }
+
+  /** Sends a challenge on a path at once, whatever is under way. */
+  askNow(path: Path): void {
+    this.ask(path);
+    path.challenge?.restart();
   }
 
   /**
@@ -243,6 +253,7 @@ export class SessionPaths {
       if (least !== undefined) this.abandon(least);
     }
     if (this.others === NONE) this.others = [];
+    path.traffic = this.traffic;
     this.host.retainPath(path);
     this.others.push(path);
     return path;

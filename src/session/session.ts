@@ -23,6 +23,7 @@ import { EarlyArena } from './early-arena.ts';
 import { FinExchange } from './fin-exchange.ts';
 import { isProbing } from './is-probing.ts';
 import { KickExchange } from './kick-exchange.ts';
+import type { LinkSignals } from './link-signals.ts';
 import { MessageNumbers } from './message-numbers.ts';
 import type { PathArena } from './path-arena.ts';
 import type { Path } from './path.ts';
@@ -41,6 +42,8 @@ export interface SessionHost extends PathHost {
 export interface SessionObserver {
   /** The peer answered on a path that was tried. */
   pathValidated?(path: Path): void;
+  /** The peer answered on the path in use, which was asked by {@link Session.checkPath} or because it was quiet. */
+  pathChecked?(path: Path, rttMs: number): void;
   /** Nobody answered on a path that was tried; it is given up unless it is the one in use. */
   pathFailed?(path: Path): void;
   /** The connection of the path in use broke. */
@@ -109,6 +112,11 @@ export class Session implements SessionPort, DirectReceiver {
   private unwantedDatagrams = 0;
   private openedAt: number;
   private heardAt: number;
+  /** When the path in use became that, and when something came on it last. */
+  private pathSince: number;
+  private heardHereAt: number;
+  /** When a message outside the order was last sent, or came. */
+  private messageAt: number;
   /** The last turn in which no gap was open in what arrived, or it moved. */
   private progressAt: number;
   private progressSn = 0;
@@ -179,6 +187,7 @@ export class Session implements SessionPort, DirectReceiver {
     if (path.reliable) this.engine.setReliable(true);
     if (loggedIn && !path.isValidated) this.ways.ask(path);
     this.openedAt = this.heardAt = this.activeAt = this.progressAt = now;
+    this.pathSince = this.heardHereAt = this.messageAt = now;
     this.progressSn = this.engine.expectedSequence;
     this.keepAliveWait = config.keepAliveMs > 0 ? this.keepAliveWaitMs() : NEVER;
     this.keepAliveAt = now + this.keepAliveWait;
@@ -221,6 +230,24 @@ export class Session implements SessionPort, DirectReceiver {
 
   stats(): KcpStats {
     return this.engine.stats();
+  }
+
+  /** How it fares on the path in use. */
+  linkSignals(): LinkSignals {
+    const { engine, pathSince } = this;
+    const { srttMs, rttvarMs, rtoMs, segmentsSent, timeoutRetransmits, fastRetransmits } = engine.stats();
+    const { stalledSince } = engine;
+    const { sentBytes, receivedBytes } = this.ways.traffic;
+    return {
+      ...{ srttMs, rttvarMs, rtoMs, segmentsSent, timeoutRetransmits, fastRetransmits },
+      heardAt: this.heardAt,
+      heardHereAt: this.heardHereAt,
+      // What waits since before the last move says nothing of the path that is in use now.
+      stalledSince: stalledSince === NEVER ? NEVER : Math.max(stalledSince, pathSince),
+      activeAt: Math.max(engine.dataAt, this.messageAt),
+      sentBytes,
+      receivedBytes,
+    };
   }
 
   /** What protects its datagrams; undefined for a clear session, and for a client whose handshake is not done. */
@@ -331,6 +358,17 @@ export class Session implements SessionPort, DirectReceiver {
     return path;
   }
 
+  /**
+   * Client: asks at once whether the peer is still there on the path in use. {@link SessionObserver.pathChecked} follows, or
+   * `pathFailed` when three questions were not answered. Asked again meanwhile it begins anew.
+   */
+  checkPath(): void {
+    const { active } = this.ways;
+    if (this.currentState !== 'open' || !this.loggedIn || active.isLost) return;
+    this.ways.askNow(active);
+    this.wake();
+  }
+
   /** Client: goes on on another path of this session; what was not acknowledged is sent again there, at once. */
   moveTo(now: number, path: Path): void {
     if (path === this.ways.active || !this.isUsable) return;
@@ -422,6 +460,18 @@ export class Session implements SessionPort, DirectReceiver {
    */
   handleDatagram(now: number, bytes: Uint8Array, view: DataView, offset: number, length: number): number {
     if (this.currentState === 'gone') return DatagramFault.none;
+    this.ways.traffic.receivedBytes += length;
+    this.heardHereAt = now;
+    return this.readDatagram(now, bytes, view, offset, length);
+  }
+
+  private readDatagram(
+    now: number,
+    bytes: Uint8Array,
+    view: DataView,
+    offset: number,
+    length: number,
+  ): number {
     const fault = this.engine.handleDatagram(now, bytes, view, offset, length);
     if (fault === DatagramFault.none) {
       this.heardAt = now;
@@ -451,6 +501,7 @@ export class Session implements SessionPort, DirectReceiver {
     wireBytes: number,
   ): number {
     if (this.currentState === 'gone') return DatagramFault.none;
+    this.ways.traffic.receivedBytes += wireBytes;
     let path = this.ways.active;
     let mayMove = false;
     if (path.port !== port || path.slot !== slot) {
@@ -461,6 +512,8 @@ export class Session implements SessionPort, DirectReceiver {
       } else {
         path = this.ways.find(port, slot) ?? path;
       }
+    } else {
+      this.heardHereAt = now;
     }
     if (!path.isValidated) {
       path.receivedBytes += wireBytes;
@@ -472,7 +525,7 @@ export class Session implements SessionPort, DirectReceiver {
       this.ways.noteId(path, pathId);
     this.arrival = path;
     this.arrivalBytes = bytes;
-    const fault = this.handleDatagram(now, bytes, view, offset, length);
+    const fault = this.readDatagram(now, bytes, view, offset, length);
     this.arrivalBytes = NO_BYTES;
     if (mayMove && fault === DatagramFault.none && !this.isGone) {
       this.ways.noteId(path, pathId);
@@ -518,7 +571,9 @@ export class Session implements SessionPort, DirectReceiver {
     this.currentState = 'open';
     handshake.dispose();
     this.arrival = path;
-    this.handleDatagram(now, bytes, view, answer.bodyAt, answer.bodyLength);
+    this.ways.traffic.receivedBytes += length;
+    this.pathSince = this.heardHereAt = now;
+    this.readDatagram(now, bytes, view, answer.bodyAt, answer.bodyLength);
     // A KICK in it is a refusal.
     if (this.closeWanted) return true;
     // Whether early data was taken nobody says, and on a connection nothing else would send it again.
@@ -756,7 +811,11 @@ export class Session implements SessionPort, DirectReceiver {
     if (active.isReady && drainAnnouncement?.isDue(now) === true) {
       if (!drainAnnouncement.write(now, arena, this.conv, wnd, una, this.engine.rtoMs)) return true;
     }
-    if (datagrams?.write(arena, this.conv, wnd, una) !== false) return false;
+    if (datagrams === undefined) return false;
+    const { sent } = datagrams;
+    const wroteAll = datagrams.write(arena, this.conv, wnd, una);
+    if (datagrams.sent !== sent) this.messageAt = now;
+    if (wroteAll) return false;
     // One for which the path has no budget waits, and holds nothing else up.
     const isArenaFull = !arena.isOverBudget;
     arena.isOverBudget = false;
@@ -1107,6 +1166,7 @@ export class Session implements SessionPort, DirectReceiver {
         return;
       case Command.datagram:
         if (!this.isNewMessage(sequenceOf(view, at))) return;
+        this.messageAt = now;
         if (!this.takesNow || this.sink?.datagram === undefined) this.unwantedDatagrams++;
         else this.sink.datagram(this.arrivalBytes, payloadAt, payloadLength);
         return;
@@ -1123,8 +1183,9 @@ export class Session implements SessionPort, DirectReceiver {
   private handlePathResponse(now: number, view: DataView, at: number): void {
     const path = this.arrival;
     const wasKeepAlive = path === this.ways.active && path.isValidated;
-    if (!this.ways.handleResponse(now, path, view, at) || wasKeepAlive) return;
-    this.observer?.pathValidated?.(path);
+    if (!this.ways.handleResponse(now, path, view, at)) return;
+    if (wasKeepAlive) this.observer?.pathChecked?.(path, path.rttMs);
+    else this.observer?.pathValidated?.(path);
   }
 
   private handleDrain(view: DataView, at: number): void {
@@ -1141,6 +1202,7 @@ export class Session implements SessionPort, DirectReceiver {
     const { engine, ways } = this;
     const from = ways.active;
     const onlyPort = ways.activate(path, now + RETIRE_PTOS * engine.rtoMs);
+    this.pathSince = this.heardHereAt = now;
     engine.setReliable(path.reliable);
     if (!onlyPort) {
       engine.resetPath(path.rttMs < 0 ? undefined : path.rttMs);

@@ -94,6 +94,8 @@ export class TestClient implements SessionObserver {
   readonly cipher = new CountingCipher();
   readonly credentials: SessionCredentials;
   readonly events: string[] = [];
+  /** Port and round trip of each answer on the path in use. */
+  readonly checks: string[] = [];
   readonly pool;
   /** What it does when the connection in use breaks. */
   onLost: () => void = () => undefined;
@@ -177,6 +179,9 @@ export class TestClient implements SessionObserver {
   pathValidated(path: Path): void {
     this.events.push(`validated ${String(path.port)}`);
     if (path === this.#wanted) this.session.moveTo(this.#pair.loop.now(), path);
+  }
+  pathChecked(path: Path, rttMs: number): void {
+    this.checks.push(`${String(path.port)} ${String(rttMs)}`);
   }
   pathFailed(path: Path): void {
     this.events.push(`failed ${String(path.port)}`);
