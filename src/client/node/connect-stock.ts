@@ -3,13 +3,14 @@ import { GatewayError } from '../../base/errors.ts';
 import { NO_LOG } from '../../base/logger.ts';
 import { Endpoint, NODE_CLOCK } from '../../endpoint/index.ts';
 import { isAllocatableConv } from '../../wire/conversation.ts';
+import { clientSessionTerms } from '../sdk/session-options.ts';
 import { clientSessions } from './client-sessions.ts';
 import { openUdp } from './open-udp.ts';
 import { resolveHost } from './resolve-host.ts';
 import { stockKcpConfig, type StockOptions } from './stock-options.ts';
 import { StockConnection } from './stock-connection.ts';
-import { withinTime } from './time-limit.ts';
-import { destroyOnAbort, throwIfAborted, untilOpened } from './until-opened.ts';
+import { withinTime } from '../sdk/time-limit.ts';
+import { destroyOnAbort, throwIfAborted, untilOpened } from '../sdk/until-opened.ts';
 
 /**
  * Connects to a KCP server over UDP.
@@ -25,7 +26,11 @@ export async function connectStock(options: StockOptions): Promise<StockConnecti
   const [remote] = await resolveHost(host, port);
   const carrier = await openUdp(remote, { ...options, maxDatagramBytes: Math.max(2048, kcp.mtu) });
   const endpoint = new Endpoint({ clock: NODE_CLOCK, logger });
-  endpoint.attach(carrier, { name: 'udp', allowStock: false, ...clientSessions(kcp, options) });
+  endpoint.attach(carrier, {
+    name: 'udp',
+    allowStock: false,
+    ...clientSessions(kcp, clientSessionTerms(options)),
+  });
   endpoint.start();
   const connection = new StockConnection(endpoint, kcp.stream);
   try {

@@ -1,176 +1,19 @@
-import { GatewayError } from '../../base/errors.ts';
-import type { Sink } from '../../base/sink.ts';
-import type { KcpStats } from '../../kcp/index.ts';
-import type { Session } from '../../session/index.ts';
-import { linesOf, wantedLines, type LineChoice } from '../choose-line.ts';
-import type { CloseInfo, ConnectionStatus, ConnectionStatusOf } from '../connection-status.ts';
-import type { Line, LoginAnswer, LoginSession } from '../login-answer.ts';
-import { StatusListeners } from '../status-listeners.ts';
-import { SessionConnection, takenOrThrow, type SessionOwner } from './session-connection.ts';
-import type { MoveOptions, PathStats, SessionLines } from './session-lines.ts';
-
-/** What a {@link Connection} counted, and where it stands. */
-export interface ConnectionStats {
-  /** Id of the line in use. */
-  readonly line: string;
-  /** The path in use first; those tried, and those left and still heard. */
-  readonly paths: readonly PathStats[];
-  /** How often it went to another path. */
-  readonly moves: number;
-  readonly kcp: KcpStats;
-  /** Messages outside the order. */
-  readonly datagrams: {
-    readonly sent: number;
-    /** Gave way to later ones before they were sent. */
-    readonly dropped: number;
-    readonly received: number;
-    /** Arrived, but nobody listened. */
-    readonly unwanted: number;
-  };
-}
-
-/** What a connection that logged in is made of. */
-export interface ConnectionParts {
-  readonly owner: SessionOwner;
-  readonly stream: boolean;
-  readonly login: LoginAnswer;
-  readonly opening: LoginSession;
-}
+import type { Duplex } from 'node:stream';
+import { Connection as SdkConnection } from '../sdk/connection.ts';
+import { createSessionStream } from './session-stream.ts';
 
 /**
- * A connection that logged in, made by `connect`: one session, whatever lines it uses. As a stream or as messages, like any
- * {@link SessionConnection}; besides, messages outside the order, moves from line to line, and what happens to it as typed
- * events.
+ * A connection that logged in, in Node: also a Duplex. Use either side of it, not both: {@link stream} for a byte stream, or
+ * {@link send} and asynchronous iteration for messages.
  */
-export class Connection extends SessionConnection {
-  /** What its login gave. While its ticket holds it opens the session anew after it was closed: `connect({ credentials })`. */
-  readonly login: LoginAnswer;
-  /** The lines that lead to its gateway. */
-  readonly lines: readonly Line[];
-  readonly #listeners = new StatusListeners(throwLater);
-  #ways: SessionLines | undefined;
-  #takeDatagram: ((bytes: Uint8Array) => void) | undefined;
-  #received = 0;
-  #unwanted = 0;
-
-  /** Use `connect`. */
-  constructor({ owner, stream, login, opening }: ConnectionParts) {
-    super(owner, stream);
-    this.login = login;
-    this.lines = linesOf(login, opening);
-  }
-
-  /** Called once, with the lines the session begins on. Internal. */
-  use(ways: SessionLines): void {
-    this.#ways = ways;
-  }
-
-  override attach(session: Session): Sink {
-    return {
-      ...super.attach(session),
-      datagram: (bytes, offset, length) => {
-        this.#handleDatagram(bytes, offset, length);
-      },
-    };
-  }
-
-  /** Tells listeners. Internal. */
-  readonly report = (status: ConnectionStatus): void => {
-    this.#listeners.tell(status);
-  };
+export class Connection extends SdkConnection {
+  #stream: Duplex | undefined;
 
   /**
-   * Calls a function with every status of a type, in the order they come about: `moved`, `pathlost`, `draining`, `close`.
-   * What a listener throws is thrown once more where nobody catches it, as with any event of Node.
-   * @returns ends it.
+   * The connection as a Duplex stream, always the same one. Its end is the peer's FIN; a close other than `normal` destroys
+   * it with a GatewayError `session_closed` whose `details` have the code.
    */
-  on<Type extends ConnectionStatus['type']>(
-    type: Type,
-    listener: (status: ConnectionStatusOf<Type>) => void,
-  ): () => void {
-    return this.#listeners.add(type, listener);
+  stream(): Duplex {
+    return (this.#stream ??= createSessionStream(this));
   }
-
-  /** The line in use. */
-  get line(): Line {
-    return this.#lines.line;
-  }
-
-  /**
-   * Sends one message outside the order, once: it arrives soon or never. When too many wait, the oldest give way.
-   * @param bytes one datagram at most: some 60 bytes less than `login.transport.mtu`. Copied.
-   * @throws GatewayError `message_empty`, `message_too_large`, `session_closed`.
-   */
-  sendDatagram(bytes: Uint8Array, offset = 0, length = bytes.length - offset): void {
-    takenOrThrow(this.session.sendDatagram(bytes, offset, length));
-  }
-
-  /**
-   * Calls a function with every message that arrives outside the order; its bytes are the function's to keep. There is one
-   * such function at a time; without one those messages are dropped and counted.
-   * @returns ends it.
-   */
-  onDatagram(listener: (bytes: Uint8Array) => void): () => void {
-    this.#takeDatagram = listener;
-    return () => {
-      if (this.#takeDatagram === listener) this.#takeDatagram = undefined;
-    };
-  }
-
-  /**
-   * Goes to another line, make before break: everything goes on on the old path until the gateway has answered on the new
-   * one, and nothing is lost or repeated. The line in use gets a new path: on UDP, another local port. A later move takes the
-   * place of one under way.
-   * @param line one of {@link lines}, or the choice of one as for `connect`.
-   * @throws GatewayError `no_line`; `move_failed`: the session stays where it is, `details.reason` and the cause say why;
-   *   `session_closed`.
-   */
-  async moveTo(line: LineChoice | Line, options: MoveOptions = {}): Promise<void> {
-    const [found] = wantedLines(this.lines, typeof line === 'object' ? line.id : line);
-    if (found === undefined) throw new GatewayError('no_line', 'no such line leads to this session');
-    await this.#lines.moveTo(found, options);
-  }
-
-  stats(): ConnectionStats {
-    const { session } = this;
-    const { sent, dropped, unwanted } = session.datagramCounts;
-    return {
-      line: this.line.id,
-      paths: this.#lines.paths,
-      moves: session.moves,
-      kcp: session.stats(),
-      datagrams: { sent, dropped, received: this.#received, unwanted: unwanted + this.#unwanted },
-    };
-  }
-
-  protected override handleClose(info: CloseInfo): void {
-    this.#ways?.end();
-    super.handleClose(info);
-    this.report({ type: 'close', ...info });
-  }
-
-  get #lines(): SessionLines {
-    if (this.#ways === undefined) throw new GatewayError('session_closed');
-    return this.#ways;
-  }
-
-  #handleDatagram(bytes: Uint8Array, offset: number, length: number): void {
-    if (this.#takeDatagram === undefined) {
-      this.#unwanted++;
-      return;
-    }
-    this.#received++;
-    try {
-      this.#takeDatagram(bytes.slice(offset, offset + length));
-    } catch (error) {
-      throwLater(error);
-    }
-  }
-}
-
-/** What an application throws is its own affair: neither the session's nor swallowed. */
-function throwLater(error: unknown): void {
-  process.nextTick(() => {
-    throw error;
-  });
 }

@@ -3,13 +3,14 @@
  */
 export { connect } from './connect.ts';
 export type { ConnectLogin, ConnectOptions, SessionOptions } from './connect-options.ts';
-export { Connection, type ConnectionStats } from './connection.ts';
+export { Connection } from './connection.ts';
 export { connectStock } from './connect-stock.ts';
 export { login, type LoginOptions, type LoginProblem } from './login.ts';
-export { SessionConnection } from './session-connection.ts';
-export type { MoveOptions, PathStats } from './session-lines.ts';
+export type { SessionConnection } from './session-connection.ts';
 export { StockConnection } from './stock-connection.ts';
 export type { StockOptions } from './stock-options.ts';
+export type { ConnectionStats } from '../sdk/connection.ts';
+export type { MoveOptions, PathStats } from '../sdk/session-lines.ts';
 export type { LineChoice } from '../choose-line.ts';
 export type { CloseInfo, ConnectionStatus, ConnectionStatusOf } from '../connection-status.ts';
 export type {

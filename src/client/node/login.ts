@@ -3,7 +3,7 @@ import { GatewayError } from '../../base/errors.ts';
 import { describeSystemError, type SystemErrorLike } from '../../base/node-error.ts';
 import { parseLoginAnswer, type LoginAnswer, type Seal } from '../login-answer.ts';
 import { readBounded } from './read-bounded.ts';
-import { withinTime } from './time-limit.ts';
+import { withinTime } from '../sdk/time-limit.ts';
 
 /** What {@link login} takes. */
 export interface LoginOptions {

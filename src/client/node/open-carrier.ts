@@ -1,11 +1,13 @@
 import { isIP } from 'node:net';
 import type { SocketAddress } from '../../base/address.ts';
+import { GatewayError } from '../../base/errors.ts';
 import { NO_LOG } from '../../base/logger.ts';
 import type { Carrier } from '../../carrier/carrier.ts';
 import { connectTcpCarrier } from '../../carrier/node/tcp-client.ts';
 import type { TlsClientOptions } from '../../carrier/node/tls-client.ts';
 import { connectWsCarrier } from '../../carrier/node/ws-client.ts';
 import type { Line } from '../login-answer.ts';
+import type { OpenedLine } from '../sdk/client-platform.ts';
 import { openUdp, type OpenUdpOptions } from './open-udp.ts';
 
 /** What carriers of lines are made with. */
@@ -14,12 +16,6 @@ export interface OpenCarrierOptions extends OpenUdpOptions {
   readonly tls?: TlsClientOptions | undefined;
   /** How long connecting may take, in ms. */
   readonly timeoutMs: number;
-}
-
-/** A carrier, and its peer on it. */
-export interface OpenedCarrier {
-  readonly carrier: Carrier;
-  readonly remote: SocketAddress;
 }
 
 /**
@@ -32,15 +28,15 @@ export async function openCarrier(
   remote: SocketAddress,
   options: OpenCarrierOptions,
   signal: AbortSignal,
-): Promise<OpenedCarrier> {
+): Promise<OpenedLine> {
   const { maxDatagramBytes, timeoutMs, logger = NO_LOG } = options;
   const shared = { maxDatagramBytes, timeoutMs, logger, signal };
   switch (line.transport) {
     case 'udp':
-      return { carrier: await openUdp(remote, options), remote };
+      return opened(line, await openUdp(remote, options), remote);
     case 'tcp': {
       const tls = line.tls ? { tls: tlsOf(line, options) } : {};
-      return { carrier: await connectTcpCarrier({ ...shared, ...tls, remote }), remote };
+      return opened(line, await connectTcpCarrier({ ...shared, ...tls, remote }), remote);
     }
     case 'ws':
     case 'wss': {
@@ -48,9 +44,16 @@ export async function openCarrier(
       const url = `${line.transport}://${host}:${String(line.port)}${line.path}`;
       const tls = line.tls ? { tls: tlsOf(line, options) } : {};
       const carrier = await connectWsCarrier({ ...shared, ...tls, url, address: remote.address });
-      return { carrier, remote: carrier.remoteAddress };
+      return opened(line, carrier, carrier.remoteAddress);
     }
   }
+}
+
+async function opened({ id }: Line, carrier: Carrier, remote: SocketAddress): Promise<OpenedLine> {
+  const slot = carrier.intern(remote);
+  if (slot >= 0) return { carrier, slot };
+  await carrier.close();
+  throw new GatewayError('connect_failed', `cannot reach line ${id}`);
 }
 
 /** The certificate must be for the host of the line, not for the address it was found under. */

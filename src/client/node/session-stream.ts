@@ -2,23 +2,28 @@ import { Duplex } from 'node:stream';
 import { CloseCode, closeCodeName } from '../../base/close-code.ts';
 import { GatewayError } from '../../base/errors.ts';
 import { SendError, type SessionPort, type Sink } from '../../base/sink.ts';
-import type { MessageQueue } from './message-queue.ts';
+import type { MessageQueue } from '../message-queue.ts';
 
-/** A session as a Duplex, and the sink that feeds it. */
-export interface StreamSink {
-  readonly stream: Duplex;
-  readonly sink: Sink;
+/** What a stream can be made of. */
+export interface StreamSource {
+  /** @param make is given what arrived before, for the sink to take first. */
+  divert(make: (port: SessionPort, inbox: MessageQueue) => Sink): void;
 }
 
 /**
- * Makes a Duplex of a session. What arrives in one turn is pushed in chunks of up to 64 KiB; back-pressure goes both ways.
- * In message mode each chunk written is one message.
- * @param inbox what arrived before; it goes first.
+ * Makes a Duplex of a connection; once. What arrives in one turn is pushed in chunks of up to 64 KiB; back-pressure goes both
+ * ways. In message mode each chunk written is one message. Its end is the peer's FIN; a close other than `normal` destroys it
+ * with a GatewayError `session_closed` whose `details` have the code.
  */
-export function createSessionStream(port: SessionPort, inbox: MessageQueue): StreamSink {
-  const stream = new SessionStream(port);
-  for (let early = inbox.take(); early !== undefined; early = inbox.take()) stream.push(early);
-  return { stream, sink: new DuplexSink(stream) };
+export function createSessionStream(source: StreamSource): Duplex {
+  let made: SessionStream | undefined;
+  source.divert((port, inbox) => {
+    const stream = (made = new SessionStream(port));
+    for (let early = inbox.take(); early !== undefined; early = inbox.take()) stream.push(early);
+    return new DuplexSink(stream);
+  });
+  if (made === undefined) throw new GatewayError('internal');
+  return made;
 }
 
 class SessionStream extends Duplex {

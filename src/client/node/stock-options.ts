@@ -2,7 +2,7 @@ import { GatewayError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { resolveKcpConfig, type KcpConfig, type KcpOptions } from '../../kcp/index.ts';
 import type { PeerKind } from '../../session/index.ts';
-import type { ClientSessionOptions } from './client-sessions.ts';
+import type { ClientSessionOptions } from '../sdk/session-options.ts';
 
 /** What {@link connectStock} takes. The KCP parameters must suit the server's; nothing is negotiated. */
 export interface StockOptions

@@ -47,6 +47,16 @@ export function orAborted<Result>(promise: Promise<Result>, signal: AbortSignal)
   });
 }
 
+/** Waits. @throws the reason of the signal when it is aborted before. */
+export async function delay(ms: number, signal: AbortSignal): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  try {
+    await orAborted(new Promise<void>((resolve) => (timer = setTimeout(resolve, ms))), signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Why a signal was aborted: its reason if that is a GatewayError, else `connect_failed` caused by it. */
 export function reasonOf(signal: AbortSignal): GatewayError {
   const reason: unknown = signal.reason;

@@ -1,17 +1,13 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import type { Clock } from '../../base/clock.ts';
 import { CloseCode } from '../../base/close-code.ts';
 import { GatewayError } from '../../base/errors.ts';
-import type { SocketAddress } from '../../base/address.ts';
-import type { Endpoint, PortConfig, SessionDial } from '../../endpoint/index.ts';
 import type { DrainNotice, Path, Session, SessionObserver } from '../../session/index.ts';
 import type { ConnectionStatus } from '../connection-status.ts';
 import { fullJitterMs } from '../full-jitter.ts';
 import type { Line } from '../login-answer.ts';
-import type { OpenedCarrier } from './open-carrier.ts';
-import { resolveHost, type HostAddresses } from './resolve-host.ts';
-import { orAborted, reasonOf, withinTime } from './time-limit.ts';
-import { tryAddresses } from './try-addresses.ts';
+import type { ClientPlatform, OpenedLine } from './client-platform.ts';
+import type { SessionDial, SessionEndpoint } from './session-endpoint.ts';
+import { delay, orAborted, reasonOf, withinTime } from './time-limit.ts';
+import { tryAddresses, type LineAddress } from './try-addresses.ts';
 
 /** How a session goes to another line. */
 export interface MoveOptions {
@@ -33,14 +29,15 @@ export interface PathStats {
   readonly rttMs: number | null;
 }
 
+/** What the lines of a session work with. */
 export interface SessionLinesComponents {
-  readonly endpoint: Pick<Endpoint, 'attach' | 'detach' | 'dial' | 'tryPath' | 'abandonPath'>;
-  /** The endpoint's. */
-  readonly clock: Clock;
-  /** From 0 to below 1. */
-  readonly random: () => number;
-  readonly open: (line: Line, remote: SocketAddress, signal: AbortSignal) => Promise<OpenedCarrier>;
-  readonly portConfigOf: (line: Line) => PortConfig;
+  readonly platform: Pick<ClientPlatform, 'clock' | 'random' | 'resolve' | 'openLine'>;
+  readonly endpoint: Pick<SessionEndpoint, 'attach' | 'detach' | 'dial' | 'tryPath' | 'abandonPath'>;
+  readonly maxDatagramBytes: number;
+  /** How long connecting a line may take, in ms. */
+  readonly openTimeoutMs: number;
+  /** Whether what is sent on a line arrives, in order, while its connection lives. */
+  readonly isReliable: (line: Line) => boolean;
   readonly report: (status: ConnectionStatus) => void;
   /** Whether a broken connection is made again by itself. */
   readonly redial: boolean;
@@ -71,11 +68,26 @@ export class SessionLines implements SessionObserver {
     this.#components = components;
   }
 
-  /** Begins the session on a line. The carrier is the endpoint's from now on. @throws GatewayError `connect_failed`. */
-  dial(line: Line, opened: OpenedCarrier, session: Omit<SessionDial, 'port' | 'slot' | 'observer'>): Session {
-    const place = this.#attach(line, opened);
-    this.#session = this.#components.endpoint.dial({ ...session, ...place, observer: this });
-    opened.carrier.release(place.slot);
+  /** Opens a line. @throws GatewayError `connect_failed`, `connect_timeout`, the reason of the signal. */
+  async open(line: Line, address: LineAddress, signal: AbortSignal): Promise<OpenedLine> {
+    const { platform, maxDatagramBytes, openTimeoutMs } = this.#components;
+    const opened = await platform.openLine(line, {
+      address,
+      maxDatagramBytes,
+      timeoutMs: openTimeoutMs,
+      signal,
+    });
+    if (!signal.aborted) return opened;
+    await opened.carrier.close();
+    throw reasonOf(signal);
+  }
+
+  /** Begins the session on a line. Its carrier is the endpoint's from now on. */
+  dial(line: Line, opened: OpenedLine, session: Omit<SessionDial, 'port' | 'slot' | 'observer'>): Session {
+    const port = this.#attach(line, opened);
+    const { carrier, slot } = opened;
+    this.#session = this.#components.endpoint.dial({ ...session, port, slot, observer: this });
+    carrier.release(slot);
     return this.#session;
   }
 
@@ -136,7 +148,7 @@ export class SessionLines implements SessionObserver {
     const trial = this.#trial;
     if (trial?.path !== path) return;
     const session = this.#open();
-    session.moveTo(this.#components.clock.now(), path);
+    session.moveTo(this.#components.platform.clock.now(), path);
     if (session.path === path) trial.succeed();
     else trial.fail(new GatewayError('session_closed'));
   }
@@ -171,7 +183,7 @@ export class SessionLines implements SessionObserver {
 
   draining(notice: DrainNotice): void {
     // It is said several times, with the time that is left.
-    const until = this.#components.clock.now() + notice.deadlineMs;
+    const until = this.#components.platform.clock.now() + notice.deadlineMs;
     const isRepeated = Math.abs(until - this.#drainUntil) < SAME_DRAIN_MS;
     this.#drainUntil = until;
     if (!isRepeated) this.#components.report({ type: 'draining', ...notice });
@@ -187,14 +199,17 @@ export class SessionLines implements SessionObserver {
     if (this.#open().state !== 'open') throw new GatewayError('session_closed');
     const signals = [this.#stopping.signal, own, signal];
     await withinTime({ timeoutMs, signals }, async (limit) => {
-      const addresses = await orAborted(resolveHost(line.host, line.port), limit);
+      const addresses = await orAborted(
+        this.#components.platform.resolve(line.host, line.port, limit),
+        limit,
+      );
       // A path gives up after three questions: on a bad network that says little.
       while (!(await this.#tryAddresses(line, addresses, limit)));
     });
   }
 
   /** @returns false when nobody answered, and there is time to ask again. */
-  async #tryAddresses(line: Line, addresses: HostAddresses, signal: AbortSignal): Promise<boolean> {
+  async #tryAddresses(line: Line, addresses: readonly LineAddress[], signal: AbortSignal): Promise<boolean> {
     try {
       await tryAddresses(addresses, signal, (remote, limit) => this.#tryAddress(line, remote, limit));
       return true;
@@ -205,17 +220,13 @@ export class SessionLines implements SessionObserver {
     }
   }
 
-  async #tryAddress(line: Line, remote: SocketAddress, signal: AbortSignal): Promise<void> {
-    const { endpoint, open } = this.#components;
-    const opened = await open(line, remote, signal);
-    if (signal.aborted) {
-      await opened.carrier.close();
-      throw reasonOf(signal);
-    }
+  async #tryAddress(line: Line, address: LineAddress, signal: AbortSignal): Promise<void> {
+    const { endpoint } = this.#components;
+    const opened = await this.open(line, address, signal);
     const session = this.#open();
-    const { port, slot } = this.#attach(line, opened);
-    const path = endpoint.tryPath(session, port, slot);
-    opened.carrier.release(slot);
+    const port = this.#attach(line, opened);
+    const path = endpoint.tryPath(session, port, opened.slot);
+    opened.carrier.release(opened.slot);
     const trial = new PathTrial(path);
     this.#trial = trial;
     try {
@@ -231,16 +242,11 @@ export class SessionLines implements SessionObserver {
   }
 
   /** Gives a carrier to the endpoint. What uses its port has to follow in the same turn. */
-  #attach(line: Line, { carrier, remote }: OpenedCarrier): { readonly port: number; readonly slot: number } {
-    const { endpoint, portConfigOf } = this.#components;
-    const port = endpoint.attach(carrier, portConfigOf(line));
-    const slot = carrier.intern(remote);
-    if (slot < 0) {
-      void endpoint.detach(port);
-      throw new GatewayError('connect_failed', `cannot reach line ${line.id}`);
-    }
+  #attach(line: Line, { carrier }: OpenedLine): number {
+    const { endpoint, isReliable } = this.#components;
+    const port = endpoint.attach(carrier, { name: line.id, reliable: isReliable(line) });
     this.#lineByPort.set(port, line);
-    return { port, slot };
+    return port;
   }
 
   // ---- the connection broke ----
@@ -264,11 +270,9 @@ export class SessionLines implements SessionObserver {
   /** Until it is there, given up, or the session has waited long enough. Never rejects. */
   async #redial(line: Line, own: AbortSignal): Promise<void> {
     for (let attempt = 0; !own.aborted && !this.#stopping.signal.aborted; attempt++) {
-      const waitMs = fullJitterMs(attempt, this.#components.random());
+      const waitMs = fullJitterMs(attempt, this.#components.platform.random());
       try {
-        await withinTime({ signals: [own, this.#stopping.signal] }, (signal) =>
-          delay(waitMs, undefined, { signal }),
-        );
+        await withinTime({ signals: [own, this.#stopping.signal] }, (signal) => delay(waitMs, signal));
         await this.#move(line, {}, own);
         return;
       } catch {

@@ -1,7 +1,9 @@
 import type { SocketAddress } from '../../base/address.ts';
 import { GatewayError } from '../../base/errors.ts';
-import type { HostAddresses } from './resolve-host.ts';
 import { withinTime } from './time-limit.ts';
+
+/** One of the addresses of a line's host; undefined where the platform looks names up by itself. */
+export type LineAddress = SocketAddress | undefined;
 
 /**
  * Tries addresses one after the other until one will do. All but the last get a limited time, because nothing tells that
@@ -10,13 +12,11 @@ import { withinTime } from './time-limit.ts';
  * @throws what the last attempt failed with; at once when a gateway refused, or when the signal is aborted.
  */
 export async function tryAddresses<Result>(
-  addresses: HostAddresses,
+  [address, ...others]: readonly LineAddress[],
   signal: AbortSignal,
-  attempt: (address: SocketAddress, signal: AbortSignal) => Promise<Result>,
+  attempt: (address: LineAddress, signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
-  const [address, ...others] = addresses;
-  const [next, ...rest] = others;
-  if (next === undefined) return attempt(address, signal);
+  if (others.length === 0) return attempt(address, signal);
   try {
     return await withinTime({ timeoutMs: ADDRESS_TIMEOUT_MS, signals: [signal] }, (limit) =>
       attempt(address, limit),
@@ -24,7 +24,7 @@ export async function tryAddresses<Result>(
   } catch (error) {
     const isRefused = error instanceof GatewayError && error.code === 'session_closed';
     if (signal.aborted || isRefused) throw error;
-    return tryAddresses([next, ...rest], signal, attempt);
+    return tryAddresses(others, signal, attempt);
   }
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { GatewayError } from '../../../../src/base/errors.ts';
-import { orAborted, withinTime } from '../../../../src/client/node/time-limit.ts';
+import { orAborted, withinTime } from '../../../../src/client/sdk/time-limit.ts';
 
 /** Ends when its signal does, and not before. */
 const untilAborted = (signal: AbortSignal): Promise<never> => orAborted(new Promise<never>(() => {}), signal);

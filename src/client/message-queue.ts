@@ -1,4 +1,4 @@
-import type { Sink } from '../../base/sink.ts';
+import type { Sink } from '../base/sink.ts';
 
 /** Bytes waiting for the application, at which it stops taking more: the receive window closes behind it. */
 const HIGH_WATER_BYTES = 1024 * 1024;
@@ -59,7 +59,7 @@ export class MessageQueue implements Sink {
       this.put(piece);
     } else {
       this.parts.push(piece);
-      this.put(Buffer.concat(this.parts));
+      this.put(joined(this.parts));
       this.parts = [];
     }
     this.paused = this.bytes >= HIGH_WATER_BYTES;
@@ -104,6 +104,18 @@ export class MessageQueue implements Sink {
     this.waiter = undefined;
     waiter?.(message);
   }
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 const NONE = new Uint8Array(0);

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { SocketAddress } from '../../../../src/base/address.ts';
 import { GatewayError } from '../../../../src/base/errors.ts';
-import { orAborted } from '../../../../src/client/node/time-limit.ts';
-import { tryAddresses } from '../../../../src/client/node/try-addresses.ts';
+import { orAborted } from '../../../../src/client/sdk/time-limit.ts';
+import { tryAddresses } from '../../../../src/client/sdk/try-addresses.ts';
 
 const V6: SocketAddress = { address: '::1', family: 6, port: 1 };
 const V4: SocketAddress = { address: '127.0.0.1', family: 4, port: 1 };
@@ -10,7 +10,8 @@ const { signal } = new AbortController();
 
 test('the second address is tried when the first fails', async () => {
   const tried: string[] = [];
-  const used = await tryAddresses([V6, V4], signal, ({ address }) => {
+  const used = await tryAddresses([V6, V4], signal, (remote) => {
+    const address = remote?.address ?? '';
     tried.push(address);
     return address === '::1' ? Promise.reject(new GatewayError('connect_failed')) : Promise.resolve(address);
   });
@@ -18,14 +19,14 @@ test('the second address is tried when the first fails', async () => {
 });
 
 test('and when nobody answers there, well before all the time is over', async () => {
-  const used = await tryAddresses([V6, V4], signal, ({ address }, limit) =>
-    address === '::1' ? orAborted(new Promise<string>(() => {}), limit) : Promise.resolve(address),
+  const used = await tryAddresses([V6, V4], signal, (remote, limit) =>
+    remote === V6 ? orAborted(new Promise<string>(() => {}), limit) : Promise.resolve(remote?.address),
   );
   expect(used).toBe('127.0.0.1');
 });
 
 test('the failure of the last one counts', async () => {
-  const attempt = ({ address }: SocketAddress): Promise<never> => Promise.reject(new Error(address));
+  const attempt = (remote?: SocketAddress): Promise<never> => Promise.reject(new Error(remote?.address));
   await expect(tryAddresses([V6, V4], signal, attempt)).rejects.toThrow('127.0.0.1');
 });
 

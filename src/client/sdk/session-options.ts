@@ -1,0 +1,51 @@
+import type { Logger } from '../../base/logger.ts';
+import type { LineChoice } from '../choose-line.ts';
+import type { Seal } from '../login-answer.ts';
+
+/** What every kind of client connection can be told of its session. */
+export interface ClientSessionOptions {
+  /** Closed with `idle_timeout` when nothing arrived for so long, in ms. Default 30,000. */
+  readonly idleTimeoutMs?: number;
+  /** Quiet for so long, the peer is asked for a sign of life, in ms; 0 = never. Default 10,000. */
+  readonly keepAliveMs?: number;
+  /** How long closing may take to get queued data across, in ms. Default 5,000. */
+  readonly closeTimeoutMs?: number;
+  /** Payload memory at most, in bytes. Default 64 MiB. */
+  readonly maxMemoryBytes?: number;
+}
+
+/** What a session that logged in is opened with. */
+export interface SessionOptions extends ClientSessionOptions {
+  /** The line to begin on: its id, its transport, or what it must be like. Default: the first that can be used. */
+  readonly line?: LineChoice;
+  /** Seals to open sessions with, best first. Default: `aes-128-gcm` alone, `clear` in browsers. */
+  readonly seal?: readonly Seal[];
+  /** true: bytes are one stream. false: each send is one message. It must suit what the gateway leads to. Default false. */
+  readonly stream?: boolean;
+  /** How long connecting may take after the login, in ms: name, carrier and handshake. Default 10,000. */
+  readonly handshakeTimeoutMs?: number;
+  /**
+   * Goes out within the first datagram of the handshake, as far as it fits there, some 1,000 bytes. Whoever records that
+   * datagram can send it again: only for what may be done twice. The gateway hands it on when the handshake is done. It arrives
+   * in any case, only later where the gateway takes no early data. Default: nothing.
+   */
+  readonly earlyData?: Uint8Array;
+  /** Whether a broken TCP or WebSocket connection is made again, until the idle timeout ends the session. Default true. */
+  readonly redial?: boolean;
+  /** Bytes held towards the gateway, sent or not; beyond it `send` takes no more. Default 4 MiB. */
+  readonly maxQueueBytes?: number;
+  /** Where to log. Default: nowhere. */
+  readonly logger?: Logger;
+  /** Aborting it fails what is under way and destroys the connection. */
+  readonly signal?: AbortSignal;
+}
+
+/** The defaults of {@link ClientSessionOptions}, filled in. */
+export function clientSessionTerms(options: ClientSessionOptions): Required<ClientSessionOptions> {
+  return {
+    idleTimeoutMs: options.idleTimeoutMs ?? 30_000,
+    keepAliveMs: options.keepAliveMs ?? 10_000,
+    closeTimeoutMs: options.closeTimeoutMs ?? 5_000,
+    maxMemoryBytes: options.maxMemoryBytes ?? 64 * 1024 * 1024,
+  };
+}
