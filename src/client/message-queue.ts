@@ -27,6 +27,11 @@ export class MessageQueue implements Sink {
     return this.ended;
   }
 
+  /** Bytes of messages that were not taken yet. */
+  get heldBytes(): number {
+    return this.bytes;
+  }
+
   /** The next message; undefined once nothing more will come. One caller at a time. */
   next(): Promise<Uint8Array | undefined> {
     const message = this.take();

@@ -1,8 +1,8 @@
-import type { ConnectionStatus, ConnectionStatusOf } from './connection-status.ts';
+import type { ConnectionStatus } from './connection-status.ts';
 
 /** Whoever wants to know of one type of status. */
-export class StatusListeners {
-  readonly #listeners = new Map<ConnectionStatus['type'], Set<(status: ConnectionStatus) => void>>();
+export class StatusListeners<Status extends { readonly type: string } = ConnectionStatus> {
+  readonly #listeners = new Map<Status['type'], Set<(status: Status) => void>>();
   readonly #fail: (error: unknown) => void;
 
   /** @param fail is told what a listener threw; it may not stop the others, nor the session. */
@@ -11,11 +11,11 @@ export class StatusListeners {
   }
 
   /** @returns ends it. The same function may be added twice. */
-  add<Type extends ConnectionStatus['type']>(
+  add<Type extends Status['type']>(
     type: Type,
-    listener: (status: ConnectionStatusOf<Type>) => void,
+    listener: (status: Extract<Status, { readonly type: Type }>) => void,
   ): () => void {
-    const own = (status: ConnectionStatus): void => {
+    const own = (status: Status): void => {
       if (isOf(status, type)) listener(status);
     };
     const listeners = this.#listeners.get(type) ?? new Set();
@@ -25,7 +25,7 @@ export class StatusListeners {
     };
   }
 
-  tell(status: ConnectionStatus): void {
+  tell(status: Status): void {
     for (const listener of [...(this.#listeners.get(status.type) ?? [])]) {
       try {
         listener(status);
@@ -36,9 +36,9 @@ export class StatusListeners {
   }
 }
 
-function isOf<Type extends ConnectionStatus['type']>(
-  status: ConnectionStatus,
+function isOf<Status extends { readonly type: string }, Type extends Status['type']>(
+  status: Status,
   type: Type,
-): status is ConnectionStatusOf<Type> {
+): status is Extract<Status, { readonly type: Type }> {
   return status.type === type;
 }

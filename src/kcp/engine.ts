@@ -109,6 +109,11 @@ export class KcpEngine {
     return this.sender.isAllAcknowledged;
   }
 
+  /** Messages that were taken and of which the peer has not acknowledged all; in stream mode segments. Costs as much as is held. */
+  get unacknowledgedMessages(): number {
+    return this.sender.unacknowledgedMessages;
+  }
+
   /** Whether everything given to {@link send} was sent at least once. */
   get isAllSent(): boolean {
     return this.sender.waiting === 0;

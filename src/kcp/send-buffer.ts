@@ -53,6 +53,20 @@ export class SendBuffer {
     return ahead(this.end, this.next);
   }
 
+  /** Messages of which not all is acknowledged. Walks over everything held: for the end of a session, not for a turn. */
+  get unacknowledgedMessages(): number {
+    let count = 0;
+    let isWhole = true;
+    for (let sn = this.una; sn !== this.end; sn = (sn + 1) | 0) {
+      const at = this.recordOf(sn);
+      if (this.ring[at + LENGTH] !== ACKNOWLEDGED) isWhole = false;
+      if (this.ring[at + FRAGMENT] !== 0) continue;
+      if (!isWhole) count++;
+      isWhole = true;
+    }
+    return count;
+  }
+
   /** Queues one segment whose payload lies in `slot` (-1 when it has none). */
   append(slot: number, length: number, fragment: number): void {
     if (ahead(this.end, this.una) > this.mask) this.grow();

@@ -132,6 +132,10 @@ export class Sender {
   get isAllAcknowledged(): boolean {
     return this.buffer.una === this.buffer.end;
   }
+  /** See `KcpEngine.unacknowledgedMessages`. */
+  get unacknowledgedMessages(): number {
+    return this.buffer.unacknowledgedMessages;
+  }
   /** Whether the queue is at most half full: a sender that was refused should try again. */
   get hasRoom(): boolean {
     return (

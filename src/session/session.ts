@@ -180,7 +180,10 @@ export class Session implements SessionPort, DirectReceiver {
     this.loggedIn = loggedIn;
     this.currentSeal = seal;
     this.handshake = handshake;
-    if (handshake !== undefined) this.currentState = 'opening';
+    if (handshake !== undefined) {
+      this.currentState = 'opening';
+      path.isCandidate = true;
+    }
     this.ways = new SessionPaths(host, path);
     this.arrival = this.target = path;
     this.engine = new KcpEngine(config.kcp, pool, config.peer === 'kcpgate' ? this : undefined, this);
@@ -226,6 +229,11 @@ export class Session implements SessionPort, DirectReceiver {
   /** Whether everything queued towards the peer was acknowledged. */
   get isFlushed(): boolean {
     return this.engine.isAllAcknowledged;
+  }
+
+  /** Messages that were taken and of which the peer has not acknowledged all: known until the sink was told of the close. */
+  get unacknowledgedMessages(): number {
+    return this.engine.unacknowledgedMessages;
   }
 
   stats(): KcpStats {
@@ -359,6 +367,23 @@ export class Session implements SessionPort, DirectReceiver {
   }
 
   /**
+   * Client: says HELLO on one more path, at once and whenever it is repeated. The path of the first answer is the one in use
+   * then, and the others are given up; one that breaks before is, too, with {@link SessionObserver.pathFailed}. Only when the
+   * last one breaks that is told as `pathLost`, and the session waits for another until its handshake takes too long. At most
+   * 32 paths: beyond that the first ones give way. Once the session is open it is as {@link tryPath}.
+   */
+  tryOpening(port: number, slot: number, reliable: boolean): Path {
+    if (this.currentState !== 'opening') return this.tryPath(port, slot, reliable);
+    const { ways } = this;
+    const path =
+      ways.find(port, slot) ??
+      ways.addCandidate(port, slot, reliable, this.handshake?.credentials.seal === 'aead');
+    if (ways.active.isLost) this.leaveCandidate(ways.active);
+    this.wake();
+    return path;
+  }
+
+  /**
    * Client: asks at once whether the peer is still there on the path in use. {@link SessionObserver.pathChecked} follows, or
    * `pathFailed` when three questions were not answered. Asked again meanwhile it begins anew.
    */
@@ -373,6 +398,7 @@ export class Session implements SessionPort, DirectReceiver {
   moveTo(now: number, path: Path): void {
     if (path === this.ways.active || !this.isUsable) return;
     if (this.handshake !== undefined) this.handshake.hurry();
+    if (this.currentState === 'opening') path.isCandidate = true;
     // Whether the gateway is there still matters to nobody; and a clear session would call it back by asking.
     this.ways.active.challenge = undefined;
     this.move(now, path);
@@ -383,6 +409,14 @@ export class Session implements SessionPort, DirectReceiver {
   /** Client: gives up a path that is not in use. */
   abandonPath(path: Path): void {
     this.comeBack();
+    if (path === this.ways.active) this.leaveCandidate(path);
+    else this.ways.abandon(path);
+  }
+
+  /** Gives up the path in use while others may still be answered. */
+  private leaveCandidate(path: Path): void {
+    if (this.currentState !== 'opening') return;
+    this.ways.promoteCandidate();
     this.ways.abandon(path);
   }
 
@@ -390,6 +424,7 @@ export class Session implements SessionPort, DirectReceiver {
   handlePathLost(port: number, slot: number): void {
     const path = this.ways.lose(port, slot);
     if (path === undefined) return;
+    if (this.currentState === 'opening' && path === this.ways.active) this.ways.promoteCandidate();
     if (path !== this.ways.active) {
       this.observer?.pathFailed?.(path);
       this.abandonPath(path);
@@ -570,6 +605,8 @@ export class Session implements SessionPort, DirectReceiver {
     this.currentSeal = answer.seal;
     this.currentState = 'open';
     handshake.dispose();
+    ways.settleOn(path);
+    this.engine.setReliable(path.reliable);
     this.arrival = path;
     this.ways.traffic.receivedBytes += length;
     this.pathSince = this.heardHereAt = now;
@@ -675,7 +712,10 @@ export class Session implements SessionPort, DirectReceiver {
     this.inDrain = true;
     const { active } = this.ways;
     if (active.isLost && this.config.role === 'gateway') this.leaveLostPath(now, active);
-    const full = this.writeProbes(now, output) || this.writeActive(now, output);
+    const full =
+      this.currentState === 'opening'
+        ? this.drainOpening(now, output)
+        : this.writeProbes(now, output) || this.writeActive(now, output);
     this.inDrain = false;
     return full;
   }
@@ -717,7 +757,7 @@ export class Session implements SessionPort, DirectReceiver {
   private drainState(now: number, arena: PathArena): boolean {
     switch (this.currentState) {
       case 'opening':
-        return this.drainOpening(now, arena);
+        return false;
       case 'open':
         return this.drainOpen(now, arena);
       case 'closing':
@@ -731,19 +771,30 @@ export class Session implements SessionPort, DirectReceiver {
 
   // ---- opening ----
 
-  /** Repeats the HELLO until it is answered, for a bounded time. */
-  private drainOpening(now: number, arena: PathArena): boolean {
-    const { handshake } = this;
+  /** Repeats the HELLO until it is answered, for a bounded time, on every path that may answer it. */
+  private drainOpening(now: number, output: PathOutput): boolean {
+    const { handshake, ways } = this;
     if (handshake === undefined) return false;
     if (this.closeWanted || handshake.isSpent(now)) {
       // The gateway knows nothing of this session yet, or never will: there is nobody to say goodbye to.
       if (!this.closeWanted) this.setClose(CloseCode.deadLink, 'no answer to the handshake');
       handshake.dispose();
       this.linger(now);
-      return this.drainLingering(now, arena);
+      return this.drainLingering(now, this.activeArena(output));
     }
-    if (!handshake.isDue(now)) return false;
-    return !handshake.write(now, arena, this.ways.active, this.writeEarly);
+    if (handshake.isDue(now)) {
+      handshake.beginRound(now);
+      for (const path of ways) path.isHelloDue = path.isCandidate;
+    }
+    for (const path of ways) {
+      if (!path.isHelloDue || path.isLost) continue;
+      // Whichever HELLO comes first, the same data is in it.
+      if (this.config.earlyData) this.engine.resendAll(now);
+      const arena = output.arenaOf(path).select(this.conv, undefined, path);
+      if (!handshake.write(arena, path, this.writeEarly)) return true;
+      path.isHelloDue = false;
+    }
+    return false;
   }
 
   /** Early data: what is queued goes out with the HELLO, as far as it fits. */
@@ -1235,7 +1286,7 @@ export class Session implements SessionPort, DirectReceiver {
     const { conv } = this;
     const { wnd, una } = this.engine.advertised;
     // The challenge in it tells a gateway that does not know the session not to open another.
-    return this.handshake.write(now, arena, path, (memory, at, room) => {
+    return this.handshake.write(arena, path, (memory, at, room) => {
       if (room < PATH_PROBE_BYTES) return 0;
       return writePathProbe(memory, at, {
         type: 'pathChallenge',

@@ -47,6 +47,8 @@ export interface ConnectionParts {
 export class Connection extends SessionConnection {
   /** What its login gave. While its ticket holds it opens the session anew after it was closed: `connect({ credentials })`. */
   readonly login: LoginAnswer;
+  /** The gateway that holds its session. */
+  readonly gatewayId: number;
   /** The lines that lead to its gateway. */
   readonly lines: readonly Line[];
   readonly #throwLater: (error: unknown) => void;
@@ -62,6 +64,7 @@ export class Connection extends SessionConnection {
     this.#throwLater = throwLater;
     this.#listeners = new StatusListeners(throwLater);
     this.login = login;
+    this.gatewayId = opening.gatewayId;
     this.lines = linesOf(login, opening);
   }
 

@@ -23,6 +23,7 @@ export abstract class SessionConnection implements AsyncIterable<Uint8Array> {
   private current: Session | undefined;
   private sink: Sink;
   private closeInfo: CloseInfo | undefined;
+  private unconfirmedAtClose = 0;
   /** {@link send} took less than it was given, and there was no word of room since. */
   private isBlocked = false;
   private writableWaiters: (() => void)[] = [];
@@ -134,9 +135,20 @@ export abstract class SessionConnection implements AsyncIterable<Uint8Array> {
     return this.current;
   }
 
+  /** Messages that were taken by {@link send} and not acknowledged when the session closed. */
+  get unconfirmed(): number {
+    return this.unconfirmedAtClose;
+  }
+
+  /** Bytes that arrived and were not taken yet. */
+  get heldBytes(): number {
+    return this.inbox.heldBytes;
+  }
+
   /** The session ended. */
   protected handleClose(info: CloseInfo): void {
     this.closeInfo = info;
+    this.unconfirmedAtClose = this.session.unacknowledgedMessages;
     this.sink.close(info.code, info.reason);
     this.wakeWriters();
     this.markClosed(info);

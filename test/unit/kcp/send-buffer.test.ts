@@ -42,6 +42,27 @@ describe('the send buffer', () => {
     expect(buffer.bytes).toBe(2 * SEGMENT_BYTES);
   });
 
+  it('counts the messages of which not all is acknowledged', () => {
+    const pool = new SegmentPool({ slotBytes: 16 });
+    const buffer = new SendBuffer(pool, -4);
+    // Messages of 3, 1, 2, 1 and 2 segments; the last is not sent yet.
+    for (const fragment of [2, 1, 0, 0, 1, 0, 0]) {
+      buffer.append(pool.acquire(), SEGMENT_BYTES, fragment);
+      buffer.markFirstSend(0, 100, 100);
+    }
+    for (const fragment of [1, 0]) buffer.append(pool.acquire(), SEGMENT_BYTES, fragment);
+    expect(buffer.unacknowledgedMessages).toBe(5);
+    buffer.acknowledgeBelow(-2);
+    expect(buffer.unacknowledgedMessages).toBe(5);
+    buffer.acknowledge(-1);
+    buffer.acknowledge(2);
+    expect(buffer.unacknowledgedMessages).toBe(3);
+    buffer.acknowledge(1);
+    expect(buffer.unacknowledgedMessages).toBe(3);
+    buffer.acknowledge(0);
+    expect(buffer.unacknowledgedMessages).toBe(2);
+  });
+
   it('counts a segment as overtaken only by what was sent no earlier', () => {
     const { buffer } = bufferWith(4);
     buffer.countFastAck(3, 3, 2);
