@@ -10,6 +10,7 @@ golang-github-xtaci-smux-dev    | smux, the multiplexer of kcptun
 kcptun                          | a stock KCP tunnel, client and server
 iperf3                          | TCP load through a tunnel
 python3-cryptography            | for the client in test/peers/python
+chromium                        | the browser that runs kcpgate/browser
 g++                             | builds the native addon, with
 make                            | this
 python3                         | and this, for node-gyp

@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** A program that is not ours and that a suite talks to. */
-export type PeerName = 'kcp-go' | 'kcptun' | 'iperf3' | 'python';
+export type PeerName = 'kcp-go' | 'kcptun' | 'iperf3' | 'python' | 'chromium';
 
 /** What a peer consists of. `tools/setup-peers.sh` installs it. */
 interface PeerParts {
@@ -19,6 +19,7 @@ const PEERS: Readonly<Record<PeerName, PeerParts>> = {
   'kcp-go': { commands: ['go'], paths: ['/usr/share/gocode/src/github.com/xtaci/kcp-go'] },
   kcptun: { commands: ['kcptun-client', 'kcptun-server'], paths: [] },
   iperf3: { commands: ['iperf3'], paths: [] },
+  chromium: { commands: ['chromium'], paths: [] },
   python: { commands: [], paths: [PYTHON, '/usr/lib/python3/dist-packages/cryptography'] },
 };
 
