@@ -10,8 +10,15 @@ import type { ConnectionServer, CreateConnectionServer } from './connection-serv
 import { untilTrue } from './loopback.ts';
 import { datagramsOf } from './received.ts';
 
-/** What every carrier of connections promises besides, whatever the connections are. */
-export function describeConnections(name: string, createServer: CreateConnectionServer): void {
+/**
+ * What every carrier of connections promises besides, whatever the connections are.
+ * @param clientWaits a client that was not started does not read.
+ */
+export function describeConnections(
+  name: string,
+  createServer: CreateConnectionServer,
+  clientWaits = true,
+): void {
   describe(`connections: ${name}`, () => {
     const opened: { close(): Promise<void> }[] = [];
 
@@ -166,60 +173,66 @@ export function describeConnections(name: string, createServer: CreateConnection
       await untilTrue(() => near.gone.length === 1);
     });
 
-    it('says how much is queued, and when there is room again; nothing is dropped', async () => {
-      const highWaterBytes = 64 * 1024;
-      const server = await serve({ highWaterBytes, maxDatagramBytes: 60_000, maxQueueBytes: 1 << 30 });
-      const client = await connect(server, { maxDatagramBytes: 60_000 });
-      const { carrier } = server;
-      const { connections } = carrier;
-      const far = new Watched(carrier);
-      // The client does not read yet.
-      write(client, 0, bytesOf('here'));
-      client.flush();
-      await untilTrue(() => far.slots.length === 1);
-      const slot = far.slots[0]!;
-      let sent = 0;
-      while (connections!.queuedBytes(slot) <= highWaterBytes && sent < 10_000) {
-        write(carrier, slot, new Uint8Array(60_000).fill(sent++));
-        carrier.flush();
-        if (sent % 20 === 0) await new Promise((resolve) => setImmediate(resolve));
-      }
-      expect(connections!.queuedBytes(slot)).toBeGreaterThan(highWaterBytes);
-      expect(far.writable).toEqual([]);
-      const near = new Watched(client);
-      await untilTrue(() => near.datagrams.length === sent && far.writable.length > 0);
-      expect(far.writable).toEqual([slot]);
-      expect(connections!.queuedBytes(slot)).toBeLessThan(highWaterBytes / 2);
-      expect(near.datagrams.every((bytes, i) => bytes[0] === (i & 255) && bytes[59_999] === (i & 255))).toBe(
-        true,
-      );
-      expect(carrier.stats().sendDrops).toBe(0);
-    });
+    it.runIf(clientWaits)(
+      'says how much is queued, and when there is room again; nothing is dropped',
+      async () => {
+        const highWaterBytes = 64 * 1024;
+        const server = await serve({ highWaterBytes, maxDatagramBytes: 60_000, maxQueueBytes: 1 << 30 });
+        const client = await connect(server, { maxDatagramBytes: 60_000 });
+        const { carrier } = server;
+        const { connections } = carrier;
+        const far = new Watched(carrier);
+        // The client does not read yet.
+        write(client, 0, bytesOf('here'));
+        client.flush();
+        await untilTrue(() => far.slots.length === 1);
+        const slot = far.slots[0]!;
+        let sent = 0;
+        while (connections!.queuedBytes(slot) <= highWaterBytes && sent < 10_000) {
+          write(carrier, slot, new Uint8Array(60_000).fill(sent++));
+          carrier.flush();
+          if (sent % 20 === 0) await new Promise((resolve) => setImmediate(resolve));
+        }
+        expect(connections!.queuedBytes(slot)).toBeGreaterThan(highWaterBytes);
+        expect(far.writable).toEqual([]);
+        const near = new Watched(client);
+        await untilTrue(() => near.datagrams.length === sent && far.writable.length > 0);
+        expect(far.writable).toEqual([slot]);
+        expect(connections!.queuedBytes(slot)).toBeLessThan(highWaterBytes / 2);
+        expect(
+          near.datagrams.every((bytes, i) => bytes[0] === (i & 255) && bytes[59_999] === (i & 255)),
+        ).toBe(true);
+        expect(carrier.stats().sendDrops).toBe(0);
+      },
+    );
 
-    it('resets a connection that does not take what it is sent, and tells so later', async () => {
-      const server = await serve({ maxQueueBytes: 1024 * 1024, maxDatagramBytes: 60_000 });
-      const client = await connect(server);
-      const { carrier } = server;
-      const far = new Watched(carrier);
-      write(client, 0, bytesOf('here'));
-      client.flush();
-      await untilTrue(() => far.slots.length === 1);
-      const slot = far.slots[0]!;
-      carrier.retain(slot);
-      let most = 0;
-      for (let i = 0; i < 10_000 && carrier.stats().sendDrops === 0; i++) {
-        write(carrier, slot, new Uint8Array(60_000));
-        carrier.flush();
-        most = Math.max(most, carrier.connections!.queuedBytes(slot));
-        expect(far.gone).toEqual([]);
-        if (i % 20 === 19) await new Promise((resolve) => setImmediate(resolve));
-      }
-      expect(most).toBeLessThanOrEqual(1024 * 1024 + 1000);
-      await untilTrue(() => far.gone.length === 1);
-      expect(carrier.stats().connections?.closed.slow_consumer).toBe(1);
-      expect(carrier.stats().connections?.open).toBe(0);
-      carrier.release(slot);
-    });
+    it.runIf(clientWaits)(
+      'resets a connection that does not take what it is sent, and tells so later',
+      async () => {
+        const server = await serve({ maxQueueBytes: 1024 * 1024, maxDatagramBytes: 60_000 });
+        const client = await connect(server);
+        const { carrier } = server;
+        const far = new Watched(carrier);
+        write(client, 0, bytesOf('here'));
+        client.flush();
+        await untilTrue(() => far.slots.length === 1);
+        const slot = far.slots[0]!;
+        carrier.retain(slot);
+        let most = 0;
+        for (let i = 0; i < 10_000 && carrier.stats().sendDrops === 0; i++) {
+          write(carrier, slot, new Uint8Array(60_000));
+          carrier.flush();
+          most = Math.max(most, carrier.connections!.queuedBytes(slot));
+          expect(far.gone).toEqual([]);
+          if (i % 20 === 19) await new Promise((resolve) => setImmediate(resolve));
+        }
+        expect(most).toBeLessThanOrEqual(1024 * 1024 + 1000);
+        await untilTrue(() => far.gone.length === 1);
+        expect(carrier.stats().connections?.closed.slow_consumer).toBe(1);
+        expect(carrier.stats().connections?.open).toBe(0);
+        carrier.release(slot);
+      },
+    );
 
     it('closes what is not confirmed in time, whatever it sends', async () => {
       const server = await serve({ firstDatagramTimeoutMs: 80 });
