@@ -247,7 +247,8 @@ export class Sender {
       if (!this.hasStale || this.isFresh(this.newestAckTs, now32))
         this.rtt.sample(ahead(now32, this.newestAckTs));
       if (this.config.fastResend > 0 && this.buffer.flightCount > 0 && !this.reliable) {
-        this.buffer.countFastAck(this.newestAckSn, this.newestAckTs, this.config.fastResend);
+        const overtakers = this.isThin ? 1 : this.config.fastResend;
+        this.buffer.countFastAck(this.newestAckSn, this.newestAckTs, overtakers);
       }
     }
     if (this.buffer.flightCount === 0) this.hasResendBound = false;
@@ -460,6 +461,7 @@ export class Sender {
     const due = this.hasResendBound && ahead(caughtUp32, this.resendBound) >= 0;
     if (!due && buffer.lostCount === 0) return true;
     const inFlight = buffer.inFlight;
+    const isThin = this.isThin;
     let fast = 0;
     let timeouts = 0;
     let complete = true;
@@ -478,8 +480,7 @@ export class Sender {
             complete = false;
             break;
           }
-          const grown = Math.max(buffer.rtoOf(sn), this.rtt.rtoMs);
-          const rto = timedOut ? Math.min(MAX_RTO_MS, grown + (grown >> 1)) : grown;
+          const rto = this.nextTimeout(sn, timedOut, isThin);
           const resendAt = (now32 + rto) | 0;
           buffer.markResend(sn, now32, resendAt, rto);
           if (isBefore(resendAt, this.resendBound)) this.resendBound = resendAt;
@@ -496,6 +497,21 @@ export class Sender {
     if (fast > 0) this.congestion.onFastRetransmit(inFlight, this.config.fastResend);
     if (timeouts > 0) this.congestion.onTimeout(inFlight);
     return complete;
+  }
+
+  /** How long a segment that is sent again waits for its ACK, in ms. */
+  private nextTimeout(sn: number, timedOut: boolean, isThin: boolean): number {
+    if (timedOut && isThin && this.buffer.transmitsOf(sn) <= STEADY_TIMEOUTS) return this.rtt.rtoMs;
+    const last = Math.max(this.buffer.rtoOf(sn), this.rtt.rtoMs);
+    return timedOut ? Math.min(MAX_RTO_MS, last + (last >> 1)) : last;
+  }
+
+  /**
+   * So little is in flight that each loss is felt, few ACKs tell of it, and sending again costs next to nothing: the thin
+   * streams of games and voice, and the end of any transfer. What is lost is repeated sooner then.
+   */
+  private get isThin(): boolean {
+    return this.config.nodelay && this.heard && this.buffer.flightCount <= THIN_SEGMENTS;
   }
 
   /** It was in flight on the old path and was not sent on the new one yet. */
@@ -594,6 +610,10 @@ const MAX_FRAGMENTS = 255;
 const UNHEARD_WINDOW = 10;
 /** Transmissions of one segment before the peer was heard. */
 const UNHEARD_TRANSMITS = 6;
+/** As much in flight or less is a thin stream: 30 messages a second over 250 ms. */
+const THIN_SEGMENTS = 8;
+/** Timeouts of a segment of a thin stream that do not grow. */
+const STEADY_TIMEOUTS = 3;
 /** Fast retransmissions of one segment stop here; its timeout goes on (as in the reference). */
 const MAX_FAST_TRANSMITS = 5;
 const MIN_RTO_MS = 100;
