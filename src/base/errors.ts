@@ -12,6 +12,7 @@ export const GATEWAY_ERRORS = {
   connect_timeout: 'The connection was not made in time.',
   login_failed: 'No usable answer came to the login.',
   login_refused: 'The login was refused.',
+  retries_exhausted: 'The client gave up after too many attempts.',
   no_line: 'The login offers no such line.',
   move_failed: 'The session could not go to the other line.',
   session_closed: 'The session is closed.',

@@ -1,6 +1,6 @@
 import type { LoginAnswer } from '../login-answer.ts';
 import type { SessionOptions as SharedSessionOptions } from '../sdk/session-options.ts';
-import type { LoginOptions } from './login.ts';
+import type { LoginOptions } from '../sdk/login.ts';
 import type { NodePlatformOptions } from './node-platform.ts';
 
 /** What {@link connect} takes beside the login. */

@@ -3,7 +3,7 @@ import { parseLoginAnswer, type LoginAnswer } from '../login-answer.ts';
 import { openSession } from '../sdk/open-session.ts';
 import type { ConnectOptions } from './connect-options.ts';
 import { Connection } from './connection.ts';
-import { login } from './login.ts';
+import { login } from '../sdk/login.ts';
 import { createNodePlatform } from './node-platform.ts';
 
 /**

@@ -5,7 +5,7 @@ export { connect } from './connect.ts';
 export type { ConnectLogin, ConnectOptions, SessionOptions } from './connect-options.ts';
 export { Connection } from './connection.ts';
 export { connectStock } from './connect-stock.ts';
-export { login, type LoginOptions, type LoginProblem } from './login.ts';
+export { login, type LoginOptions, type LoginProblem } from '../sdk/login.ts';
 export type { SessionConnection } from './session-connection.ts';
 export { StockConnection } from './stock-connection.ts';
 export type { StockOptions } from './stock-options.ts';

@@ -2,8 +2,9 @@ import { isLoopback } from '../../base/address.ts';
 import { GatewayError } from '../../base/errors.ts';
 import { describeSystemError, type SystemErrorLike } from '../../base/node-error.ts';
 import { parseLoginAnswer, type LoginAnswer, type Seal } from '../login-answer.ts';
+import { parseHttpDate } from '../wall-time.ts';
 import { readBounded } from './read-bounded.ts';
-import { withinTime } from '../sdk/time-limit.ts';
+import { withinTime } from './time-limit.ts';
 
 /** What {@link login} takes. */
 export interface LoginOptions {
@@ -36,6 +37,8 @@ export interface LoginProblem {
   readonly code?: string;
 }
 
+export const DEFAULT_LOGIN_TIMEOUT_MS = 10_000;
+
 /** Seals a client asks for by itself. */
 export const DEFAULT_SEALS: readonly Seal[] = ['aes-128-gcm'];
 
@@ -47,8 +50,8 @@ export const DEFAULT_SEALS: readonly Seal[] = ['aes-128-gcm'];
  *   `connect_failed` (given up).
  */
 export async function login(options: LoginOptions): Promise<LoginAnswer> {
-  const url = checkedUrl(options);
-  const { loginTimeoutMs = 10_000, signal } = options;
+  const url = checkedLoginUrl(options.loginUrl, options.allowHttp);
+  const { loginTimeoutMs = DEFAULT_LOGIN_TIMEOUT_MS, signal } = options;
   const late = (): GatewayError =>
     new GatewayError('login_failed', `${url.origin} did not answer in ${String(loginTimeoutMs)} ms`);
   return withinTime({ timeoutMs: loginTimeoutMs, signals: [signal], late }, (limit) =>
@@ -56,7 +59,8 @@ export async function login(options: LoginOptions): Promise<LoginAnswer> {
   );
 }
 
-function checkedUrl({ loginUrl, allowHttp = false }: LoginOptions): URL {
+/** A URL that secrets may be sent to. @throws GatewayError `config_invalid`. */
+export function checkedLoginUrl(loginUrl: string | URL, allowHttp = false): URL {
   const url = URL.canParse(String(loginUrl)) ? new URL(loginUrl) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
     throw new GatewayError('config_invalid', 'loginUrl must be an https: URL without credentials in it');
@@ -75,6 +79,10 @@ function isThisHost(hostname: string): boolean {
 async function request(url: URL, options: LoginOptions, signal: AbortSignal): Promise<LoginAnswer> {
   const { token, tokenIn = 'body', client, seal = DEFAULT_SEALS, fetch: send = fetch } = options;
   const inHeader = token !== undefined && tokenIn === 'header';
+  // The words of `fetch` for a header it does not take repeat the header.
+  if (inHeader && !/^[\x21-\x7e]+$/.test(token)) {
+    throw new GatewayError('config_invalid', 'the token has characters that no header may have');
+  }
   const body = { ...(token === undefined || inHeader ? {} : { token }), client, seal };
   const headers = {
     'content-type': 'application/json',
@@ -100,7 +108,7 @@ function refusal(url: URL, { status, headers }: Response, text: string | undefin
   const problem = problemOf(parseJson(text));
   const words = problem.detail ?? problem.title ?? problem.code ?? '';
   const message = `${url.origin} refused the login: ${String(status)}${words === '' ? '' : `, ${words}`}`;
-  const retryAfterMs = retryAfterOf(headers.get('retry-after'));
+  const retryAfterMs = retryAfterOf(headers);
   return new GatewayError('login_refused', message, { details: { status, problem, retryAfterMs } });
 }
 
@@ -114,12 +122,15 @@ function problemOf(value: unknown): LoginProblem {
   return Object.fromEntries(known);
 }
 
-/** Seconds or an HTTP date (RFC 9110, section 10.2.3). */
-function retryAfterOf(text: string | null): number | undefined {
+/** Seconds, or a date (RFC 9110, section 10.2.3), which is compared with that of the answer: the clock here may be wrong. */
+function retryAfterOf(headers: Headers): number | undefined {
+  const text = headers.get('retry-after');
   if (text === null) return undefined;
-  const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
+  const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : dateOf(text) - dateOf(headers.get('date'));
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(0, ms), MAX_RETRY_AFTER_MS);
 }
+
+const dateOf = (text: string | null): number => parseHttpDate(text ?? '') ?? Number.NaN;
 
 /** undefined when it is no JSON. */
 function parseJson(text: string | undefined): unknown {
