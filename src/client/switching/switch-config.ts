@@ -35,15 +35,25 @@ export interface SwitchConfig {
   readonly heartbeatMs: number;
   /** Questions to the line in use are at least so far apart. Default 500. */
   readonly askEveryMs: number;
-  /** The next line takes over when the line in use left so many retransmission timeouts of questions unanswered. Default 2. */
+  /** Another line that answers takes over when the line in use answered nothing for so many retransmission timeouts. Default 2. */
   readonly moveAfterTimeouts: number;
   /** ... but not before so long. Default 250. */
   readonly moveAfterMs: number;
+  /** The same while everything goes out on both: nobody waits then, and there is time to be sure. Default 4. */
+  readonly copiesMoveAfterTimeouts: number;
+  /** Default 500. */
+  readonly copiesMoveAfterMs: number;
 
   /** How long preparing a line may take. Default 5,000. */
   readonly prepareTimeoutMs: number;
   /** Lines that are prepared at once. Default 3, which is what a session has room for. */
   readonly maxPrepared: number;
+  /** When the first lines have not answered for so long, the next ones are tried as well. Default 400. */
+  readonly widenMs: number;
+  /** ... and in the place of those that have not answered for so long. Default 1,500. */
+  readonly giveWayMs: number;
+  /** How long moving to a prepared line may take. Default 2,000. */
+  readonly moveTimeoutMs: number;
   /** After nothing came of preparing: the first wait, doubled each time. Default 300. */
   readonly retryMs: number;
   /** ... and the longest. Default 5,000. */
@@ -77,6 +87,8 @@ export interface SwitchConfig {
   readonly vetoMs: number;
   /** ... and at the longest. Default 600,000. */
   readonly vetoMaxMs: number;
+  /** What a line was like in use is believed of it, half as much after so long each time. Default 60,000. */
+  readonly experienceHalfLifeMs: number;
   /** Only so long after the beginning a survey moves the session at once. Default 10,000. */
   readonly startMs: number;
 
@@ -84,6 +96,8 @@ export interface SwitchConfig {
   readonly probeTimeoutMs: number;
   /** How often the best other lines are probed. Default 7,500. */
   readonly standbyMs: number;
+  /** The same for those that are connections: each probe may cost one. Default 30,000. */
+  readonly connectionStandbyMs: number;
   /** How many those are. Default 2. */
   readonly standbys: number;
   /** How often all other lines are probed. Default 60,000. */
@@ -140,8 +154,13 @@ const DEFAULTS: SwitchConfig = {
   askEveryMs: 500,
   moveAfterTimeouts: 2,
   moveAfterMs: 250,
+  copiesMoveAfterTimeouts: 4,
+  copiesMoveAfterMs: 500,
   prepareTimeoutMs: 5_000,
   maxPrepared: 3,
+  widenMs: 400,
+  giveWayMs: 1_500,
+  moveTimeoutMs: 2_000,
   retryMs: 300,
   retryMaxMs: 5_000,
   keepPreparedMs: 30_000,
@@ -158,9 +177,11 @@ const DEFAULTS: SwitchConfig = {
   probationMs: 10_000,
   vetoMs: 60_000,
   vetoMaxMs: 600_000,
+  experienceHalfLifeMs: 60_000,
   startMs: 10_000,
   probeTimeoutMs: 1_000,
   standbyMs: 7_500,
+  connectionStandbyMs: 30_000,
   standbys: 2,
   sweepMs: 60_000,
   sweepAboveMs: 5,

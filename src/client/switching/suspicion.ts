@@ -1,0 +1,134 @@
+import { NEVER } from '../../base/clock.ts';
+import type { LinkSignals } from '../../session/link-signals.ts';
+import type { SwitchConfig } from './switch-config.ts';
+import type { SwitchReason } from './switch-decision.ts';
+
+/** What the line in use was asked, and has not answered yet. */
+export interface Question {
+  readonly at: number;
+  readonly reason: SwitchReason;
+}
+
+/** What the signals call for. `heartbeat` may wait, and costs the budget. */
+export type Verdict = 'fine' | 'heartbeat' | 'ask' | 'suspect';
+
+/**
+ * Finds out whether the line in use still leads to the gateway. First by what the session sees anyway: acknowledgements that
+ * do not come, silence where there was traffic. Then it is asked; suspect is only who does not answer.
+ */
+export class Suspicion {
+  readonly #config: SwitchConfig;
+  readonly #isConnection: boolean;
+  /** Since when the line is in use: what waited before that waited for another one. */
+  readonly #since: number;
+  #question: Question | undefined;
+  #askedAt = -Infinity;
+  #reason: SwitchReason = 'silence';
+  /** Questions in this stall that were answered, although nothing was acknowledged. */
+  #vainQuestions = 0;
+  /** What usually passes between datagrams that come, in ms. */
+  #gapMs = NEVER;
+  #heardHereAt = -Infinity;
+  #hasJustAnswered = false;
+
+  constructor(now: number, config: SwitchConfig, isConnection: boolean) {
+    this.#config = config;
+    this.#isConnection = isConnection;
+    this.#since = now;
+  }
+
+  get question(): Question | undefined {
+    return this.#question;
+  }
+
+  /** Why {@link look} says what it says. */
+  get reason(): SwitchReason {
+    return this.#reason;
+  }
+
+  look(now: number, signals: LinkSignals): Verdict {
+    this.#learnGap(signals.heardHereAt);
+    const stalledMs = this.stalledMs(now, signals);
+    const silentMs = now - Math.max(this.#since, signals.heardHereAt);
+    if (stalledMs === 0) this.#vainQuestions = 0;
+    if (this.#question !== undefined) {
+      const { at, reason } = this.#question;
+      const isLate = now - at >= Math.max(this.#config.askAfterMs, this.#rto(signals));
+      const isSuspect = Math.max(stalledMs, silentMs) >= this.#suspectAfterMs(signals);
+      if (!isLate || !isSuspect) return 'fine';
+      this.#reason = stalledMs > 0 && reason === 'silence' ? 'no_acknowledgement' : reason;
+      return 'suspect';
+    }
+    if (now - this.#askedAt < this.#config.askEveryMs * 2 ** this.#vainQuestions) return 'fine';
+    if (stalledMs >= this.#askAfterMs(signals)) return this.#say('ask', 'no_acknowledgement');
+    if (now - signals.activeAt >= this.#config.idleAfterMs) return 'fine';
+    const isNews = signals.activeAt > this.#askedAt;
+    const { silenceMs, silenceGaps, heartbeatMs } = this.#config;
+    if (isNews && silentMs >= Math.max(silenceMs, silenceGaps * this.#gapMs, this.#askAfterMs(signals)))
+      return this.#say('ask', 'silence');
+    return silentMs >= heartbeatMs ? this.#say('heartbeat', 'silence') : 'fine';
+  }
+
+  /** For how long nothing was acknowledged here, in ms, although something waits for it. */
+  stalledMs(now: number, { stalledSince }: LinkSignals): number {
+    return stalledSince === NEVER ? 0 : Math.max(0, now - Math.max(this.#since, stalledSince));
+  }
+
+  /** A question is on its way. One that is already stays the one that counts. */
+  asked(now: number, reason: SwitchReason): void {
+    this.#question ??= { at: now, reason };
+    this.#askedAt = now;
+  }
+
+  answered(): void {
+    if (this.#question?.reason === 'no_acknowledgement')
+      this.#vainQuestions = Math.min(MAX_VAIN, this.#vainQuestions + 1);
+    // Silence here was nothing to worry about.
+    if (this.#question?.reason === 'silence') this.#gapMs *= 2;
+    this.#question = undefined;
+    this.#hasJustAnswered = true;
+  }
+
+  /** For how long a line may leave a question unanswered before another one takes over, in ms. */
+  patienceMs(signals: LinkSignals, isCopying: boolean): number {
+    const { moveAfterMs, moveAfterTimeouts, copiesMoveAfterMs, copiesMoveAfterTimeouts } = this.#config;
+    const rto = this.#rto(signals);
+    return isCopying
+      ? Math.max(copiesMoveAfterMs, copiesMoveAfterTimeouts * rto)
+      : Math.max(moveAfterMs, moveAfterTimeouts * rto);
+  }
+
+  #say(verdict: Verdict, reason: SwitchReason): Verdict {
+    this.#reason = reason;
+    return verdict;
+  }
+
+  #askAfterMs(signals: LinkSignals): number {
+    const { askAfterMs, askAfterTimeouts, connectionSuspectAfterMs } = this.#config;
+    const least = this.#isConnection ? connectionSuspectAfterMs / 2 : askAfterMs;
+    return Math.max(least, askAfterTimeouts * this.#rto(signals));
+  }
+
+  #suspectAfterMs(signals: LinkSignals): number {
+    const { suspectAfterMs, suspectAfterTimeouts, connectionSuspectAfterMs } = this.#config;
+    const least = this.#isConnection ? connectionSuspectAfterMs : suspectAfterMs;
+    return Math.max(least, suspectAfterTimeouts * this.#rto(signals));
+  }
+
+  #rto({ rtoMs }: LinkSignals): number {
+    return Math.min(rtoMs, this.#config.suspectAtLatestMs / this.#config.suspectAfterTimeouts);
+  }
+
+  #learnGap(heardHereAt: number): void {
+    const gapMs = heardHereAt - this.#heardHereAt;
+    if (gapMs <= 0) return;
+    const isUsual = this.#heardHereAt !== -Infinity && gapMs < this.#config.heartbeatMs;
+    this.#heardHereAt = heardHereAt;
+    // What answers a question says nothing of traffic.
+    if (isUsual && !this.#hasJustAnswered)
+      this.#gapMs = this.#gapMs === NEVER ? gapMs : (3 * this.#gapMs + gapMs) / 4;
+    this.#hasJustAnswered = false;
+  }
+}
+
+const MAX_VAIN = 3;
