@@ -93,10 +93,15 @@ export class SessionSuccession {
     return commands;
   }
 
-  /** The connection that takes what is sent; undefined while there is none. */
+  /** The connection that takes what is sent; undefined while there is none, and once this side has ended. */
   get sender(): number | undefined {
+    return this.#hasEnded ? undefined : this.current;
+  }
+
+  /** The connection in use; undefined while there is none. */
+  get current(): number | undefined {
     const current = this.#current;
-    return current?.state === 'open' && !this.#hasEnded ? current.id : undefined;
+    return current?.state === 'open' ? current.id : undefined;
   }
 
   /** The connection whose messages are delivered now; undefined while there is none. */
@@ -107,6 +112,16 @@ export class SessionSuccession {
   /** Whether no message will ever come any more, except from {@link reader}. */
   get isReadOut(): boolean {
     return this.#isOver || this.#end !== undefined || this.#hasPeerEnded;
+  }
+
+  /** Whether nothing can be sent any more. */
+  get isDone(): boolean {
+    return this.#isOver || this.#end !== undefined || this.#hasEnded;
+  }
+
+  /** Whether a connection is open, or still to be read. */
+  has(id: number): boolean {
+    return this.#find(id) !== undefined;
   }
 
   get isOver(): boolean {
@@ -203,13 +218,14 @@ export class SessionSuccession {
   closed(now: number, id: number, info: CloseInfo): void {
     const member = this.#find(id);
     if (member === undefined || member.state === 'closed') return;
-    if (member.state === 'finishing') {
+    if (member.state === 'finishing' && !this.#isOver) {
       this.#leave(member, info.code === CloseCode.normal);
       return;
     }
     member.state = 'closed';
-    member.leaveAt = NEVER;
+    member.leaveAt = member.finishBy = NEVER;
     this.#forget();
+    if (this.#isOver) return;
     if (now - member.openedAt >= LASTING_MS) this.#attempt = 0;
     if (!this.#mayFollow(info)) {
       this.#finish(info);
