@@ -162,7 +162,7 @@ export class ClearEndpoint implements SessionEndpoint, SessionHost, PathOutput {
   }
 
   tryOpening(session: Session, number: number, slot: number): Path {
-    return session.tryPath(number, slot, this.#portAt(number).isReliable);
+    return session.tryOpening(number, slot, this.#portAt(number).isReliable);
   }
 
   tryPath(session: Session, number: number, slot: number): Path {
