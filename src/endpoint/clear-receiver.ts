@@ -121,8 +121,8 @@ export class ClearReceiver {
     if (halves !== undefined && halves.size > 0 && unacknowledgedOf(batch.view, offset) === 0) {
       const half = halves
         .of(conv)
-        .find(({ seal, port: from, slot: by }) => seal === undefined && from === port.number && by === slot);
-      if (half !== undefined) return this.opener?.establish(now, port, half, slot, 0, port.isReliable);
+        .find((one) => one.seal === undefined && one.originAt(port.number, slot) !== undefined);
+      if (half !== undefined) return this.opener?.establish(now, port, half, slot, 0);
     }
     const entry = this.registry.table.find(LOGIN_KEY, conv);
     if (entry === undefined) {

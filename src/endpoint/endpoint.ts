@@ -286,6 +286,14 @@ export class Endpoint implements HandshakeHost, EndpointCondition {
     return entry.session;
   }
 
+  /** Client: {@link Session.tryOpening} on a port of this endpoint; a connection is this session's from now on. */
+  tryOpening(session: Session, number: number, slot: number): Path {
+    const port = this.ports.at(number);
+    const entry = this.registry.table.at(session.tag);
+    if (entry?.session === session) port.bind(slot, entry);
+    return session.tryOpening(number, slot, port.isReliable);
+  }
+
   /** Client: {@link Session.tryPath} on a port of this endpoint; a connection is this session's from now on. */
   tryPath(session: Session, number: number, slot: number): Path {
     const port = this.ports.at(number);

@@ -1,13 +1,21 @@
 import { sourceKey } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
 import { CloseCode, closeCodeName } from '../base/close-code.ts';
+import type { SocketAddress } from '../base/address.ts';
 import type { SendArena } from '../base/send-arena.ts';
 import { KeyedLimiter, TokenBucket } from '../base/token-bucket.ts';
-import { HalfOpen, openHello, type AuthenticHello, type ServerHandshakeTools } from '../session/index.ts';
+import {
+  HalfOpen,
+  openHello,
+  type AuthenticHello,
+  type HelloOrigin,
+  type ServerHandshakeTools,
+} from '../session/index.ts';
 import { Command } from '../wire/command.ts';
 import { HELLO_ACK_HEADER_BYTES, MIN_UDP_HELLO_BYTES, readHello } from '../wire/hello.ts';
 import { KICK_MAX_BYTES, writeKick } from '../wire/kick.ts';
 import type { WireMemory } from '../wire/memory.ts';
+import { PATH_PROBE_BYTES, writePathProbe } from '../wire/path-probe.ts';
 import { commandOf, SEGMENT_HEADER_BYTES, writeSegmentHeader } from '../wire/segment.ts';
 import type { DropReason } from './drop-reason.ts';
 import type { LoginSessionsConfig } from './endpoint-config.ts';
@@ -119,7 +127,7 @@ export class Handshakes {
   finish(half: HalfOpen): void {
     this.halfOpen.dropOlder(half);
     this.halfOpen.take(half);
-    this.host.releaseSlot(half.port, half.slot);
+    this.releaseOrigins(half);
   }
 
   private answer(
@@ -140,15 +148,14 @@ export class Handshakes {
         return 'conv_collision';
       }
       if (crypto.equal(entry.hello.clientRandom, clientRandom)) {
-        return this.repeat(now, port, entry.hello, entry, length, slot);
+        return this.repeatOpen(now, port, memory, hello, entry.hello, entry, length, slot);
       }
     }
     const repeated = this.halfOpen.repeatedBy(conv, clientRandom);
-    if (repeated !== undefined) return this.repeat(now, port, repeated, undefined, length, slot);
+    if (repeated !== undefined) return this.repeatHalfOpen(now, port, memory, hello, repeated, slot);
     // It is open by its own lights: here it would begin anew, in the middle of its streams.
     if (isOfOpenSession(memory, hello)) return this.host.sendReset(now, port, conv, length, slot);
-    const clientAddress =
-      hello.blockAt < 0 ? undefined : port.blockAddress(memory, hello.blockAt, hello.earlyAt, slot);
+    const clientAddress = this.clientAddressOf(port, memory, hello, slot);
     const network = clientAddress === undefined ? source : sourceKey(clientAddress);
     // Whoever comes for the place of its own session takes no other.
     const hasPlace = entry?.active === true && entry.source === network;
@@ -158,40 +165,82 @@ export class Handshakes {
       port.config.earlyData === true && hello.earlyLength > 0
         ? memory.bytes.slice(hello.earlyAt, hello.earlyAt + hello.earlyLength)
         : undefined;
-    const origin = { port: port.number, slot };
-    const half = new HalfOpen(hello, origin, this.tools, now + HALF_OPEN_MS, early);
-    half.clientAddress = clientAddress;
-    port.carrier.retain(slot);
+    const half = new HalfOpen(hello, this.tools, now + HALF_OPEN_MS, early);
     this.halfOpen.add(half);
-    this.acknowledge(port, half, slot);
+    this.acknowledge(now, port, half, slot, this.originOf(port, half, slot, clientAddress));
     return undefined;
   }
 
-  /** Answers a HELLO that came before: with the same random, so the same keys. */
-  private repeat(
+  // A HELLO that came before is answered with the same random, so the same keys.
+
+  /** Its session is open. */
+  private repeatOpen(
     now: number,
     port: EndpointPort,
+    memory: WireMemory,
+    hello: AuthenticHello,
     half: HalfOpen,
-    entry: SessionEntry | undefined,
+    entry: SessionEntry,
     length: number,
     slot: number,
   ): DropReason | undefined {
-    // Nor does one that is open move to a line that is not confidential.
-    if (half.seal === undefined && port.config.allowClear !== true) return 'clear_not_allowed';
-    const isElsewhere = half.port !== port.number || half.slot !== slot;
-    if (isElsewhere) half.isAnsweredElsewhere = true;
-    if (entry === undefined && half.seal === undefined && isElsewhere) {
+    if (half.seal === undefined) {
+      // Nor does one that is open move to a line that is not confidential.
+      if (port.config.allowClear !== true) return 'clear_not_allowed';
+      // One that began before is late: its client is open elsewhere.
+      if (isOfOpenSession(memory, hello)) {
+        const { number, isReliable } = port;
+        entry.session.handleRepeatedHello(now, number, slot, isReliable, length, CLEAR_ACK_BYTES);
+        this.host.moved(entry);
+      }
+    }
+    this.acknowledge(now, port, half, slot);
+    return undefined;
+  }
+
+  private repeatHalfOpen(
+    now: number,
+    port: EndpointPort,
+    memory: WireMemory,
+    hello: AuthenticHello,
+    half: HalfOpen,
+    slot: number,
+  ): DropReason | undefined {
+    let origin = half.originAt(port.number, slot);
+    if (half.seal === undefined) {
+      if (port.config.allowClear !== true) return 'clear_not_allowed';
       // A client that is open by its own lights moved at once, and was faster than the datagram that opens it here. An
       // answer would tell it that it is here; without one it asks again.
-      return 'path_not_allowed';
+      if (origin === undefined && isOfOpenSession(memory, hello)) return 'path_not_allowed';
     }
-    if (entry !== undefined && half.seal === undefined) {
-      const { number, isReliable } = port;
-      entry.session.handleRepeatedHello(now, number, slot, isReliable, length, CLEAR_ACK_BYTES);
-      this.host.moved(entry);
+    origin ??= this.originOf(port, half, slot, this.clientAddressOf(port, memory, hello, slot));
+    if (origin === undefined) {
+      // Nothing would open a clear session from there.
+      if (half.seal === undefined) return 'path_not_allowed';
+      half.isAnsweredElsewhere = true;
     }
-    this.acknowledge(port, half, slot);
+    this.acknowledge(now, port, half, slot, origin);
     return undefined;
+  }
+
+  private originOf(
+    port: EndpointPort,
+    half: HalfOpen,
+    slot: number,
+    clientAddress: SocketAddress | undefined,
+  ): HelloOrigin | undefined {
+    const origin = half.addOrigin(port.number, slot, clientAddress);
+    if (origin !== undefined) port.carrier.retain(slot);
+    return origin;
+  }
+
+  private clientAddressOf(
+    port: EndpointPort,
+    memory: WireMemory,
+    { blockAt, earlyAt }: AuthenticHello,
+    slot: number,
+  ): SocketAddress | undefined {
+    return blockAt < 0 ? undefined : port.blockAddress(memory, blockAt, earlyAt, slot);
   }
 
   private refusalOf(
@@ -210,12 +259,22 @@ export class Handshakes {
     return full === undefined ? undefined : [CloseCode.overload, full];
   }
 
-  private acknowledge(port: EndpointPort, half: HalfOpen, slot: number): void {
+  /** @param origin is asked to prove that it is there, with the first it sends. */
+  private acknowledge(
+    now: number,
+    port: EndpointPort,
+    half: HalfOpen,
+    slot: number,
+    origin?: HelloOrigin,
+  ): void {
     const { conv } = half;
-    const window = this.config.kcp.receiveWindow;
-    half.writeAck(port.arenaTo(slot).selectNone(), SEGMENT_HEADER_BYTES, (arena, at) => {
-      writeSegmentHeader(arena.view, at, conv, Command.windowTell, 0, window, 0, 0, 0, 0);
-      return SEGMENT_HEADER_BYTES;
+    const wnd = this.config.kcp.receiveWindow;
+    half.writeAck(port.arenaTo(slot).selectNone(), SEGMENT_HEADER_BYTES + PATH_PROBE_BYTES, (arena, at) => {
+      writeSegmentHeader(arena.view, at, conv, Command.windowTell, 0, wnd, 0, 0, 0, 0);
+      if (origin === undefined || port.isReliable) return SEGMENT_HEADER_BYTES;
+      const { challenge: data } = origin;
+      const probe = { type: 'pathChallenge', conv, wnd, una: 0, ts: now | 0, data } as const;
+      return SEGMENT_HEADER_BYTES + writePathProbe(arena, at + SEGMENT_HEADER_BYTES, probe);
     });
   }
 
@@ -228,7 +287,7 @@ export class Handshakes {
     reason: DropReason,
   ): DropReason {
     const { conv } = hello;
-    const half = new HalfOpen(hello, { port: port.number, slot }, this.tools, 0);
+    const half = new HalfOpen(hello, this.tools, 0);
     half.writeAck(port.arenaTo(slot).selectNone(), KICK_MAX_BYTES, (arena: SendArena, at: number) =>
       writeKick(arena, at, { type: 'kick', conv, wnd: 0, una: 0, code, retryAfterMs: 0, reason }),
     );
@@ -243,8 +302,13 @@ export class Handshakes {
   }
 
   private forget(half: HalfOpen): void {
-    this.host.releaseSlot(half.port, half.slot);
+    this.releaseOrigins(half);
     this.host.retireKeys(half);
+  }
+
+  private releaseOrigins(half: HalfOpen): void {
+    for (const { port, slot } of half.origins) this.host.releaseSlot(port, slot);
+    half.origins = [];
   }
 }
 

@@ -2,7 +2,7 @@ import { formatSocketAddress, sourceKey } from '../base/address.ts';
 import { CloseCode } from '../base/close-code.ts';
 import type { Logger } from '../base/logger.ts';
 import { configOfConversation } from '../kcp/index.ts';
-import { Path, type HalfOpen } from '../session/index.ts';
+import type { HalfOpen } from '../session/index.ts';
 import type { SessionLogin } from './endpoint-config.ts';
 import type { EndpointPort } from './endpoint-port.ts';
 import type { Handshakes } from './handshakes.ts';
@@ -40,14 +40,13 @@ export class LoginOpener {
     half: HalfOpen,
     slot: number,
     pathId: number,
-    isReachable: boolean,
   ): SessionEntry | undefined {
     const { conv, seal, ticket } = half;
     const logins = this.logins;
     const old = this.registry.table.find(LOGIN_KEY, conv);
     if (old !== undefined) this.replace(old, 'the same client opened the session anew');
-    const { carrier } = port;
-    const address = half.clientAddress ?? carrier.addressOf(slot);
+    const path = half.makePath(now, port.number, slot, port.isReliable, pathId);
+    const address = path.clientAddress ?? port.carrier.addressOf(slot);
     const source = sourceKey(address);
     const login: SessionLogin = {
       subject: ticket.subject,
@@ -68,11 +67,6 @@ export class LoginOpener {
       });
     const stream = typeof plan === 'number' || plan.stream;
     const kcp = configOfConversation(logins.config.kcp, { conv, stream, limitUntilHeard: false });
-    const path = new Path(port.number, slot, port.isReliable, pathId, {
-      validated: isReachable,
-      announcing: false,
-    });
-    path.clientAddress = half.clientAddress;
     const parts = { key: LOGIN_KEY, source, group: logins, home: port, hello: half };
     const entry = this.registry.add(parts, 'gateway', 'kcpgate', kcp, { path, seal, loggedIn: true });
     this.handshakes.finish(half);

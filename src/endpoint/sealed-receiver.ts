@@ -137,9 +137,7 @@ export class SealedReceiver {
       if (!openDatagram(this.cipher, copy, 0, SEALED_HEADER_BYTES, header, length, receiveKey, pn)) continue;
       half.seal.replay.accept(pn);
       const pathId = pathIdOf(view, 0);
-      const isOnlyReceiver = half.port === port.number && half.slot === slot && !half.isAnsweredElsewhere;
-      const isReachable = port.isReliable || isOnlyReceiver;
-      const entry = this.opener!.establish(now, port, half, slot, pathId, isReachable);
+      const entry = this.opener!.establish(now, port, half, slot, pathId);
       if (entry !== undefined) {
         this.registry.deliver(
           now,

@@ -48,8 +48,8 @@ export interface HandshakeAnswer {
 }
 
 /**
- * The client's side of the handshake: HELLO, repeated with a new packet number and the same client random until a
- * HELLO_ACK opens with the keys that follow from it (protocol.md, "Handshake").
+ * The client's side of the handshake: HELLO, on one path or several, repeated with new packet numbers and the same client
+ * random until a HELLO_ACK opens with the keys that follow from it (protocol.md, "Handshake").
  */
 export class ClientHandshake {
   readonly credentials: SessionCredentials;
@@ -80,8 +80,15 @@ export class ClientHandshake {
     }
   }
 
+  /** The next HELLO is due on every path. */
   isDue(now: number): boolean {
     return now >= this.nextAt;
+  }
+
+  /** It is about to be written. */
+  beginRound(now: number): void {
+    this.nextAt = now + this.waitMs;
+    this.waitMs = Math.min(MAX_WAIT_MS, this.waitMs * 2);
   }
 
   isSpent(now: number): boolean {
@@ -105,7 +112,6 @@ export class ClientHandshake {
    * @returns false when the arena was full: nothing was written.
    */
   write(
-    now: number,
     arena: PathArena,
     path: Path,
     writeEarly: (arena: SendArena, at: number, room: number) => number,
@@ -127,8 +133,6 @@ export class ClientHandshake {
     const additional = headerLength - (withBlock ? ADDRESS_BLOCK_BYTES : 0);
     arena.commitWhole(headerLength + body + tag, additional, headerLength, this.earlyKey, pn);
     this.pn++;
-    this.nextAt = now + this.waitMs;
-    this.waitMs = Math.min(MAX_WAIT_MS, this.waitMs * 2);
     return true;
   }
 

@@ -8,6 +8,19 @@ import type { PathArena } from './path-arena.ts';
 import { Seal } from './seal.ts';
 import { addSessionKey } from './session-keys.ts';
 import type { AuthenticHello } from './server-handshake.ts';
+import { PATH_DATA_BYTES } from '../wire/path-probe.ts';
+import { PathChallenge } from './path-challenge.ts';
+import { Path } from './path.ts';
+
+/** One of the places a HELLO came from, in the host's numbers. */
+export interface HelloOrigin {
+  readonly port: number;
+  readonly slot: number;
+  /** What a trusted proxy said is the client's address there. */
+  readonly clientAddress: SocketAddress | undefined;
+  /** 8 random bytes that went there with the answer, and nowhere else: whoever returns them is there. */
+  readonly challenge: Uint8Array;
+}
 
 /**
  * A handshake that was answered and not finished: the gateway made its random and keys, and waits for the first datagram
@@ -19,23 +32,20 @@ export class HalfOpen {
   readonly clientRandom: Uint8Array;
   /** Undefined for a clear session. */
   readonly seal: Seal | undefined;
-  /** Where the HELLO came from, in the host's numbers. */
-  readonly port: number;
-  readonly slot: number;
+  /** Where its HELLO came from, as long as it is half-open: a client may send it on many paths. The first one first. */
+  origins: readonly HelloOrigin[] = [];
   readonly expiresAt: number;
-  /** What a trusted proxy said is the client's address. */
-  clientAddress: SocketAddress | undefined;
-  /** An answer went to another address too: what comes from the first one may have been made by whoever has that. */
+  /** An answer went to an address that is not among the origins, too. */
   isAnsweredElsewhere = false;
   /** Segments that came with the HELLO, to be applied when the session opens. */
   readonly early: Uint8Array | undefined;
   private readonly serverRandom: Uint8Array;
+  private readonly randomBytes: (length: number) => Uint8Array;
   /** A clear session has no keys to count for. */
   private clearPn = 0;
 
   constructor(
     hello: AuthenticHello,
-    origin: { readonly port: number; readonly slot: number },
     tools: { readonly crypto: HandshakeCrypto; readonly cipher: PacketCipher },
     expiresAt: number,
     early?: Uint8Array,
@@ -43,11 +53,10 @@ export class HalfOpen {
     this.conv = hello.conv;
     this.ticket = hello.ticket;
     this.clientRandom = hello.clientRandom;
-    this.port = origin.port;
-    this.slot = origin.slot;
     this.expiresAt = expiresAt;
     this.early = early;
-    this.serverRandom = tools.crypto.randomBytes(RANDOM_BYTES);
+    this.randomBytes = (length) => tools.crypto.randomBytes(length);
+    this.serverRandom = this.randomBytes(RANDOM_BYTES);
     if (hello.isClear) return;
     const material = {
       secret: hello.ticket.secret,
@@ -58,6 +67,34 @@ export class HalfOpen {
       addSessionKey(tools.crypto, tools.cipher, material, 'server'),
       addSessionKey(tools.crypto, tools.cipher, material, 'client'),
     );
+  }
+
+  originAt(port: number, slot: number): HelloOrigin | undefined {
+    return this.origins.find((origin) => origin.port === port && origin.slot === slot);
+  }
+
+  /** A HELLO came from one more place. @returns undefined when there are too many: nothing is kept of it. */
+  addOrigin(port: number, slot: number, clientAddress: SocketAddress | undefined): HelloOrigin | undefined {
+    if (this.origins.length >= MAX_ORIGINS) return undefined;
+    const origin = { port, slot, clientAddress, challenge: this.randomBytes(PATH_DATA_BYTES) };
+    this.origins = [...this.origins, origin];
+    return origin;
+  }
+
+  /**
+   * The path of the session that opens now, with a datagram that came there. An address is proved when the answer went to no
+   * other, as only its receiver can have the keys; else when it returns what the answer asked.
+   * @param reliable it is a connection, which is proved by itself.
+   */
+  makePath(now: number, port: number, slot: number, reliable: boolean, id: number): Path {
+    const origin = this.originAt(port, slot);
+    const isOnly = this.seal !== undefined && this.origins.length === 1 && !this.isAnsweredElsewhere;
+    const validated = reliable || (origin !== undefined && isOnly);
+    const path = new Path(port, slot, reliable, id, { validated, announcing: false });
+    path.clientAddress = (origin ?? this.origins[0])?.clientAddress;
+    if (!validated && origin !== undefined)
+      path.challenge = PathChallenge.sentAt(now, origin.challenge, RESPONSE_MS);
+    return path;
   }
 
   /**
@@ -90,5 +127,9 @@ export class HalfOpen {
   }
 }
 
+/** As many as a client has at most. */
+const MAX_ORIGINS = 32;
+/** The answer to a challenge comes with the first datagrams of a session: how long the others may be ahead, in ms. */
+const RESPONSE_MS = 200;
 /** A HELLO_ACK's header takes 28 bytes. */
 const ACK_HEADER_ROOM = 32;

@@ -1,6 +1,6 @@
 export { ClientHandshake, type HandshakeTools, type SessionCredentials } from './client-handshake.ts';
 export type { DrainNotice } from './drain-notice.ts';
-export { HalfOpen } from './half-open.ts';
+export { HalfOpen, type HelloOrigin } from './half-open.ts';
 export type { LinkSignals } from './link-signals.ts';
 export { openDatagram } from './open-datagram.ts';
 export { PathArena } from './path-arena.ts';

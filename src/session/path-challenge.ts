@@ -13,6 +13,13 @@ export class PathChallenge {
     this.data = data;
   }
 
+  /** One that was sent already, at that time, in something else. @param ptoMs how long an answer may take. */
+  static sentAt(now: number, data: Uint8Array, ptoMs: number): PathChallenge {
+    const challenge = new PathChallenge(data);
+    challenge.sent(now, ptoMs);
+    return challenge;
+  }
+
   isDue(now: number): boolean {
     return this.transmits < MAX_TRANSMITS && now >= this.nextAt;
   }

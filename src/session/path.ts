@@ -25,6 +25,9 @@ export class Path {
   isFull = false;
   /** Client: datagrams carry an address block, until the gateway was heard here. */
   isAnnouncing: boolean;
+  /** Client: HELLO goes out here until it is answered somewhere; and the next one is due. */
+  isCandidate = false;
+  isHelloDue = false;
   /** The last round trip of a challenge in ms; -1 before the first. */
   rttMs = -1;
   /** Where its session counts what goes here. */

@@ -50,6 +50,7 @@ export class SessionPaths {
   private others: Path[] = NONE;
   /** The latest number given to a path by this side, or seen in use. */
   private latestId: number;
+  private isDisposed = false;
 
   constructor(host: PathHost, first: Path) {
     this.host = host;
@@ -91,6 +92,28 @@ export class SessionPaths {
     return this.add(path);
   }
 
+  /** Client: one more path on which the handshake may be answered. */
+  addCandidate(port: number, slot: number, reliable: boolean, announcing: boolean): Path {
+    this.latestId = (this.latestId + 1) & 0xff;
+    const path = new Path(port, slot, reliable, this.latestId, { validated: true, announcing });
+    path.isCandidate = path.isHelloDue = true;
+    return this.add(path, MAX_CANDIDATES);
+  }
+
+  /** Client: another candidate takes the place of the path in use, if there is one that lives. */
+  promoteCandidate(): void {
+    const next = this.others.find(({ isCandidate, isLost }) => isCandidate && !isLost);
+    if (next !== undefined) this.putInUse(next);
+  }
+
+  /** Client: the handshake was answered on this path. It is the one in use now, the other candidates are given up. */
+  settleOn(path: Path): void {
+    if (path !== this.current) this.putInUse(path);
+    path.retireAt = NEVER;
+    for (const other of this.others) if (other.isCandidate) this.abandon(other);
+    path.isCandidate = false;
+  }
+
   /** Sends a challenge on a path, unless one is under way. */
   ask(path: Path): void {
     if (path.challenge !== undefined) return;
@@ -114,11 +137,9 @@ export class SessionPaths {
     const old = this.current;
     const isSameHost =
       old.port === path.port && !path.reliable && !old.isLost && this.host.isSameHost(old, path);
-    this.others = this.others.filter((other) => other !== path);
-    this.current = path;
+    this.putInUse(path);
     path.retireAt = NEVER;
     old.retireAt = retireAt;
-    this.others.push(old);
     return isSameHost;
   }
 
@@ -237,6 +258,7 @@ export class SessionPaths {
   dispose(code: CloseCode, reason: string): void {
     for (const path of this) this.host.releasePath(path, code, reason);
     this.others = NONE;
+    this.isDisposed = true;
   }
 
   /** The peer uses this number now. */
@@ -244,8 +266,20 @@ export class SessionPaths {
     path.id = this.latestId = id;
   }
 
-  private add(path: Path): Path {
-    if (this.others.length >= MAX_OTHERS) {
+  private putInUse(path: Path): void {
+    this.others = this.others.filter((other) => other !== path);
+    this.others.push(this.current);
+    this.current = path;
+  }
+
+  private add(path: Path, most = MAX_OTHERS): Path {
+    if (this.isDisposed) {
+      // Whoever is late leaves nothing behind.
+      this.host.retainPath(path);
+      this.host.releasePath(path, CloseCode.normal, 'the session is over');
+      return path;
+    }
+    if (this.others.length >= most) {
       // A path that was proved is kept before those that anybody may have made up: it may be the way back.
       const { others } = this;
       const least =
@@ -288,6 +322,8 @@ export class SessionPaths {
 const NONE: Path[] = [];
 /** Paths beside the active one; older ones give way. */
 const MAX_OTHERS = 3;
+/** The same, while the handshake is under way. */
+const MAX_CANDIDATES = 31;
 /** How long the first answer on a path may take at least, in ms. */
 const MIN_FIRST_PTO_MS = 200;
 /**

@@ -15,7 +15,7 @@ function halfOpen(conv: number, random: number, expiresAt: number): HalfOpen {
   };
   const clientRandom = new Uint8Array(16).fill(random);
   const hello = { conv, isClear: true, ticket, clientRandom, blockAt: -1, earlyAt: 0, earlyLength: 0 };
-  return new HalfOpen(hello, { port: 0, slot: random }, { crypto, cipher }, expiresAt);
+  return new HalfOpen(hello, { crypto, cipher }, expiresAt);
 }
 
 /** A table, and what it dropped. */

@@ -22,7 +22,10 @@ describe('a handshake', () => {
   it('opens nothing before the client has used its key', () => {
     onFedGateway({}, (gateway) => {
       const client = new HandMadeClient(gateway.login({ subject: 'anna', claims: '{"a":1}' }));
-      expect(gateway.greet(client, 'udp', 1)).toMatchObject([{ type: 'windowTell', wnd: 256 }]);
+      expect(gateway.greet(client, 'udp', 1)).toMatchObject([
+        { type: 'windowTell', wnd: 256 },
+        { type: 'pathChallenge' },
+      ]);
       expect(gateway.stats).toMatchObject({ halfOpen: 1, hellos: 1, openSessions: 0 });
       expect(gateway.openings).toEqual([]);
       gateway.feed('udp', 1, client.datagram([client.push(0, 'hello')]));
@@ -51,7 +54,10 @@ describe('a handshake', () => {
       const client = new HandMadeClient(gateway.login());
       gateway.greet(client, 'udp', 1);
       gateway.feed('udp', 1, client.hello());
-      expect(client.takeAck(gateway.sent('udp', 1)[0]!)).toMatchObject([{ type: 'windowTell' }]);
+      expect(client.takeAck(gateway.sent('udp', 1)[0]!)).toMatchObject([
+        { type: 'windowTell' },
+        { type: 'pathChallenge' },
+      ]);
       expect(gateway.stats.halfOpen).toBe(1);
       gateway.feed('udp', 1, client.datagram([client.tell()]));
       gateway.sent('udp');
@@ -429,7 +435,7 @@ describe('a clear session', () => {
   it('moves to where its HELLO comes from, after which it is heard there', () => {
     onFedGateway(allowed, (gateway) => {
       const client = gateway.open('udp', 1, { seal: 'clear' });
-      gateway.feed('udp', 2, client.hello());
+      gateway.feed('udp', 2, client.hello([client.challenge()]));
       const sent = gateway.sent('udp', 2);
       expect(client.takeAck(sent[0]!) ?? client.takeAck(sent[1]!)).toBeDefined();
       gateway.feed('udp', 2, client.datagram([client.push(0, 'moved')]));
@@ -445,7 +451,7 @@ describe('a clear session', () => {
       gateway.sinks[0]!.port.send(new Uint8Array(100), 0, 100);
       gateway.endpoint.kick({ id: 0 }, CloseCode.kicked, 'off');
       gateway.loop.runFor(1);
-      gateway.feed('udp', 2, client.hello());
+      gateway.feed('udp', 2, client.hello([client.challenge()]));
       expect(gateway.heard(client, 'udp', 2)).toMatchObject([{ type: 'pathChallenge' }, { type: 'push' }]);
       gateway.feed('udp', 2, client.datagram([client.tell(1)]));
       expect(gateway.heard(client, 'udp', 2)).toMatchObject([{ type: 'kick', code: CloseCode.kicked }]);
@@ -455,7 +461,7 @@ describe('a clear session', () => {
   it('sends to an address that said HELLO three times that at most, the answer counted', () => {
     onFedGateway(allowed, (gateway) => {
       const client = gateway.open('udp', 1, { seal: 'clear' });
-      const hello = client.hello();
+      const hello = client.hello([client.challenge()]);
       for (let i = 0; i < 200; i++) gateway.sinks[0]!.port.sendDatagram(Uint8Array.of(i), 0, 1);
       gateway.feed('udp', 2, hello);
       gateway.loop.runFor(10_000);

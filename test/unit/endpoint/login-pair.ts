@@ -156,6 +156,14 @@ export class TestClient implements SessionObserver {
     carrier.release(place.slot);
   }
 
+  /** Says HELLO on a line, too. */
+  alsoOpen({ carrier }: DatagramLine | ConnectionLine): Path {
+    const { port, slot } = this.#attach(carrier);
+    const path = this.endpoint.tryOpening(this.session, port, slot);
+    carrier.release(slot);
+    return path;
+  }
+
   /** Tries a line, and goes there when the gateway answers. */
   moveTo({ carrier }: DatagramLine | ConnectionLine): Path {
     const { port, slot } = this.#attach(carrier);

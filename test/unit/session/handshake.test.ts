@@ -64,9 +64,10 @@ class Client {
   hello(
     now = 0,
     path = pathOf(),
-    early: Parameters<ClientHandshake['write']>[3] = NOTHING_EARLY,
+    early: Parameters<ClientHandshake['write']>[2] = NOTHING_EARLY,
   ): Uint8Array {
-    return written(this.cipher, (arena) => this.handshake.write(now, arena, path, early));
+    this.handshake.beginRound(now);
+    return written(this.cipher, (arena) => this.handshake.write(arena, path, early));
   }
 
   take(ack: Uint8Array) {
@@ -87,7 +88,7 @@ class Gateway {
   accept(hello: Uint8Array): HalfOpen {
     const found = this.open(hello);
     if (typeof found === 'string') throw new Error(found);
-    return new HalfOpen(found, { port: 0, slot: 0 }, { crypto, cipher: this.cipher }, 5_000);
+    return new HalfOpen(found, { crypto, cipher: this.cipher }, 5_000);
   }
 
   acknowledge(half: HalfOpen, body: number[] = []): Uint8Array {
@@ -164,8 +165,7 @@ describe('a HELLO', () => {
   it('uses up no packet number when the arena is full', () => {
     const client = new Client();
     const full = new PathArena(new DatagramArena(100)).selectNone();
-    expect(client.handshake.write(0, full, pathOf(), NOTHING_EARLY)).toBe(false);
-    expect(client.handshake.isDue(0)).toBe(true);
+    expect(client.handshake.write(full, pathOf(), NOTHING_EARLY)).toBe(false);
     expect(headOf(client.hello()).pn).toBe(0);
   });
 });
