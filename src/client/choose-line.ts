@@ -32,6 +32,33 @@ export function chooseLine(
   return relays && session !== undefined && line !== undefined ? { session, line } : undefined;
 }
 
+/** Lines to open a session on, in the order of the login, and which session that is on each. */
+export type OpeningLines = ReadonlyMap<Line, LoginSession>;
+
+/**
+ * Every line that can be used: for the session of its own gateway, else, where gateways relay for each other, for the first
+ * session. With a choice, what {@link chooseLine} says alone. Empty when there is none.
+ */
+export function openingLines(
+  answer: Pick<LoginAnswer, 'sessions' | 'lines' | 'relays'>,
+  seals: readonly Seal[],
+  choice?: LineChoice,
+): OpeningLines {
+  if (choice !== undefined) {
+    const chosen = chooseLine(answer, seals, choice);
+    return new Map(chosen === undefined ? [] : [[chosen.line, chosen.session]]);
+  }
+  const { sessions, lines, relays } = answer;
+  const allowed = sessions.filter(({ seal }) => seals.includes(seal));
+  const first = relays ? allowed[0] : undefined;
+  const opening = new Map<Line, LoginSession>();
+  for (const line of lines) {
+    const session = allowed.find(({ gatewayId }) => gatewayId === line.gatewayId) ?? first;
+    if (session !== undefined) opening.set(line, session);
+  }
+  return opening;
+}
+
 /** The lines that lead to a session. */
 export function linesOf({ lines, relays }: LoginAnswer, { gatewayId }: LoginSession): readonly Line[] {
   return relays ? lines : lines.filter((line) => line.gatewayId === gatewayId);

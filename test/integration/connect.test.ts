@@ -423,6 +423,7 @@ describe('the end', () => {
         ...connection.login,
         lines: [...connection.login.lines, ...lines.map((line) => ({ ...line, id: `new-${line.id}` }))],
       },
+      line: 'udp',
     });
     await expect(moving.moveTo('new-udp')).rejects.toMatchObject({ code: 'session_closed' });
     expect(await moving.closed).toMatchObject({ code: CloseCode.staleSession, mayReconnect: true });

@@ -43,7 +43,7 @@ export class NodeSessionEndpoint implements SessionEndpoint {
   }
 
   tryOpening(session: Session, port: number, slot: number): Path {
-    return this.#endpoint.tryPath(session, port, slot);
+    return this.#endpoint.tryOpening(session, port, slot);
   }
 
   tryPath(session: Session, port: number, slot: number): Path {

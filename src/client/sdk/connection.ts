@@ -4,6 +4,7 @@ import type { KcpStats } from '../../kcp/index.ts';
 import type { Session } from '../../session/index.ts';
 import { linesOf, wantedLines, type LineChoice } from '../choose-line.ts';
 import type { CloseInfo, ConnectionStatus, ConnectionStatusOf } from '../connection-status.ts';
+import type { RememberedLine } from '../lines/line-candidate.ts';
 import type { Line, LoginAnswer, LoginSession } from '../login-answer.ts';
 import { StatusListeners } from '../status-listeners.ts';
 import { SessionConnection, takenOrThrow, type SessionOwner } from './session-connection.ts';
@@ -35,6 +36,8 @@ export interface ConnectionParts {
   readonly stream: boolean;
   readonly login: LoginAnswer;
   readonly opening: LoginSession;
+  /** Those the session uses. */
+  readonly ways: SessionLines;
   /** {@link ClientPlatform.throwLater} */
   readonly throwLater: (error: unknown) => void;
 }
@@ -53,24 +56,20 @@ export class Connection extends SessionConnection {
   readonly lines: readonly Line[];
   readonly #throwLater: (error: unknown) => void;
   readonly #listeners: StatusListeners;
-  #ways: SessionLines | undefined;
+  readonly #ways: SessionLines;
   #takeDatagram: ((bytes: Uint8Array) => void) | undefined;
   #received = 0;
   #unwanted = 0;
 
   /** Use `connect`. */
-  constructor({ owner, stream, login, opening, throwLater }: ConnectionParts) {
+  constructor({ owner, stream, login, opening, ways, throwLater }: ConnectionParts) {
     super(owner, stream);
+    this.#ways = ways;
     this.#throwLater = throwLater;
     this.#listeners = new StatusListeners(throwLater);
     this.login = login;
     this.gatewayId = opening.gatewayId;
     this.lines = linesOf(login, opening);
-  }
-
-  /** Called once, with the lines the session begins on. Internal. */
-  use(ways: SessionLines): void {
-    this.#ways = ways;
   }
 
   override attach(session: Session): Sink {
@@ -101,7 +100,13 @@ export class Connection extends SessionConnection {
 
   /** The line in use. */
   get line(): Line {
-    return this.#lines.line;
+    return this.#ways.line;
+  }
+
+  /** The line in use and its address, to be kept as `remembered` for the next connection. */
+  get place(): RememberedLine {
+    const { line, address } = this.#ways.attached;
+    return { lineId: line.id, address: address?.address };
   }
 
   /**
@@ -136,7 +141,7 @@ export class Connection extends SessionConnection {
   async moveTo(line: LineChoice | Line, options: MoveOptions = {}): Promise<void> {
     const [found] = wantedLines(this.lines, typeof line === 'object' ? line.id : line);
     if (found === undefined) throw new GatewayError('no_line', 'no such line leads to this session');
-    await this.#lines.moveTo(found, options);
+    await this.#ways.moveTo(found, options);
   }
 
   stats(): ConnectionStats {
@@ -144,7 +149,7 @@ export class Connection extends SessionConnection {
     const { sent, dropped, unwanted } = session.datagramCounts;
     return {
       line: this.line.id,
-      paths: this.#lines.paths,
+      paths: this.#ways.paths,
       moves: session.moves,
       kcp: session.stats(),
       datagrams: { sent, dropped, received: this.#received, unwanted: unwanted + this.#unwanted },
@@ -152,14 +157,9 @@ export class Connection extends SessionConnection {
   }
 
   protected override handleClose(info: CloseInfo): void {
-    this.#ways?.end();
+    this.#ways.end();
     super.handleClose(info);
     this.report({ type: 'close', ...info });
-  }
-
-  get #lines(): SessionLines {
-    if (this.#ways === undefined) throw new GatewayError('session_closed');
-    return this.#ways;
   }
 
   #handleDatagram(bytes: Uint8Array, offset: number, length: number): void {

@@ -2,25 +2,27 @@ import { GatewayError } from '../../base/errors.ts';
 import { NO_LOG } from '../../base/logger.ts';
 import { resolveKcpConfig, type KcpConfig } from '../../kcp/index.ts';
 import { SEALED_OVERHEAD_BYTES } from '../../wire/sealed-header.ts';
-import { chooseLine, type ChosenLine } from '../choose-line.ts';
-import type { LoginAnswer, Seal } from '../login-answer.ts';
-import { sessionCredentials } from '../session-credentials.ts';
+import { openingLines, type OpeningLines } from '../choose-line.ts';
+import type { LineCandidate } from '../lines/line-candidate.ts';
+import type { LoginAnswer, LoginSession, Seal } from '../login-answer.ts';
 import type { ClientPlatform } from './client-platform.ts';
 import { Connection, type ConnectionParts } from './connection.ts';
 import type { SessionEndpoint } from './session-endpoint.ts';
 import { SessionLines } from './session-lines.ts';
+import { SessionOpening } from './session-opening.ts';
 import { clientSessionTerms, type SessionOptions } from './session-options.ts';
+import { SessionRace } from './session-race.ts';
 import { orAborted, withinTime } from './time-limit.ts';
-import { tryAddresses, type LineAddress } from './try-addresses.ts';
-import { destroyOnAbort, throwIfAborted, untilOpened } from './until-opened.ts';
+import { destroyOnAbort, throwIfAborted } from './until-opened.ts';
 
 /**
- * Opens a session with what a login gave.
+ * Opens a session with what a login gave, on whichever line leads to its gateway first. Where there are several gateways, a
+ * session is begun at each, and the first that is open is the one.
  * @param answer checked.
  * @param create makes the connection; for platforms with one of their own.
- * @returns the connection, once the gateway has answered. It has to be closed or destroyed.
- * @throws GatewayError `config_invalid`; `no_line`; `connect_failed` and `connect_timeout` (the line, or nobody answered
- *   there); `session_closed` when the gateway refused: `details` have `code`, `reason` and `mayReconnect`.
+ * @returns the connection, once a gateway has answered. It has to be closed or destroyed.
+ * @throws GatewayError `config_invalid`; `no_line`; `connect_failed` and `connect_timeout` (no line, or nobody answered on
+ *   any); `session_closed` when the gateway refused: `details` have `code`, `reason` and `mayReconnect`.
  */
 export async function openSession<Made extends Connection = Connection>(
   platform: ClientPlatform,
@@ -28,17 +30,9 @@ export async function openSession<Made extends Connection = Connection>(
   options: SessionOptions,
   create: (parts: ConnectionParts) => Made = (parts) => new Connection(parts) as Made,
 ): Promise<Made> {
-  const { signal, handshakeTimeoutMs = 10_000 } = options;
-  const seals = sealsOf(platform, options);
-  const chosen = chooseLine(answer, seals, options.line);
-  if (chosen === undefined) throw noLine(options, seals);
-  const { host, port } = chosen.line;
-  const plan = { platform, answer, ...chosen, kcp: kcpConfig(answer, options), options, handshakeTimeoutMs };
-  const limit = { timeoutMs: handshakeTimeoutMs, signals: [signal] };
-  const connection = await withinTime(limit, async (own) => {
-    const addresses = await orAborted(platform.resolve(host, port, own), own);
-    return tryAddresses(addresses, own, (address, single) => open(plan, address, single, create));
-  });
+  const { signal } = options;
+  const opener = new SessionOpener(platform, answer, options, create);
+  const connection = await opener.open();
   try {
     throwIfAborted(signal);
   } catch (error) {
@@ -49,64 +43,121 @@ export async function openSession<Made extends Connection = Connection>(
   return connection;
 }
 
-/** What is opened. */
-interface Plan extends ChosenLine {
-  readonly platform: ClientPlatform;
-  readonly answer: LoginAnswer;
-  readonly kcp: KcpConfig;
-  readonly options: SessionOptions;
-  readonly handshakeTimeoutMs: number;
-}
+/** Opens one session, by racing lines of one gateway or several. */
+class SessionOpener<Made extends Connection> {
+  readonly #platform: ClientPlatform;
+  readonly #answer: LoginAnswer;
+  readonly #options: SessionOptions;
+  readonly #create: (parts: ConnectionParts) => Made;
+  readonly #kcp: KcpConfig;
+  readonly #lines: OpeningLines;
+  readonly #race: SessionRace;
+  readonly #openings = new Map<LoginSession, SessionOpening>();
+  /** What was given up. */
+  #leaving: Promise<unknown> = Promise.resolve();
+  #connection: Made | undefined;
+  #markOpened!: (connection: Made) => void;
 
-/** One attempt, at one address of the line. */
-async function open<Made extends Connection>(
-  plan: Plan,
-  address: LineAddress,
-  signal: AbortSignal,
-  create: (parts: ConnectionParts) => Made,
-): Promise<Made> {
-  const { platform, answer, session, line, kcp, options, handshakeTimeoutMs } = plan;
-  const { logger = NO_LOG, earlyData, stream = false } = options;
-  const endpoint = platform.createEndpoint({ kcp, logger, ...clientSessionTerms(options) });
-  const lines = new SessionLines({
-    platform,
-    endpoint,
-    maxDatagramBytes: Math.max(MIN_DATAGRAM_ROOM, answer.transport.mtu + ADDRESS_BLOCK_ROOM),
-    openTimeoutMs: handshakeTimeoutMs,
-    // A relayed datagram goes on from the other gateway by UDP.
-    isReliable: ({ transport, gatewayId }) => transport !== 'udp' && gatewayId === session.gatewayId,
-    report: (status) => {
-      connection.report(status);
-    },
-    redial: options.redial ?? true,
-  });
-  const owner = {
-    gone: () => endpoint.gone(),
-    close: async (...why: Parameters<SessionEndpoint['close']>) => {
-      await Promise.all([endpoint.close(...why), lines.stop()]);
-    },
-  };
-  const connection = create({
-    ...{ owner, stream, login: answer, opening: session },
-    throwLater: (error) => platform.throwLater(error),
-  });
-  connection.use(lines);
-  try {
-    const opened = await lines.open(line, address, signal);
-    lines.dial(line, opened, {
-      credentials: sessionCredentials(session),
-      stream,
-      // The limit of this attempt comes first.
-      timeoutMs: 2 * handshakeTimeoutMs,
-      earlyData: earlyData !== undefined,
-      bind: (made) => connection.attach(made),
+  /** @throws GatewayError `config_invalid`, `no_line`. */
+  constructor(
+    platform: ClientPlatform,
+    answer: LoginAnswer,
+    options: SessionOptions,
+    create: (parts: ConnectionParts) => Made,
+  ) {
+    this.#platform = platform;
+    this.#answer = answer;
+    this.#options = options;
+    this.#create = create;
+    const seals = sealsOf(platform, options);
+    const lines = answer.lines.filter(({ transport }) => platform.transports.includes(transport));
+    this.#lines = openingLines({ ...answer, lines }, seals, options.line);
+    if (this.#lines.size === 0) throw noLine(options, seals);
+    this.#kcp = kcpConfig(answer, options);
+    this.#race = new SessionRace({
+      platform,
+      lines: [...this.#lines.keys()],
+      remembered: options.remembered,
+      logger: options.logger ?? NO_LOG,
+      attempt: (candidate, signal) => this.#attempt(candidate, signal),
     });
-    if (earlyData !== undefined) connection.send(earlyData);
-    await untilOpened(connection, signal);
-    return connection;
-  } catch (error) {
-    await connection.destroy();
-    throw error;
+  }
+
+  async open(): Promise<Made> {
+    const { handshakeTimeoutMs = HANDSHAKE_TIMEOUT_MS, signal } = this.#options;
+    const opened = new Promise<Made>((resolve) => (this.#markOpened = resolve));
+    const late = (): GatewayError =>
+      this.#race.refused ??
+      new GatewayError('connect_timeout', `no answer within ${String(handshakeTimeoutMs)} ms`);
+    return withinTime({ timeoutMs: handshakeTimeoutMs, signals: [signal], late }, async (limit) => {
+      try {
+        return await orAborted(Promise.race([opened, this.#race.run(limit)]), limit);
+      } catch (error) {
+        await Promise.all([this.#leave(undefined), this.#connection?.destroy()]);
+        throw error;
+      }
+    });
+  }
+
+  async #attempt(candidate: LineCandidate, signal: AbortSignal): Promise<never> {
+    const session = this.#lines.get(candidate.line);
+    if (session === undefined) throw new GatewayError('no_line');
+    let opening = this.#openings.get(session);
+    if (opening === undefined) this.#openings.set(session, (opening = this.#begin(session)));
+    return opening.try(candidate, signal);
+  }
+
+  #begin(opening: LoginSession): SessionOpening {
+    const { logger = NO_LOG, earlyData, stream = false, redial = true } = this.#options;
+    const { handshakeTimeoutMs = HANDSHAKE_TIMEOUT_MS } = this.#options;
+    const endpoint = this.#platform.createEndpoint({
+      kcp: this.#kcp,
+      logger,
+      ...clientSessionTerms(this.#options),
+    });
+    let connection: Made | undefined;
+    const lines = new SessionLines({
+      platform: this.#platform,
+      endpoint,
+      maxDatagramBytes: Math.max(MIN_DATAGRAM_ROOM, this.#answer.transport.mtu + ADDRESS_BLOCK_ROOM),
+      openTimeoutMs: handshakeTimeoutMs,
+      // A relayed datagram goes on from the other gateway by UDP.
+      isReliable: ({ transport, gatewayId }) => transport !== 'udp' && gatewayId === opening.gatewayId,
+      report: (status) => connection?.report(status),
+      redial,
+    });
+    const made = new SessionOpening({
+      ...{ opening, endpoint, lines, stream, earlyData },
+      // The limit of the whole comes first.
+      timeoutMs: 2 * handshakeTimeoutMs,
+      opened: (session) => {
+        if (this.#connection !== undefined) return undefined;
+        connection = this.#connection = this.#connect(opening, endpoint, lines);
+        void this.#leave(made);
+        this.#markOpened(connection);
+        return connection.attach(session);
+      },
+    });
+    return made;
+  }
+
+  #connect(opening: LoginSession, endpoint: SessionEndpoint, ways: SessionLines): Made {
+    const owner = {
+      gone: () => endpoint.gone(),
+      close: async (...why: Parameters<SessionEndpoint['close']>) => {
+        await Promise.all([endpoint.close(...why), ways.stop(), this.#leaving]);
+      },
+    };
+    const { stream = false } = this.#options;
+    const throwLater = (error: unknown): void => this.#platform.throwLater(error);
+    return this.#create({ owner, stream, login: this.#answer, opening, ways, throwLater });
+  }
+
+  /** Gives up everything but one session. */
+  #leave(but: SessionOpening | undefined): Promise<unknown> {
+    const others = [...this.#openings.values()].filter((opening) => opening !== but);
+    this.#leaving = Promise.all([this.#race.stop(), ...others.map((opening) => opening.destroy())]);
+    return this.#leaving;
   }
 }
 
@@ -147,6 +198,7 @@ function noLine({ line }: SessionOptions, seals: readonly string[]): GatewayErro
   );
 }
 
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 const MIN_DATAGRAM_ROOM = 2048;
 /** The first datagrams on a path carry an address block beyond the MTU. */
 const ADDRESS_BLOCK_ROOM = 64;

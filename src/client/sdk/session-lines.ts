@@ -1,10 +1,11 @@
-import { CloseCode } from '../../base/close-code.ts';
 import { GatewayError } from '../../base/errors.ts';
+import type { Carrier } from '../../carrier/carrier.ts';
 import type { DrainNotice, Path, Session, SessionObserver } from '../../session/index.ts';
 import type { ConnectionStatus } from '../connection-status.ts';
 import { fullJitterMs } from '../full-jitter.ts';
 import type { Line } from '../login-answer.ts';
 import type { ClientPlatform, OpenedLine } from './client-platform.ts';
+import { PreparedLine, type PreparedLineHost } from './prepared-line.ts';
 import type { SessionDial, SessionEndpoint } from './session-endpoint.ts';
 import { delay, orAborted, reasonOf, withinTime } from './time-limit.ts';
 import { tryAddresses, type LineAddress } from './try-addresses.ts';
@@ -32,7 +33,10 @@ export interface PathStats {
 /** What the lines of a session work with. */
 export interface SessionLinesComponents {
   readonly platform: Pick<ClientPlatform, 'clock' | 'random' | 'resolve' | 'openLine'>;
-  readonly endpoint: Pick<SessionEndpoint, 'attach' | 'detach' | 'dial' | 'tryPath' | 'abandonPath'>;
+  readonly endpoint: Pick<
+    SessionEndpoint,
+    'attach' | 'detach' | 'dial' | 'tryOpening' | 'tryPath' | 'abandonPath'
+  >;
   readonly maxDatagramBytes: number;
   /** How long connecting a line may take, in ms. */
   readonly openTimeoutMs: number;
@@ -43,23 +47,39 @@ export interface SessionLinesComponents {
   readonly redial: boolean;
 }
 
+/** Who decides about the lines of a session, and is told of them. Called from within turns of the session. */
+export interface LinesWatcher {
+  /** The gateway answered on the path in use, which was asked. */
+  answered(rttMs: number): void;
+  /** No answer came there. */
+  unanswered(): void;
+  /** The connection of the line in use broke. */
+  lost(): void;
+  /** The session uses another path. */
+  moved(line: Line): void;
+  draining(notice: DrainNotice): void;
+}
+
 /**
  * The lines of one session: which one it uses, how it goes to another, and back to its own when the connection broke.
  *
  * A move is make-before-break: the new path is opened and asked whether it leads to the gateway while everything goes on
- * on the old one; only its answer moves the session, and what was not acknowledged is sent again there. There is one move at
- * a time: a later one takes the place of one under way.
+ * on the old one; only its answer moves the session, and what was not acknowledged is sent again there. Of moves that the
+ * application asks for there is one at a time: a later one takes the place of one under way.
  */
-export class SessionLines implements SessionObserver {
+export class SessionLines implements SessionObserver, PreparedLineHost {
+  /** Told of what happens, in place of dialling a broken connection anew; set by whoever watches the session. */
+  watcher: LinesWatcher | undefined;
   readonly #components: SessionLinesComponents;
   /** By number of the endpoint's port; those not in use any more stay until the number is given again. */
-  readonly #lineByPort = new Map<number, Line>();
+  readonly #byPort = new Map<number, AttachedLine>();
   readonly #stopping = new AbortController();
   /** Everything under way that {@link stop} has to wait for. */
   readonly #works = new Set<Promise<unknown>>();
-  #session: Session | undefined;
-  /** The path that is asked whether it leads to the gateway. */
-  #trial: PathTrial | undefined;
+  /** Paths that are asked whether they lead to the gateway. */
+  readonly #trials = new Map<Path, PathTrial>();
+  readonly #prepared = new Set<PreparedLine>();
+  #dialled: Session | undefined;
   #moving: AbortController | undefined;
   #redialing: AbortController | undefined;
   #drainUntil = 0;
@@ -68,44 +88,80 @@ export class SessionLines implements SessionObserver {
     this.#components = components;
   }
 
-  /** Opens a line. @throws GatewayError `connect_failed`, `connect_timeout`, the reason of the signal. */
-  async open(line: Line, address: LineAddress, signal: AbortSignal): Promise<OpenedLine> {
-    const { platform, maxDatagramBytes, openTimeoutMs } = this.#components;
-    const opened = await platform.openLine(line, {
-      address,
-      maxDatagramBytes,
-      timeoutMs: openTimeoutMs,
-      signal,
-    });
-    if (!signal.aborted) return opened;
-    await opened.carrier.close();
-    throw reasonOf(signal);
+  // ---- opening ----
+
+  /**
+   * Says HELLO on a line: the first begins the session, the others are further ways for its answer.
+   * @param dial how the session begins.
+   * Goes on until nothing can come of the line any more, or the signal ends it.
+   * @throws GatewayError why: `connect_failed`, `connect_timeout`, `session_closed`; the reason of the signal.
+   */
+  async tryOpening(
+    line: Line,
+    address: LineAddress,
+    dial: Omit<SessionDial, 'port' | 'slot' | 'observer'>,
+    signal: AbortSignal,
+  ): Promise<never> {
+    const { endpoint } = this.#components;
+    const { carrier, slot } = await this.#openLine(line, address, signal);
+    const session = this.#dialled;
+    if (session !== undefined && session.state !== 'opening') {
+      await carrier.close();
+      throw new GatewayError('session_closed');
+    }
+    const port = this.#attach({ line, address, carrier });
+    let path: Path;
+    if (session === undefined) {
+      this.#dialled = endpoint.dial({ ...dial, port, slot, observer: this });
+      ({ path } = this.#dialled);
+    } else {
+      path = endpoint.tryOpening(session, port, slot);
+    }
+    carrier.release(slot);
+    await this.#trial(path, signal);
+    throw new GatewayError('internal');
   }
 
-  /** Begins the session on a line. Its carrier is the endpoint's from now on. */
-  dial(line: Line, opened: OpenedLine, session: Omit<SessionDial, 'port' | 'slot' | 'observer'>): Session {
-    const port = this.#attach(line, opened);
-    const { carrier, slot } = opened;
-    this.#session = this.#components.endpoint.dial({ ...session, port, slot, observer: this });
-    carrier.release(slot);
-    return this.#session;
+  // ---- where it is ----
+
+  /** @throws GatewayError `session_closed` before there is one. */
+  get session(): Session {
+    if (this.#dialled === undefined) throw new GatewayError('session_closed');
+    return this.#dialled;
   }
 
   /** The line in use. @throws GatewayError `session_closed` before there is a session. */
   get line(): Line {
-    const line = this.#lineOf(this.#open().path);
-    if (line === undefined) throw new GatewayError('internal');
-    return line;
+    return this.attached.line;
+  }
+
+  /** What was opened for the path in use. */
+  get attached(): AttachedLine {
+    const attached = this.#byPort.get(this.session.path.port);
+    if (attached === undefined) throw new GatewayError('internal');
+    return attached;
   }
 
   get paths(): PathStats[] {
-    const session = this.#open();
+    const { session } = this;
     return [...session.paths].map((path) => ({
       line: this.#lineOf(path)?.id ?? '',
       active: path === session.path,
       lost: path.isLost,
       rttMs: path.rttMs < 0 ? null : path.rttMs,
     }));
+  }
+
+  // ---- going elsewhere ----
+
+  /**
+   * Opens a line and asks there whether it leads to the gateway; the session stays where it is. The line in use gets another
+   * path: on UDP, another local port.
+   * @returns once the gateway has answered there.
+   * @throws GatewayError `connect_failed`, `connect_timeout`, `session_closed`; the reason of the signal.
+   */
+  async prepare(line: Line, options: MoveOptions = {}): Promise<PreparedLine> {
+    return this.#track(this.#prepare(line, options, this.#stopping.signal));
   }
 
   /** Goes to a line; the one in use already gets another path. @throws GatewayError `session_closed`, `move_failed`. */
@@ -117,7 +173,7 @@ export class SessionLines implements SessionObserver {
     try {
       await this.#track(this.#move(line, options, own.signal));
     } catch (cause) {
-      if (this.#open().state !== 'open') throw new GatewayError('session_closed', undefined, { cause });
+      if (this.session.state !== 'open') throw new GatewayError('session_closed', undefined, { cause });
       const { code, message } = GatewayError.from(cause);
       throw new GatewayError('move_failed', `cannot move to line ${line.id}: ${message}`, {
         cause,
@@ -134,6 +190,8 @@ export class SessionLines implements SessionObserver {
   /** Ends what is under way: the session is over. */
   end(): void {
     this.#stopping.abort(new GatewayError('session_closed'));
+    for (const prepared of this.#prepared) prepared.lose(new GatewayError('session_closed'));
+    this.#prepared.clear();
   }
 
   /** As {@link end}; resolves when nothing of it is left. */
@@ -145,40 +203,39 @@ export class SessionLines implements SessionObserver {
   // ---- SessionObserver ----
 
   pathValidated(path: Path): void {
-    const trial = this.#trial;
-    if (trial?.path !== path) return;
-    const session = this.#open();
-    session.moveTo(this.#components.platform.clock.now(), path);
-    if (session.path === path) trial.succeed();
-    else trial.fail(new GatewayError('session_closed'));
+    this.#trials.get(path)?.succeed();
+  }
+
+  pathChecked(_path: Path, rttMs: number): void {
+    this.watcher?.answered(rttMs);
   }
 
   pathFailed(path: Path): void {
-    if (this.#trial?.path !== path) return;
-    this.#trial.fail(
-      path.isLost
-        ? new GatewayError('connect_failed', 'the connection broke')
-        : new GatewayError('connect_timeout', 'the gateway did not answer'),
-    );
+    const error = path.isLost
+      ? new GatewayError('connect_failed', 'the connection broke')
+      : new GatewayError('connect_timeout', 'the gateway did not answer');
+    this.#trials.get(path)?.fail(error);
+    if (path === this.session.path) this.watcher?.unanswered();
+    else this.#lose(path, error);
   }
 
   pathLost(path: Path): void {
-    const session = this.#open();
+    const { session } = this;
     if (session.state === 'opening') {
-      session.close(CloseCode.deadLink, 'the connection broke');
+      this.pathFailed(path);
       return;
     }
     const { redial, report } = this.#components;
-    report({ type: 'pathlost', line: this.#lineOf(path)?.id ?? '', redials: redial });
-    this.#redialIfLost();
+    const redials = redial || this.watcher !== undefined;
+    report({ type: 'pathlost', line: this.#lineOf(path)?.id ?? '', redials });
+    if (this.watcher !== undefined) this.watcher.lost();
+    else this.#redialIfLost();
   }
 
   moved(from: Path, to: Path): void {
-    this.#components.report({
-      type: 'moved',
-      from: this.#lineOf(from)?.id ?? '',
-      to: this.#lineOf(to)?.id ?? '',
-    });
+    const line = this.#lineOf(to);
+    this.#components.report({ type: 'moved', from: this.#lineOf(from)?.id ?? '', to: line?.id ?? '' });
+    if (line !== undefined) this.watcher?.moved(line);
   }
 
   draining(notice: DrainNotice): void {
@@ -186,75 +243,151 @@ export class SessionLines implements SessionObserver {
     const until = this.#components.platform.clock.now() + notice.deadlineMs;
     const isRepeated = Math.abs(until - this.#drainUntil) < SAME_DRAIN_MS;
     this.#drainUntil = until;
-    if (!isRepeated) this.#components.report({ type: 'draining', ...notice });
+    if (isRepeated) return;
+    this.#components.report({ type: 'draining', ...notice });
+    this.watcher?.draining(notice);
   }
 
-  // ---- moving ----
+  // ---- PreparedLineHost ----
 
-  async #move(
+  async ask(path: Path, signal: AbortSignal): Promise<void> {
+    const { endpoint } = this.#components;
+    const { session } = this;
+    if (session.state !== 'open') throw new GatewayError('session_closed');
+    endpoint.tryPath(session, path.port, path.slot);
+    await this.#track(this.#trial(path, signal));
+  }
+
+  use(path: Path): void {
+    const { session } = this;
+    this.#forget(path);
+    session.moveTo(this.#components.platform.clock.now(), path);
+    if (session.path !== path) throw new GatewayError('session_closed');
+  }
+
+  abandon(path: Path): void {
+    this.#forget(path);
+    const { session } = this;
+    if (session.path !== path) this.#components.endpoint.abandonPath(session, path);
+  }
+
+  // ---- preparing and moving ----
+
+  async #move(line: Line, options: MoveOptions, own: AbortSignal): Promise<void> {
+    const prepared = await this.#prepare(line, options, own);
+    prepared.use();
+  }
+
+  async #prepare(
     line: Line,
     { timeoutMs = MOVE_TIMEOUT_MS, signal }: MoveOptions,
     own: AbortSignal,
-  ): Promise<void> {
-    if (this.#open().state !== 'open') throw new GatewayError('session_closed');
+  ): Promise<PreparedLine> {
+    if (this.session.state !== 'open') throw new GatewayError('session_closed');
+    const { platform } = this.#components;
     const signals = [this.#stopping.signal, own, signal];
-    await withinTime({ timeoutMs, signals }, async (limit) => {
-      const addresses = await orAborted(
-        this.#components.platform.resolve(line.host, line.port, limit),
-        limit,
-      );
-      // A path gives up after three questions: on a bad network that says little.
-      while (!(await this.#tryAddresses(line, addresses, limit)));
+    return withinTime({ timeoutMs, signals }, async (limit) => {
+      const addresses = await orAborted(platform.resolve(line.host, line.port, limit), limit);
+      for (;;) {
+        const prepared = await this.#prepareAnywhere(line, addresses, limit);
+        if (prepared !== undefined) return prepared;
+        // A path gives up after three questions: on a bad network that says little.
+      }
     });
   }
 
-  /** @returns false when nobody answered, and there is time to ask again. */
-  async #tryAddresses(line: Line, addresses: readonly LineAddress[], signal: AbortSignal): Promise<boolean> {
+  /** @returns undefined when nobody answered, and there is time to ask again. */
+  async #prepareAnywhere(
+    line: Line,
+    addresses: readonly LineAddress[],
+    signal: AbortSignal,
+  ): Promise<PreparedLine | undefined> {
     try {
-      await tryAddresses(addresses, signal, (remote, limit) => this.#tryAddress(line, remote, limit));
-      return true;
+      return await tryAddresses(addresses, signal, (address, limit) => this.#prepareAt(line, address, limit));
     } catch (error) {
       const isUnanswered = error instanceof GatewayError && error.code === 'connect_timeout';
-      if (isUnanswered && !signal.aborted) return false;
+      if (isUnanswered && !signal.aborted) return undefined;
       throw error;
     }
   }
 
-  async #tryAddress(line: Line, address: LineAddress, signal: AbortSignal): Promise<void> {
+  async #prepareAt(line: Line, address: LineAddress, signal: AbortSignal): Promise<PreparedLine> {
     const { endpoint } = this.#components;
-    const opened = await this.open(line, address, signal);
-    const session = this.#open();
-    const port = this.#attach(line, opened);
-    const path = endpoint.tryPath(session, port, opened.slot);
-    opened.carrier.release(opened.slot);
-    const trial = new PathTrial(path);
-    this.#trial = trial;
+    const { carrier, slot } = await this.#openLine(line, address, signal);
+    const { session } = this;
+    const port = this.#attach({ line, address, carrier });
+    const path = endpoint.tryPath(session, port, slot);
+    carrier.release(slot);
+    this.#loseWhatGaveWay();
     try {
-      await orAborted(trial.outcome, signal);
+      await this.#trial(path, signal);
     } catch (error) {
-      // It may have moved just before it was given up.
-      if (session.path === path) return;
       endpoint.abandonPath(session, path);
       throw error;
-    } finally {
-      if (this.#trial === trial) this.#trial = undefined;
     }
+    const prepared = new PreparedLine(line, path, this);
+    this.#prepared.add(prepared);
+    return prepared;
+  }
+
+  /** Opens a line. @throws GatewayError `connect_failed`, `connect_timeout`, the reason of the signal. */
+  async #openLine(line: Line, address: LineAddress, signal: AbortSignal): Promise<OpenedLine> {
+    const { platform, maxDatagramBytes, openTimeoutMs } = this.#components;
+    const options = { address, maxDatagramBytes, timeoutMs: openTimeoutMs, signal };
+    const opened = await platform.openLine(line, options);
+    if (!signal.aborted && !this.#stopping.signal.aborted) return opened;
+    await opened.carrier.close();
+    throw reasonOf(signal.aborted ? signal : this.#stopping.signal);
   }
 
   /** Gives a carrier to the endpoint. What uses its port has to follow in the same turn. */
-  #attach(line: Line, { carrier }: OpenedLine): number {
+  #attach(attached: AttachedLine): number {
     const { endpoint, isReliable } = this.#components;
+    const { line, carrier } = attached;
     const port = endpoint.attach(carrier, { name: line.id, reliable: isReliable(line) });
-    this.#lineByPort.set(port, line);
+    this.#byPort.set(port, attached);
     return port;
   }
 
-  // ---- the connection broke ----
+  /** Waits for the answer on a path. */
+  async #trial(path: Path, signal: AbortSignal): Promise<void> {
+    const trial = this.#trials.get(path) ?? new PathTrial();
+    this.#trials.set(path, trial);
+    trial.waiting++;
+    try {
+      await orAborted(trial.outcome, signal);
+    } finally {
+      if (--trial.waiting === 0) this.#trials.delete(path);
+    }
+  }
+
+  #forget(path: Path): void {
+    for (const prepared of this.#prepared) if (prepared.path === path) this.#prepared.delete(prepared);
+  }
+
+  #lose(path: Path, error: GatewayError): void {
+    for (const prepared of this.#prepared) {
+      if (prepared.path !== path) continue;
+      this.#prepared.delete(prepared);
+      prepared.lose(error);
+    }
+  }
+
+  /** A session has a bounded number of paths: the oldest make room for new ones. */
+  #loseWhatGaveWay(): void {
+    const paths = new Set(this.session.paths);
+    for (const { path } of [...this.#prepared]) {
+      if (!paths.has(path)) this.#lose(path, new GatewayError('move_failed', 'it gave way to other lines'));
+    }
+  }
+
+  // ---- the connection broke, and nobody watches ----
 
   #redialIfLost(): void {
-    const session = this.#open();
+    const { session } = this;
     const { path } = session;
-    if (!this.#components.redial || !path.isLost || session.state !== 'open') return;
+    if (!this.#components.redial || this.watcher !== undefined) return;
+    if (!path.isLost || session.state !== 'open') return;
     if (this.#moving !== undefined || this.#redialing !== undefined || this.#stopping.signal.aborted) return;
     const line = this.#lineOf(path);
     if (line === undefined) return;
@@ -284,12 +417,7 @@ export class SessionLines implements SessionObserver {
   // ---- small things ----
 
   #lineOf(path: Path): Line | undefined {
-    return this.#lineByPort.get(path.port);
-  }
-
-  #open(): Session {
-    if (this.#session === undefined) throw new GatewayError('session_closed');
-    return this.#session;
+    return this.#byPort.get(path.port)?.line;
   }
 
   async #track<Result>(work: Promise<Result>): Promise<Result> {
@@ -302,16 +430,23 @@ export class SessionLines implements SessionObserver {
   }
 }
 
+/** A line that was opened. */
+interface AttachedLine {
+  readonly line: Line;
+  readonly address: LineAddress;
+  readonly carrier: Carrier;
+}
+
 /** A path that is asked whether it leads to the gateway. */
 class PathTrial {
-  readonly path: Path;
-  /** Resolves when the session went there. */
+  /** Resolves with the answer. */
   readonly outcome: Promise<void>;
+  /** How many wait for it. */
+  waiting = 0;
   succeed!: () => void;
   fail!: (error: GatewayError) => void;
 
-  constructor(path: Path) {
-    this.path = path;
+  constructor() {
     this.outcome = new Promise((resolve, reject) => {
       this.succeed = resolve;
       this.fail = reject;

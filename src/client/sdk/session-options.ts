@@ -1,5 +1,6 @@
 import type { Logger } from '../../base/logger.ts';
 import type { LineChoice } from '../choose-line.ts';
+import type { RememberedLine } from '../lines/line-candidate.ts';
 import type { Seal } from '../login-answer.ts';
 
 /** What every kind of client connection can be told of its session. */
@@ -16,8 +17,13 @@ export interface ClientSessionOptions {
 
 /** What a session that logged in is opened with. */
 export interface SessionOptions extends ClientSessionOptions {
-  /** The line to begin on: its id, its transport, or what it must be like. Default: the first that can be used. */
+  /**
+   * The line to begin on: its id, its transport, or what it must be like. Default: all are tried, and the first that leads to
+   * the gateway is the one.
+   */
   readonly line?: LineChoice;
+  /** What led to the gateway the last time: it is tried first, a little before the others. Default: nothing is known. */
+  readonly remembered?: RememberedLine;
   /** Seals to open sessions with, best first. Default: `aes-128-gcm` alone, `clear` in browsers. */
   readonly seal?: readonly Seal[];
   /** true: bytes are one stream. false: each send is one message. It must suit what the gateway leads to. Default false. */

@@ -1,7 +1,6 @@
-import { CloseCode, closeCodeName } from '../../base/close-code.ts';
-import { GatewayError } from '../../base/errors.ts';
-import type { CloseInfo } from '../connection-status.ts';
+import { CloseCode } from '../../base/close-code.ts';
 import type { SessionConnection } from './session-connection.ts';
+import { refusal } from './session-opening.ts';
 import { orAborted, reasonOf } from './time-limit.ts';
 
 /**
@@ -32,12 +31,4 @@ export function destroyOnAbort(connection: SessionConnection, signal: AbortSigna
 /** @throws GatewayError the reason of a signal that is aborted. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw reasonOf(signal);
-}
-
-function refusal(info: CloseInfo): GatewayError {
-  const { code, reason } = info;
-  // Nobody refuses with that: the line broke.
-  if (code === CloseCode.deadLink) return new GatewayError('connect_failed', reason);
-  const message = `refused: ${closeCodeName(code)}${reason === '' ? '' : `, ${reason}`}`;
-  return new GatewayError('session_closed', message, { details: { ...info } });
 }

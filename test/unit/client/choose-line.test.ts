@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { chooseLine, linesOf, type LineChoice } from '../../../src/client/choose-line.ts';
+import { chooseLine, linesOf, openingLines, type LineChoice } from '../../../src/client/choose-line.ts';
 import { parseLoginAnswer, type LoginAnswer, type Seal } from '../../../src/client/login-answer.ts';
 import { issueTicket } from '../../../src/gateway/login/issue-ticket.ts';
 
@@ -58,4 +58,42 @@ test('the lines of a session are those of its gateway, or all where gateways rel
   const ids = (from: LoginAnswer): string[] => linesOf(from, from.sessions[0]!).map(({ id }) => id);
   expect(ids(answer())).toEqual(['2-udp', '2-ws']);
   expect(ids(answer(true))).toHaveLength(4);
+});
+
+describe('the lines to open a session on', () => {
+  const opening = (
+    from: LoginAnswer,
+    choice?: LineChoice,
+    seals: readonly Seal[] = ['aes-128-gcm'],
+  ): unknown => [...openingLines(from, seals, choice)].map(([line, { gatewayId }]) => [line.id, gatewayId]);
+
+  test('are those of every gateway, each for its own session', () => {
+    expect(opening(answer())).toEqual([
+      ['1-udp', 1],
+      ['1-tcp', 1],
+      ['2-udp', 2],
+      ['2-ws', 2],
+    ]);
+    expect(opening(answer(true))).toEqual(opening(answer()));
+  });
+
+  test('are for the first session where gateways relay and have none of their own', () => {
+    const mixed = answer(true, ['clear', 'aes-128-gcm']);
+    expect(opening(mixed)).toEqual([
+      ['1-udp', 1],
+      ['1-tcp', 1],
+      ['2-udp', 1],
+      ['2-ws', 1],
+    ]);
+    expect(opening({ ...mixed, relays: false })).toEqual([
+      ['1-udp', 1],
+      ['1-tcp', 1],
+    ]);
+  });
+
+  test('are one where it was chosen, or none', () => {
+    expect(opening(answer(), 'udp')).toEqual([['2-udp', 2]]);
+    expect(opening(answer(), 'wss')).toEqual([]);
+    expect(opening(answer(), undefined, ['clear'])).toEqual([]);
+  });
 });
