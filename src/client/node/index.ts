@@ -5,6 +5,8 @@ export { connect } from './connect.ts';
 export type { ConnectLogin, ConnectOptions, SessionOptions } from './connect-options.ts';
 export { Connection } from './connection.ts';
 export { connectStock } from './connect-stock.ts';
+export { fileLoginStore } from './file-login-store.ts';
+export type { LoginStore } from '../sdk/login-store.ts';
 export { login, type LoginOptions, type LoginProblem } from '../sdk/login.ts';
 export type { SessionConnection } from './session-connection.ts';
 export { StockConnection } from './stock-connection.ts';
