@@ -10,7 +10,20 @@ export {
   mayReconnect,
   type CloseCodeInfo,
 } from './base/close-code.ts';
-export { GatewayError, type GatewayErrorCode } from './base/errors.ts';
+export {
+  GATEWAY_ERRORS,
+  GatewayError,
+  type GatewayErrorCode,
+  type GatewayErrorDetails,
+  type GatewayErrorOptions,
+} from './base/errors.ts';
+export type { Cidr } from './base/cidr.ts';
+export {
+  DERIVED_KEY_BYTES,
+  type HandshakeCrypto,
+  type KeyPurpose,
+  type ResetTokens,
+} from './base/handshake-crypto.ts';
 export { NO_LOG, type Logger, type LogFields } from './base/logger.ts';
 export {
   CIPHER_STRIDE,
@@ -25,6 +38,8 @@ export * from './kcp/index.ts';
 export * from './wire/index.ts';
 export * from './session/index.ts';
 export type * from './carrier/carrier.ts';
+export type { ConnectionEndReason, ConnectionStats, RefusalReason } from './carrier/connection-stats.ts';
+export type { LineClient, RelayLines } from './carrier/relay-lines.ts';
 export { createUdpCarrier, type UdpCarrierOptions } from './carrier/node/udp.ts';
 export {
   createPacketCipher,
@@ -34,7 +49,40 @@ export {
 export type { TicketKey } from './crypto/ticket-keyring.ts';
 export * from './endpoint/index.ts';
 export * from './upstream/index.ts';
-export type { GatewayConfig } from './gateway/config/config.ts';
+export type {
+  CommonConfig,
+  EchoUpstreamConfig,
+  GatewayConfig,
+  HttpListenerConfig,
+  JwtConfig,
+  JwtKeyConfig,
+  KcpTcpListenerConfig,
+  KcpUdpListenerConfig,
+  LineConfig,
+  LineListenerConfig,
+  LineTermsConfig,
+  ListenerConfig,
+  LoginConfig,
+  LogLevel,
+  PeerConfig,
+  RelayListenerConfig,
+  RouteConfig,
+  RouteMatch,
+  ServerConfig,
+  SessionsConfig,
+  StaticTokenConfig,
+  StreamListenerConfig,
+  TcpUpstreamConfig,
+  TicketKeyConfig,
+  TlsConfig,
+  UpstreamConfig,
+} from './gateway/config/config.ts';
+export type { ConfigFlag } from './gateway/config/flag.ts';
+export type { Environment } from './gateway/config/interpolation.ts';
+export type { TextFile } from './gateway/config/text-file.ts';
+export type { SessionQuery, SessionReport } from './gateway/data-plane.ts';
+export type { LoginStats as LoginServiceStats } from './gateway/login/login-service.ts';
+export type { ProblemCode } from './gateway/login/problem.ts';
 export { formatIssues, type ConfigIssue } from './gateway/config/issue.ts';
 export { loadConfig, type ConfigResult, type LoadOptions } from './gateway/config/load.ts';
 export { issueTicket, type IssueTicketOptions } from './gateway/login/issue-ticket.ts';
@@ -48,3 +96,4 @@ export {
 } from './gateway/workers/worker-thread.ts';
 export type * from './gateway/gateway-status.ts';
 export { createLog, type Log, type LogOptions } from './telemetry/log.ts';
+export type { LogThreshold } from './telemetry/log-level.ts';

@@ -23,7 +23,7 @@ export const GATEWAY_ERRORS = {
   internal: 'An unexpected error; this is a bug.',
 } as const;
 
-/** One code of {@link GATEWAY_ERRORS}. */
+/** One code of `GATEWAY_ERRORS`. */
 export type GatewayErrorCode = keyof typeof GATEWAY_ERRORS;
 
 /** Structured context of an error, for logs. */

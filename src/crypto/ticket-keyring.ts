@@ -28,7 +28,7 @@ export const TICKET_KEY_BYTES = 32;
 export interface TicketKey {
   /** 0 to 255; stands in every ticket. */
   readonly id: number;
-  /** {@link TICKET_KEY_BYTES} secret bytes. */
+  /** `TICKET_KEY_BYTES` secret bytes. */
   readonly key: Uint8Array;
 }
 

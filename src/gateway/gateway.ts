@@ -19,7 +19,7 @@ import { startWorkerThread, type StartWorkerThread } from './workers/worker-thre
 /** What a gateway works with. */
 export interface GatewayComponents {
   readonly logger: Logger;
-  /** The native addon. Default: what {@link loadNativeBindings} finds. */
+  /** The native addon. Default: what `loadNativeBindings` finds. */
   readonly native?: NativeLoad;
   /** Sockets the process was started with, for listeners of the same names. Default none. */
   readonly inherited?: readonly InheritedSocket[];

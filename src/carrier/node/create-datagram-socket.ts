@@ -5,7 +5,7 @@ import { createNativeSocket } from './native-socket.ts';
 
 /**
  * Opens a {@link DatagramSocket}: natively where the addon is loaded, on `node:dgram` otherwise.
- * @param native Default: what {@link loadNativeBindings} finds.
+ * @param native Default: what `loadNativeBindings` finds.
  * @throws GatewayError `address_in_use`, `permission_denied`, `bind_failed` or `connect_failed`.
  */
 export async function createDatagramSocket(
