@@ -78,6 +78,12 @@ export class LineInUse {
     this.#measuredAt = now - STALE_MS;
   }
 
+  /** How long an answer may take, in ms: what the session says, or what questions showed where it acknowledges nothing. */
+  rtoMs({ srttMs, rtoMs }: LinkSignals): number {
+    if (srttMs > 0 || this.#rttMs === 0) return rtoMs;
+    return this.#rttMs + Math.max(MIN_SPREAD_MS, 4 * this.#jitterMs);
+  }
+
   /** Nothing tells of it at present but questions. */
   needsQuestions(now: number): boolean {
     return now - this.#measuredAt >= STALE_MS;
@@ -144,6 +150,7 @@ export class LineInUse {
 /** How many times as many seconds may have passed as have to be measured. */
 export const AGE_FACTOR = 4;
 const STALE_MS = 2_000;
+const MIN_SPREAD_MS = 30;
 /** What is usual follows what is better so fast, in ms, and what is worse so slowly. */
 const FALL_MS = 3_000;
 const RISE_MS = 300_000;

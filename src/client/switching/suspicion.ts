@@ -30,6 +30,7 @@ export class Suspicion {
   #gapMs = NEVER;
   #heardHereAt = -Infinity;
   #hasJustAnswered = false;
+  #deadline = NEVER;
 
   constructor(now: number, config: SwitchConfig, isConnection: boolean) {
     this.#config = config;
@@ -46,27 +47,49 @@ export class Suspicion {
     return this.#reason;
   }
 
-  look(now: number, signals: LinkSignals): Verdict {
+  /** When {@link look} may say something else if nothing comes meanwhile. */
+  get deadline(): number {
+    return this.#deadline;
+  }
+
+  /** @param rtoMs how long an answer may take. */
+  look(now: number, signals: LinkSignals, rtoMs: number): Verdict {
     this.#learnGap(signals.heardHereAt);
-    const stalledMs = this.stalledMs(now, signals);
-    const silentMs = now - Math.max(this.#since, signals.heardHereAt);
-    if (stalledMs === 0) this.#vainQuestions = 0;
-    if (this.#question !== undefined) {
-      const { at, reason } = this.#question;
-      const isLate = now - at >= Math.max(this.#config.askAfterMs, this.#rto(signals));
-      const isSuspect = Math.max(stalledMs, silentMs) >= this.#suspectAfterMs(signals);
-      if (!isLate || !isSuspect) return 'fine';
-      this.#reason = stalledMs > 0 && reason === 'silence' ? 'no_acknowledgement' : reason;
-      return 'suspect';
-    }
-    if (now - this.#askedAt < this.#config.askEveryMs * 2 ** this.#vainQuestions) return 'fine';
-    if (stalledMs >= this.#askAfterMs(signals)) return this.#say('ask', 'no_acknowledgement');
-    if (now - signals.activeAt >= this.#config.idleAfterMs) return 'fine';
-    const isNews = signals.activeAt > this.#askedAt;
-    const { silenceMs, silenceGaps, heartbeatMs } = this.#config;
-    if (isNews && silentMs >= Math.max(silenceMs, silenceGaps * this.#gapMs, this.#askAfterMs(signals)))
-      return this.#say('ask', 'silence');
-    return silentMs >= heartbeatMs ? this.#say('heartbeat', 'silence') : 'fine';
+    const stalledSince = Math.max(this.#since, signals.stalledSince);
+    const heardAt = Math.max(this.#since, signals.heardHereAt);
+    if (signals.stalledSince === NEVER) this.#vainQuestions = 0;
+    if (this.#question !== undefined)
+      return this.#lookAtQuestion(now, this.#question, stalledSince, heardAt, rtoMs);
+    const { askEveryMs, idleAfterMs, silenceMs, silenceGaps, heartbeatMs } = this.#config;
+    const mayAskAt = this.#askedAt + askEveryMs * 2 ** this.#vainQuestions;
+    const askAfterMs = this.#askAfterMs(rtoMs);
+    const isRecent = now - signals.activeAt < idleAfterMs;
+    // One question for each pause in the traffic.
+    const isNews = isRecent && signals.activeAt > this.#askedAt;
+    const stallAt = Math.max(mayAskAt, stalledSince + askAfterMs);
+    const silenceAt = isNews
+      ? Math.max(mayAskAt, heardAt + Math.max(silenceMs, silenceGaps * this.#gapMs, askAfterMs))
+      : NEVER;
+    const heartbeatAt = isRecent ? Math.max(mayAskAt, heardAt + heartbeatMs) : NEVER;
+    this.#deadline = Math.min(...[stallAt, silenceAt, heartbeatAt].filter((at) => at > now));
+    if (now >= stallAt) return this.#say('ask', 'no_acknowledgement');
+    if (now >= silenceAt) return this.#say('ask', 'silence');
+    return now >= heartbeatAt ? this.#say('heartbeat', 'silence') : 'fine';
+  }
+
+  #lookAtQuestion(
+    now: number,
+    { at, reason }: Question,
+    stalledSince: number,
+    heardAt: number,
+    rtoMs: number,
+  ): Verdict {
+    const { askAfterMs, askAfterTimeouts, suspectAfterTimeouts } = this.#config;
+    const lateAt =
+      at + Math.max(askAfterMs, (suspectAfterTimeouts - askAfterTimeouts) * this.#bounded(rtoMs));
+    this.#deadline = Math.max(lateAt, Math.min(stalledSince, heardAt) + this.#suspectAfterMs(rtoMs));
+    if (now < this.#deadline) return 'fine';
+    return this.#say('suspect', reason === 'silence' && stalledSince < at ? 'no_acknowledgement' : reason);
   }
 
   /** For how long nothing was acknowledged here, in ms, although something waits for it. */
@@ -90,9 +113,9 @@ export class Suspicion {
   }
 
   /** For how long a line may leave a question unanswered before another one takes over, in ms. */
-  patienceMs(signals: LinkSignals, isCopying: boolean): number {
+  patienceMs(rtoMs: number, isCopying: boolean): number {
     const { moveAfterMs, moveAfterTimeouts, copiesMoveAfterMs, copiesMoveAfterTimeouts } = this.#config;
-    const rto = this.#rto(signals);
+    const rto = this.#bounded(rtoMs);
     return isCopying
       ? Math.max(copiesMoveAfterMs, copiesMoveAfterTimeouts * rto)
       : Math.max(moveAfterMs, moveAfterTimeouts * rto);
@@ -103,19 +126,19 @@ export class Suspicion {
     return verdict;
   }
 
-  #askAfterMs(signals: LinkSignals): number {
+  #askAfterMs(rtoMs: number): number {
     const { askAfterMs, askAfterTimeouts, connectionSuspectAfterMs } = this.#config;
     const least = this.#isConnection ? connectionSuspectAfterMs / 2 : askAfterMs;
-    return Math.max(least, askAfterTimeouts * this.#rto(signals));
+    return Math.max(least, askAfterTimeouts * this.#bounded(rtoMs));
   }
 
-  #suspectAfterMs(signals: LinkSignals): number {
+  #suspectAfterMs(rtoMs: number): number {
     const { suspectAfterMs, suspectAfterTimeouts, connectionSuspectAfterMs } = this.#config;
     const least = this.#isConnection ? connectionSuspectAfterMs : suspectAfterMs;
-    return Math.max(least, suspectAfterTimeouts * this.#rto(signals));
+    return Math.max(least, suspectAfterTimeouts * this.#bounded(rtoMs));
   }
 
-  #rto({ rtoMs }: LinkSignals): number {
+  #bounded(rtoMs: number): number {
     return Math.min(rtoMs, this.#config.suspectAtLatestMs / this.#config.suspectAfterTimeouts);
   }
 

@@ -19,7 +19,7 @@ export interface SwitchConfig {
   readonly askAfterTimeouts: number;
   /** ... but not before so long. Default 100. */
   readonly askAfterMs: number;
-  /** Without acknowledgement for so many retransmission timeouts, and without answer for one, it is suspect. Default 2. */
+  /** Without acknowledgement for so many retransmission timeouts, and without answer since it was asked, it is suspect. Default 1.75. */
   readonly suspectAfterTimeouts: number;
   /** ... but not before so long. Default 200. */
   readonly suspectAfterMs: number;
@@ -27,9 +27,9 @@ export interface SwitchConfig {
   readonly connectionSuspectAfterMs: number;
   /** ... and never later than after so long, however long a round trip takes. Default 3,000. */
   readonly suspectAtLatestMs: number;
-  /** Traffic stopped coming: the line is asked after so long at least. Default 200. */
+  /** Traffic stopped coming: the line is asked after so long at least. Default 150. */
   readonly silenceMs: number;
-  /** ... and after so many times what usually passes between data. Default 4. */
+  /** ... and after so many times what usually passes between data. Default 3. */
   readonly silenceGaps: number;
   /** Nothing was heard for so long, and traffic is recent: the line is asked. Default 3,000. */
   readonly heartbeatMs: number;
@@ -144,12 +144,12 @@ const DEFAULTS: SwitchConfig = {
   idleAfterMs: 45_000,
   askAfterTimeouts: 1,
   askAfterMs: 100,
-  suspectAfterTimeouts: 2,
+  suspectAfterTimeouts: 1.75,
   suspectAfterMs: 200,
   connectionSuspectAfterMs: 600,
   suspectAtLatestMs: 3_000,
-  silenceMs: 200,
-  silenceGaps: 4,
+  silenceMs: 150,
+  silenceGaps: 3,
   heartbeatMs: 3_000,
   askEveryMs: 500,
   moveAfterTimeouts: 2,

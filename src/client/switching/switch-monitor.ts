@@ -155,7 +155,7 @@ export class SwitchMonitor {
 
   /** When {@link tick} is to be called next, in ms; sooner when the application sends after a pause. */
   nextDeadline(): number {
-    return Math.min(this.#tickAt, this.#drain?.leaveAt ?? NEVER);
+    return Math.ceil(Math.min(this.#tickAt, this.#drain?.leaveAt ?? NEVER));
   }
 
   /** Looks at how the line in use fares. Being called too often does no harm. */
@@ -164,7 +164,8 @@ export class SwitchMonitor {
     this.#budget.earn(now, signals.sentBytes + signals.receivedBytes);
     this.#current.look(now, signals);
     this.#advance(now);
-    this.#tickAt = now + this.#tickWait(now, signals);
+    const deadline = this.#trouble === undefined ? this.#suspicion.deadline : NEVER;
+    this.#tickAt = Math.max(now + MIN_TICK_MS, Math.min(now + this.#tickWait(now, signals), deadline));
   }
 
   // ---- answers ----
@@ -357,7 +358,7 @@ export class SwitchMonitor {
   /** All is well, as far as is known. */
   #watch(now: number, signals: LinkSignals): void {
     const suspicion = this.#suspicion;
-    const verdict = suspicion.look(now, signals);
+    const verdict = suspicion.look(now, signals, this.#current.rtoMs(signals));
     if (verdict === 'suspect') return this.#doubt(now, suspicion.reason, false);
     if (verdict === 'ask') this.#ask(now, suspicion.reason);
     if (verdict === 'heartbeat' && this.#budget.take(CHALLENGE_BYTES)) this.#ask(now, suspicion.reason, true);
@@ -402,7 +403,8 @@ export class SwitchMonitor {
     if (this.#move !== undefined) return;
     const isCopying = trouble.copyLine !== undefined;
     const askedAt = this.#suspicion.question?.at ?? trouble.since;
-    const isProved = trouble.isLost || now - askedAt >= this.#suspicion.patienceMs(signals, isCopying);
+    const isProved =
+      trouble.isLost || now - askedAt >= this.#suspicion.patienceMs(this.#current.rtoMs(signals), isCopying);
     const target = this.#answering(signals, trouble);
     if (target !== undefined && isProved) {
       this.#leaveFor(now, target, trouble);
@@ -809,7 +811,7 @@ export class SwitchMonitor {
       stalledMs: this.#suspicion.stalledMs(now, signals),
       silentMs: now - signals.heardHereAt,
       unansweredMs: question === undefined ? null : now - question.at,
-      rtoMs: signals.rtoMs,
+      rtoMs: round(this.#current.rtoMs(signals)),
       srttMs: signals.srttMs,
     };
   }
@@ -831,6 +833,7 @@ function round(ms: number | null): number | null {
 
 /** A sealed datagram with PATH_CHALLENGE and WASK, and its answer, with IP and UDP. */
 const CHALLENGE_BYTES = 200;
+const MIN_TICK_MS = 5;
 const SAME_DRAIN_MS = 1_000;
 const FLOWING_MS = 2_000;
 const CHOOSE_EVERY_MS = 250;
