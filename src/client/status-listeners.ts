@@ -3,6 +3,7 @@ import type { ConnectionStatus } from './connection-status.ts';
 /** Whoever wants to know of one type of status. */
 export class StatusListeners<Status extends { readonly type: string } = ConnectionStatus> {
   readonly #listeners = new Map<Status['type'], Set<(status: Status) => void>>();
+  readonly #any = new Set<(status: Status) => void>();
   readonly #fail: (error: unknown) => void;
 
   /** @param fail is told what a listener threw; it may not stop the others, nor the session. */
@@ -25,8 +26,17 @@ export class StatusListeners<Status extends { readonly type: string } = Connecti
     };
   }
 
+  /** Of every type, after those of its own. @returns ends it. */
+  addAny(listener: (status: Status) => void): () => void {
+    const own = (status: Status): void => listener(status);
+    this.#any.add(own);
+    return () => {
+      this.#any.delete(own);
+    };
+  }
+
   tell(status: Status): void {
-    for (const listener of [...(this.#listeners.get(status.type) ?? [])]) {
+    for (const listener of [...(this.#listeners.get(status.type) ?? []), ...this.#any]) {
       try {
         listener(status);
       } catch (error) {

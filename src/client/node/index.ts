@@ -1,6 +1,13 @@
 /**
- * The client for Node: {@link connect} for sessions that log in, {@link connectStock} for KCP without login.
+ * The client for Node: {@link createClient} for sessions that find and change their lines by themselves, {@link connect} for
+ * one session on lines of your choice, {@link connectStock} for KCP without login.
  */
+export { createClient, type NodeClientOptions } from './create-client.ts';
+export { toDuplex } from './to-duplex.ts';
+export type { Client, ConnectSessionOptions } from '../sdk/client.ts';
+export type { ClientOptions } from '../sdk/client-options.ts';
+export type { ClientSession, ClientSessionStats, Explanation } from '../sdk/client-session.ts';
+export type { ClientStatus, ClientStatusOf } from '../client-status.ts';
 export { connect } from './connect.ts';
 export type { ConnectLogin, ConnectOptions, SessionOptions } from './connect-options.ts';
 export { Connection } from './connection.ts';

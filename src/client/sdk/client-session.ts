@@ -54,6 +54,8 @@ export interface ClientSessionParts {
 export class ClientSession implements AsyncIterable<Uint8Array> {
   /** Resolves when the session is over, with the reason; never rejects. */
   readonly closed: Promise<CloseInfo>;
+  /** Whether bytes are one stream, rather than messages. */
+  readonly isStream: boolean;
   readonly #platform: ClientSessionParts['platform'];
   readonly #opener: SessionOpener;
   readonly #succession: SessionSuccession;
@@ -67,6 +69,8 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
   /** An attempt that waits until the application has taken more of what arrived. */
   #held: Extract<SuccessionCommand, { type: 'open' }> | undefined;
   #lastError: GatewayError | undefined;
+  /** How the last connection closed. */
+  #closedWith: CloseCode | undefined;
   /** Not yet told. */
   #unconfirmed = 0;
   #unconfirmedInAll = 0;
@@ -84,6 +88,7 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
 
   /** Use `client.connect()`. */
   constructor({ platform, opener, succession }: ClientSessionParts) {
+    this.isStream = !succession.succeeds;
     this.#platform = platform;
     this.#opener = opener;
     this.#succession = new SessionSuccession(succession);
@@ -110,6 +115,16 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
     listener: (status: ClientStatusOf<Type>) => void,
   ): () => void {
     return this.#listeners.add(type, listener);
+  }
+
+  /** Whether it is over. */
+  get isOver(): boolean {
+    return this.#closeInfo !== undefined;
+  }
+
+  /** As {@link on}, of every type. @returns ends it. */
+  onAny(listener: (status: ClientStatus) => void): () => void {
+    return this.#listeners.addAny(listener);
   }
 
   /** The line in use; undefined while there is no connection. */
@@ -379,11 +394,12 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
     this.#opening = own;
     this.#tell({ type: 'connecting', attempt });
     const leave = reason === 'handover' ? this.#current?.transport.gatewayId : undefined;
+    const closedWith = this.#closedWith;
     const report = (status: ClientStatus): void => {
       if (!signal.aborted) this.#tell(status);
     };
     try {
-      const transport = await this.#opener.open({ reason, leave, signal, report });
+      const transport = await this.#opener.open({ reason, leave, closedWith, signal, report });
       if (signal.aborted) {
         await transport.destroy();
         return;
@@ -429,6 +445,7 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
     member.isClosed = true;
     this.#unconfirmed += member.transport.unconfirmed;
     this.#unconfirmedInAll += member.transport.unconfirmed;
+    this.#closedWith = info.code;
     this.#succession.closed(this.#platform.clock.now(), id, info);
     this.#step();
   }

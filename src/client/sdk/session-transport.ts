@@ -1,3 +1,4 @@
+import type { CloseCode } from '../../base/close-code.ts';
 import type { ClientStatus } from '../client-status.ts';
 import type { OpenReason } from '../session-succession.ts';
 import type { Connection } from './connection.ts';
@@ -40,6 +41,8 @@ export interface OpenRequest {
   readonly reason: OpenReason;
   /** The gateway that is to be left; undefined: any will do. */
   readonly leave: number | undefined;
+  /** How the connection before this one was closed; undefined: none was. */
+  readonly closedWith: CloseCode | undefined;
   /** Aborting it gives up. */
   readonly signal: AbortSignal;
   /** May not throw. */

@@ -1,0 +1,27 @@
+import type { TlsClientOptions } from '../../carrier/node/tls-client.ts';
+import { createClient as createSdkClient, type Client } from '../sdk/client.ts';
+import type { ClientOptions } from '../sdk/client-options.ts';
+import { createNodePlatform } from './node-platform.ts';
+
+/** What {@link createClient} takes in Node. */
+export interface NodeClientOptions extends ClientOptions {
+  /** How servers of TLS lines are checked. Default: as Node does it. */
+  readonly tls?: TlsClientOptions;
+  /** Kernel buffers of UDP sockets in bytes. Default 4 MiB; the kernel may give less. */
+  readonly socketBufferBytes?: number;
+}
+
+/**
+ * Makes a client that uses every line: UDP, TCP, TLS and WebSocket. Nothing happens before its `connect`.
+ * @throws GatewayError `config_invalid`: which option, and what it must be.
+ */
+export function createClient({ tls, socketBufferBytes, ...options }: NodeClientOptions): Client {
+  const { fetch, logger } = options;
+  const platform = createNodePlatform({
+    ...(tls === undefined ? {} : { tls }),
+    ...(socketBufferBytes === undefined ? {} : { socketBufferBytes }),
+    ...(fetch === undefined ? {} : { fetch }),
+    ...(logger === undefined ? {} : { logger }),
+  });
+  return createSdkClient(platform, options);
+}

@@ -1,0 +1,140 @@
+import { CloseCode } from '../../base/close-code.ts';
+import { GatewayError } from '../../base/errors.ts';
+import type { DrainedGateways } from '../drained-gateways.ts';
+import type { RememberedLine } from '../lines/line-candidate.ts';
+import type { LoginAnswer } from '../login-answer.ts';
+import { sessionOffer } from '../session-offer.ts';
+import type { ClientPlatform } from './client-platform.ts';
+import type { Connection } from './connection.ts';
+import type { HeldLogin, LoginClient } from './login-client.ts';
+import type { SessionOptions } from './session-options.ts';
+import type { OpenRequest, SessionOpener, SessionTransport } from './session-transport.ts';
+import { withinTime } from './time-limit.ts';
+
+/** What the sessions of a client open their connections with; shared by all of them. */
+export interface ClientOpenerParts {
+  readonly platform: Pick<ClientPlatform, 'clock'>;
+  readonly logins: Pick<LoginClient, 'take' | 'bestLine' | 'rememberLine'>;
+  /** Whether one can log in elsewhere than at the gateway in use. */
+  readonly hasOtherLogins: boolean;
+  readonly drained: DrainedGateways;
+  readonly session: SessionOptions;
+  /** `openSession`. */
+  readonly openSession: (answer: LoginAnswer, options: SessionOptions) => Promise<Connection>;
+}
+
+/**
+ * Opens the connections of one client session: with the login it has while its tickets hold and lead somewhere, else with
+ * another one.
+ */
+export class ClientOpener implements SessionOpener {
+  readonly #parts: ClientOpenerParts;
+  #held: HeldLogin | undefined;
+  #remembered: RememberedLine | undefined;
+
+  constructor(parts: ClientOpenerParts) {
+    this.#parts = parts;
+  }
+
+  async open(request: OpenRequest): Promise<SessionTransport> {
+    if (wantsLogin(request.closedWith)) this.#discard();
+    const kept = this.#offer(request.leave);
+    if (kept !== undefined) {
+      try {
+        return await this.#connect(kept, false, request);
+      } catch (error) {
+        if (!isTicketRefused(error) || request.signal.aborted) throw error;
+        this.#discard();
+      }
+    }
+    return this.#connect(await this.#logIn(request), true, request);
+  }
+
+  release(): void {
+    this.#held?.release();
+    this.#held = undefined;
+  }
+
+  /** What the login at hand is good for. */
+  #offer(leave: number | undefined): LoginAnswer | undefined {
+    const { platform, drained } = this.#parts;
+    const held = this.#held;
+    if (held === undefined) return undefined;
+    const now = platform.clock.now();
+    return sessionOffer(held.answer, {
+      leave,
+      avoid: (gatewayId) => drained.has(now, gatewayId),
+      holds: (session) => held.ticketMsLeft(session) > 0,
+    });
+  }
+
+  async #logIn({ leave, signal }: OpenRequest): Promise<LoginAnswer> {
+    const { logins, hasOtherLogins } = this.#parts;
+    // The login of the gateway that goes away knows no other one, or had said so.
+    if (leave !== undefined && !hasOtherLogins) throw elsewhere();
+    const limit = leave === undefined ? {} : { timeoutMs: ELSEWHERE_MS, late: elsewhere };
+    const taken = await withinTime({ ...limit, signals: [signal] }, (own) => logins.take({ signal: own }));
+    const former = this.#held;
+    this.#held = taken;
+    const offer = this.#offer(leave);
+    if (offer === undefined) {
+      this.#held = former;
+      taken.release();
+      throw leave === undefined ? new GatewayError('no_line', 'the login offers no session') : elsewhere();
+    }
+    // Its session may not be over: nobody else may have it.
+    former?.discard();
+    return offer;
+  }
+
+  async #connect(
+    answer: LoginAnswer,
+    isFresh: boolean,
+    { signal, report }: OpenRequest,
+  ): Promise<SessionTransport> {
+    const { session, openSession, logins } = this.#parts;
+    report({
+      type: 'loggedin',
+      gateways: answer.sessions.map(({ gatewayId }) => gatewayId),
+      lines: answer.lines.map(({ id }) => id),
+      isFresh,
+    });
+    const best = logins.bestLine;
+    const remembered = this.#remembered ?? (best === undefined ? undefined : { lineId: best });
+    const connection = await openSession(answer, {
+      ...session,
+      ...(remembered === undefined ? {} : { remembered }),
+      signal,
+    });
+    this.#remembered = connection.place;
+    logins.rememberLine(connection.line.id);
+    return connection;
+  }
+
+  #discard(): void {
+    this.#held?.discard();
+    this.#held = undefined;
+  }
+}
+
+/** Whether a session that was closed like that is opened with another login only. */
+function wantsLogin(code: CloseCode | undefined): boolean {
+  return code === CloseCode.ticketExpired || code === CloseCode.rekeyRequired;
+}
+
+/** Whether a gateway may have refused because of the ticket: it is too old, or its keys are not known there any more. */
+function isTicketRefused(error: unknown): boolean {
+  if (!(error instanceof GatewayError) || error.code !== 'session_closed') return false;
+  return TICKET_CODES.some((code) => code === error.details?.code);
+}
+
+const TICKET_CODES = [
+  CloseCode.ticketExpired,
+  CloseCode.staleSession,
+  CloseCode.rekeyRequired,
+  CloseCode.authFailed,
+];
+
+const elsewhere = (): GatewayError => new GatewayError('no_line', 'there is no other gateway');
+/** How long logging in elsewhere may take; meanwhile all goes on where it is. */
+const ELSEWHERE_MS = 10_000;
