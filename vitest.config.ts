@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -5,6 +6,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // Processes, not threads: socket handles, signals and environment of one file never reach another.
     pool: 'forks',
+    // Much of a test is waiting, so two at a time also where there are only two processors.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     globalSetup: ['test/support/report-peers.ts'],
     // Generous, because machines differ: a limit only stops what hangs. Slower tests state their own.
     testTimeout: 30_000,
