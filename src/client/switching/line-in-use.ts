@@ -5,6 +5,14 @@ import { scoreOf } from './line-score.ts';
 import { SecondScores } from './second-scores.ts';
 import type { SwitchConfig } from './switch-config.ts';
 
+/** How long an answer of the line in use takes, in ms. */
+export interface AnswerTimes {
+  /** Nearly always. */
+  readonly usualMs: number;
+  /** At most: what was not answered by then is lost. */
+  readonly rtoMs: number;
+}
+
 /** Counters of a session at some time. */
 interface Counts {
   readonly at: number;
@@ -78,10 +86,12 @@ export class LineInUse {
     this.#measuredAt = now - STALE_MS;
   }
 
-  /** How long an answer may take, in ms: what the session says, or what questions showed where it acknowledges nothing. */
-  rtoMs({ srttMs, rtoMs }: LinkSignals): number {
-    if (srttMs > 0 || this.#rttMs === 0) return rtoMs;
-    return this.#rttMs + Math.max(MIN_SPREAD_MS, 4 * this.#jitterMs);
+  /** How long answers take: as the session says, or as questions showed where nothing is acknowledged. */
+  answerTimes({ srttMs, rttvarMs, rtoMs }: LinkSignals): AnswerTimes {
+    if (srttMs > 0) return { usualMs: srttMs + MARGIN_MS + 2 * rttvarMs, rtoMs };
+    if (this.#rttMs === 0) return { usualMs: rtoMs, rtoMs };
+    const spreadMs = Math.max(MIN_SPREAD_MS, 4 * this.#jitterMs);
+    return { usualMs: this.#rttMs + spreadMs / 2, rtoMs: this.#rttMs + spreadMs };
   }
 
   /** Nothing tells of it at present but questions. */
@@ -150,6 +160,7 @@ export class LineInUse {
 /** How many times as many seconds may have passed as have to be measured. */
 export const AGE_FACTOR = 4;
 const STALE_MS = 2_000;
+const MARGIN_MS = 15;
 const MIN_SPREAD_MS = 30;
 /** What is usual follows what is better so fast, in ms, and what is worse so slowly. */
 const FALL_MS = 3_000;

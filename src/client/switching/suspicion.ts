@@ -1,5 +1,6 @@
 import { NEVER } from '../../base/clock.ts';
 import type { LinkSignals } from '../../session/link-signals.ts';
+import type { AnswerTimes } from './line-in-use.ts';
 import type { SwitchConfig } from './switch-config.ts';
 import type { SwitchReason } from './switch-decision.ts';
 
@@ -52,17 +53,16 @@ export class Suspicion {
     return this.#deadline;
   }
 
-  /** @param rtoMs how long an answer may take. */
-  look(now: number, signals: LinkSignals, rtoMs: number): Verdict {
+  look(now: number, signals: LinkSignals, times: AnswerTimes): Verdict {
     this.#learnGap(signals.heardHereAt);
     const stalledSince = Math.max(this.#since, signals.stalledSince);
     const heardAt = Math.max(this.#since, signals.heardHereAt);
     if (signals.stalledSince === NEVER) this.#vainQuestions = 0;
     if (this.#question !== undefined)
-      return this.#lookAtQuestion(now, this.#question, stalledSince, heardAt, rtoMs);
+      return this.#lookAtQuestion(now, this.#question, stalledSince, heardAt, times);
     const { askEveryMs, idleAfterMs, silenceMs, silenceGaps, heartbeatMs } = this.#config;
     const mayAskAt = this.#askedAt + askEveryMs * 2 ** this.#vainQuestions;
-    const askAfterMs = this.#askAfterMs(rtoMs);
+    const askAfterMs = this.#askAfterMs(times.rtoMs);
     const isRecent = now - signals.activeAt < idleAfterMs;
     // One question for each pause in the traffic.
     const isNews = isRecent && signals.activeAt > this.#askedAt;
@@ -82,11 +82,12 @@ export class Suspicion {
     { at, reason }: Question,
     stalledSince: number,
     heardAt: number,
-    rtoMs: number,
+    { usualMs, rtoMs }: AnswerTimes,
   ): Verdict {
+    const rto = this.#bounded(rtoMs);
     const { askAfterMs, askAfterTimeouts, suspectAfterTimeouts } = this.#config;
-    const lateAt =
-      at + Math.max(askAfterMs, (suspectAfterTimeouts - askAfterTimeouts) * this.#bounded(rtoMs));
+    const leastMs = Math.max(askAfterMs, (suspectAfterTimeouts - askAfterTimeouts) * rto);
+    const lateAt = at + Math.max(leastMs, Math.min(usualMs, rto));
     this.#deadline = Math.max(lateAt, Math.min(stalledSince, heardAt) + this.#suspectAfterMs(rtoMs));
     if (now < this.#deadline) return 'fine';
     return this.#say('suspect', reason === 'silence' && stalledSince < at ? 'no_acknowledgement' : reason);
@@ -112,13 +113,16 @@ export class Suspicion {
     this.#hasJustAnswered = true;
   }
 
-  /** For how long a line may leave a question unanswered before another one takes over, in ms. */
-  patienceMs(rtoMs: number, isCopying: boolean): number {
+  /**
+   * For how long a line may leave a question unanswered before another one takes over, in ms.
+   * @param isPressing data waits; else there is time. @param isCopying data goes out on both lines meanwhile.
+   */
+  patienceMs(rtoMs: number, isPressing: boolean, isCopying: boolean): number {
     const { moveAfterMs, moveAfterTimeouts, copiesMoveAfterMs, copiesMoveAfterTimeouts } = this.#config;
     const rto = this.#bounded(rtoMs);
-    return isCopying
-      ? Math.max(copiesMoveAfterMs, copiesMoveAfterTimeouts * rto)
-      : Math.max(moveAfterMs, moveAfterTimeouts * rto);
+    if (isPressing && !isCopying) return Math.max(moveAfterMs, moveAfterTimeouts * rto);
+    const ms = Math.max(copiesMoveAfterMs, copiesMoveAfterTimeouts * rto);
+    return isPressing ? ms : IDLE_PATIENCE * ms;
   }
 
   #say(verdict: Verdict, reason: SwitchReason): Verdict {
@@ -155,3 +159,4 @@ export class Suspicion {
 }
 
 const MAX_VAIN = 3;
+const IDLE_PATIENCE = 2;

@@ -358,7 +358,7 @@ export class SwitchMonitor {
   /** All is well, as far as is known. */
   #watch(now: number, signals: LinkSignals): void {
     const suspicion = this.#suspicion;
-    const verdict = suspicion.look(now, signals, this.#current.rtoMs(signals));
+    const verdict = suspicion.look(now, signals, this.#current.answerTimes(signals));
     if (verdict === 'suspect') return this.#doubt(now, suspicion.reason, false);
     if (verdict === 'ask') this.#ask(now, suspicion.reason);
     if (verdict === 'heartbeat' && this.#budget.take(CHALLENGE_BYTES)) this.#ask(now, suspicion.reason, true);
@@ -403,8 +403,11 @@ export class SwitchMonitor {
     if (this.#move !== undefined) return;
     const isCopying = trouble.copyLine !== undefined;
     const askedAt = this.#suspicion.question?.at ?? trouble.since;
-    const isProved =
-      trouble.isLost || now - askedAt >= this.#suspicion.patienceMs(this.#current.rtoMs(signals), isCopying);
+    const { rtoMs } = this.#current.answerTimes(signals);
+    const isPressing =
+      this.#suspicion.stalledMs(now, signals) >= rtoMs || askedAt - signals.activeAt < PRESSING_MS;
+    const patienceMs = this.#suspicion.patienceMs(rtoMs, isPressing, isCopying);
+    const isProved = trouble.isLost || now - askedAt >= patienceMs;
     const target = this.#answering(signals, trouble);
     if (target !== undefined && isProved) {
       this.#leaveFor(now, target, trouble);
@@ -811,7 +814,7 @@ export class SwitchMonitor {
       stalledMs: this.#suspicion.stalledMs(now, signals),
       silentMs: now - signals.heardHereAt,
       unansweredMs: question === undefined ? null : now - question.at,
-      rtoMs: round(this.#current.rtoMs(signals)),
+      rtoMs: round(this.#current.answerTimes(signals).rtoMs),
       srttMs: signals.srttMs,
     };
   }
@@ -835,6 +838,8 @@ function round(ms: number | null): number | null {
 const CHALLENGE_BYTES = 200;
 const MIN_TICK_MS = 5;
 const SAME_DRAIN_MS = 1_000;
+/** Data flowed so shortly before the line in use was asked: more is to be expected. */
+const PRESSING_MS = 1_000;
 const FLOWING_MS = 2_000;
 const CHOOSE_EVERY_MS = 250;
 /** In doubt for so long, the line in use is tried over a new socket, too: only the old one may be of no use. */
