@@ -46,8 +46,10 @@ export interface LineScore {
 export interface LineReport {
   /** The line to use; null when none answered. */
   readonly best: Line | null;
-  /** Best first; those that cannot be used last. */
+  /** Each line once, at its best address. Best first; those that cannot be used last. */
   readonly lines: readonly LineEvidence[];
+  /** The same lines at other addresses. Best first. */
+  readonly otherAddresses: readonly LineEvidence[];
   /** Why that line, in a sentence. */
   readonly reason: string;
   readonly tookMs: number;

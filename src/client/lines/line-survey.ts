@@ -68,7 +68,9 @@ export class LineSurvey {
 
   /** When to poll again, in ms. Soon: time alone makes probes lost, and lines too slow. */
   nextAt(now: number): number {
-    return Math.min(this.#endsAt, now + TICK_MS);
+    let next = Math.min(this.#endsAt, now + TICK_MS);
+    for (const { nextProbeAt } of this.#lines) if (nextProbeAt > now) next = Math.min(next, nextProbeAt);
+    return next;
   }
 
   /** Probes can be sent there. */

@@ -36,14 +36,18 @@ export function compareLines(one: LineEvidence, other: LineEvidence): number {
  */
 export function rankLines(evidence: readonly LineEvidence[], random: number): Omit<LineReport, 'tookMs'> {
   const sorted = evidence.toSorted(compareLines);
-  const [best] = sorted;
-  if (best === undefined || standingOf(best) === Standing.dead) {
-    return { best: null, lines: sorted, reason: 'no line answered' };
+  // What comes later stays: the best of each line.
+  const best = new Map(sorted.toReversed().map((one) => [one.line.id, one]));
+  const ranked = sorted.filter((one) => best.get(one.line.id) === one);
+  const otherAddresses = sorted.filter((one) => best.get(one.line.id) !== one);
+  const [first] = ranked;
+  if (first === undefined || standingOf(first) === Standing.dead) {
+    return { best: null, lines: ranked, otherAddresses, reason: 'no line answered' };
   }
-  const equals = linesOnce(sorted.filter((other) => isAsGood(other, best)));
-  const chosen = byWeight(equals, random) ?? best;
-  const lines = [chosen, ...sorted.filter((other) => other !== chosen)];
-  return { best: chosen.line, lines, reason: reasonFor(chosen, equals, lines) };
+  const equals = ranked.filter((other) => isAsGood(other, first));
+  const chosen = byWeight(equals, random) ?? first;
+  const lines = [chosen, ...ranked.filter((other) => other !== chosen)];
+  return { best: chosen.line, lines, otherAddresses, reason: reasonFor(chosen, equals, lines) };
 }
 
 function isAsGood(one: LineEvidence, best: LineEvidence): boolean {
@@ -57,13 +61,6 @@ function isAsGood(one: LineEvidence, best: LineEvidence): boolean {
 /** Where round trips vary, what was measured is no more exact than that, and chance has chosen already. */
 function marginMs(one: LineEvidence, best: LineEvidence): number {
   return Math.max(0, AS_GOOD_MS - (one.jitterMs ?? 0) - (best.jitterMs ?? 0));
-}
-
-/** The first of each line: a line with two addresses has no two shares. */
-function linesOnce(evidence: readonly LineEvidence[]): readonly LineEvidence[] {
-  return evidence.filter(
-    ({ line }, index) => evidence.findIndex((other) => other.line.id === line.id) === index,
-  );
 }
 
 /** Each has its share; when all weigh nothing, the same. */
@@ -88,7 +85,7 @@ function why(chosen: LineEvidence, equals: readonly LineEvidence[], lines: reado
   if (equals.length > 1) {
     return `chosen by weight among ${String(equals.length)} lines that are as good`;
   }
-  const next = lines.find(({ line }) => line.id !== chosen.line.id);
+  const [, next] = lines;
   if (next === undefined) return 'the only line';
   const standing = standingOf(next);
   if (standing === Standing.dead) return 'the only line that answered';

@@ -12,6 +12,8 @@ export { connect } from './connect.ts';
 export type { ConnectLogin, ConnectOptions, SessionOptions } from './connect-options.ts';
 export { Connection } from './connection.ts';
 export { connectStock } from './connect-stock.ts';
+export { findFastestLine, type FindFastestLineOptions } from './find-fastest-line.ts';
+export type { LineEvidence, LineReport, LineScore } from '../lines/line-report.ts';
 export { fileLoginStore } from './file-login-store.ts';
 export type { LoginStore } from '../sdk/login-store.ts';
 export { login, type LoginOptions, type LoginProblem } from '../sdk/login.ts';

@@ -82,9 +82,25 @@ describe('lines are ranked', () => {
     );
   });
 
+  test('once each, at their best address; the other addresses apart', () => {
+    const other = evidence('a', 5, { address: v4('192.0.2.9') });
+    const { best, lines, otherAddresses } = rankLines(
+      [evidence('a', 10), evidence('b', 40), other, evidence('b', null)],
+      0,
+    );
+    expect(best?.id).toBe('a');
+    expect(lines.map(({ medianRttMs }) => medianRttMs)).toEqual([5, 40]);
+    expect(otherAddresses.map(({ medianRttMs }) => medianRttMs)).toEqual([10, null]);
+  });
+
   test('as none when nothing answered', () => {
     expect(rankLines([evidence('a', null)], 0)).toMatchObject({ best: null, reason: 'no line answered' });
-    expect(rankLines([], 0.9)).toEqual({ best: null, lines: [], reason: 'no line answered' });
+    expect(rankLines([], 0.9)).toEqual({
+      best: null,
+      lines: [],
+      otherAddresses: [],
+      reason: 'no line answered',
+    });
   });
 });
 

@@ -1,0 +1,59 @@
+import type { SocketAddress } from '../../base/address.ts';
+import { GatewayError } from '../../base/errors.ts';
+import type { Line } from '../login-answer.ts';
+import type { ClientPlatform } from './client-platform.ts';
+import { delay, orAborted } from './time-limit.ts';
+
+/** A line, and where its host was found; or why it was not: the code of an error. */
+export interface FoundLine {
+  readonly line: Line;
+  readonly addresses: readonly (SocketAddress | undefined)[];
+  /** Set when there is no address. */
+  readonly fault: string | undefined;
+}
+
+/**
+ * Looks the hosts of lines up, all at once. Who takes more than a second is not waited for when others are known; nobody is
+ * waited for longer than `timeoutMs`.
+ * @throws GatewayError the reason of the signal when it is aborted.
+ */
+export async function findAddresses(
+  platform: Pick<ClientPlatform, 'resolve' | 'transports'>,
+  lines: readonly Line[],
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<readonly FoundLine[]> {
+  const results: FoundLine[] = lines.map((line) => {
+    const isSupported = platform.transports.includes(line.transport);
+    return { line, addresses: [], fault: isSupported ? 'connect_timeout' : 'unsupported' };
+  });
+  const lookUps = results.map(async ({ line, fault }, index) => {
+    if (fault === 'unsupported') throw new GatewayError('no_line');
+    results[index] = await lookUp(platform, line, signal);
+    if (results[index].fault !== undefined) throw new GatewayError('connect_failed');
+  });
+  const waiting = new AbortController();
+  const all = Promise.allSettled(lookUps);
+  const some = Promise.any(lookUps).then(() => delay(PATIENCE_MS, waiting.signal));
+  try {
+    await orAborted(Promise.race([all, some.catch(() => all), delay(timeoutMs, waiting.signal)]), signal);
+  } finally {
+    waiting.abort();
+  }
+  return [...results];
+}
+
+async function lookUp(
+  platform: Pick<ClientPlatform, 'resolve'>,
+  line: Line,
+  signal: AbortSignal,
+): Promise<FoundLine> {
+  try {
+    const addresses = await platform.resolve(line.host, line.port, signal);
+    return { line, addresses, fault: addresses.length > 0 ? undefined : 'connect_failed' };
+  } catch (error) {
+    return { line, addresses: [], fault: GatewayError.from(error).code };
+  }
+}
+
+const PATIENCE_MS = 1_000;
