@@ -11,6 +11,15 @@ import type { SwitchDecision, SwitchReason } from './switching/switch-decision.t
 export type ClientStatus =
   /** An attempt to open a connection begins, counted from 1 since one last held. */
   | { readonly type: 'connecting'; readonly attempt: number }
+  /** No login let this client in, in one round of several; the next one comes in so many ms, null: there is none. */
+  | {
+      readonly type: 'loginfailed';
+      readonly round: number;
+      readonly rounds: number;
+      readonly waitMs: number | null;
+      /** For people, of each login that was asked. */
+      readonly reasons: readonly string[];
+    }
   /** There is a login to open it with, got now or kept from before. */
   | {
       readonly type: 'loggedin';

@@ -1,7 +1,16 @@
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { CloseCode } from '../../src/base/close-code.ts';
-import type { CloseInfo, SessionConnection } from '../../src/client/node/index.ts';
+import type { CloseInfo } from '../../src/client/node/index.ts';
+
+/** A session as a byte stream. */
+export interface TunnelSession {
+  stream(): Duplex;
+  /** Resolves when it ended; never rejects. */
+  readonly closed: Promise<CloseInfo>;
+  close(code: CloseCode, reason: string): Promise<CloseInfo>;
+}
 
 /**
  * Carries bytes both ways between a local TCP connection and a session, until both are gone. Each direction ends on its
@@ -9,7 +18,7 @@ import type { CloseInfo, SessionConnection } from '../../src/client/node/index.t
  * breaks closes the session with `kicked`, so that the back end is not told of an end in order.
  * @returns how the session ended.
  */
-export async function carry(socket: Socket, connection: SessionConnection): Promise<CloseInfo> {
+export async function carry(socket: Socket, connection: TunnelSession): Promise<CloseInfo> {
   const stream = connection.stream();
   stream.on('error', () => {
     resetAfterData(socket);

@@ -8,7 +8,7 @@ import { durationOption, listenOption, serverOption, urlOption, wholeNumberOptio
 export function addConnectCommand(program: Command): void {
   program
     .command('connect')
-    .description('open a local TCP port that leads through a gateway')
+    .description('open a local port that leads through a gateway')
     .option('-s, --server <host:port>', 'a gateway or KCP server without login, a UDP port', serverOption)
     .addOption(
       new Option('--login <url>', 'log in there for each session; it tells the lines')
@@ -16,12 +16,11 @@ export function addConnectCommand(program: Command): void {
         .conflicts(WITHOUT_LOGIN),
     )
     .addOption(withLogin('--token-file <file>', 'file with the token to log in with'))
-    .addOption(withLogin('--line <id>', 'the line to begin on, or its transport (default: the first)'))
-    .requiredOption(
-      '-l, --listen <[address:]port>',
-      'the local TCP port; 0 lets the system choose',
-      listenOption,
+    .addOption(
+      withLogin('--line <id>', 'the line to begin on, or its transport (default: the fastest to answer)'),
     )
+    .addOption(withLogin('--udp', 'the local port is a UDP port: each datagram is a message').default(false))
+    .requiredOption('-l, --listen <[address:]port>', 'the local port; 0 lets the system choose', listenOption)
     .option('--stock', 'the server is stock KCP (C reference, kcp-go): no handshake, no half-close', false)
     .addOption(new Option('--preset <name>', 'KCP timing').choices(PRESETS).default('fast3'))
     .option('--mtu <bytes>', 'largest datagram sent', wholeNumberOption(576, 1500), 1400)
@@ -36,9 +35,17 @@ export function addConnectCommand(program: Command): void {
       'from the gateway (default: --window)',
       wholeNumberOption(1, 65_535),
     )
-    .option('--max-connections <n>', 'connections at a time', wholeNumberOption(1, 65_535), 1000)
+    .option(
+      '--max-connections <n>',
+      'connections at a time, or local addresses of --udp',
+      wholeNumberOption(1, 65_535),
+      1000,
+    )
     .addOption(duration('--connect-timeout', 'to wait for the first answer', '10s', 100, HOUR_MS))
     .addOption(duration('--idle-timeout', 'without a sign of life ends a session', '30s', 1000, 24 * HOUR_MS))
+    .addOption(
+      duration('--peer-timeout', 'without datagrams ends a session of --udp', '1m', 100, 24 * HOUR_MS),
+    )
     .addOption(duration('--drain-timeout', 'for open connections to finish when stopping', '10s', 0, HOUR_MS))
     .addOption(new Option('--log-level <level>', 'least severe level').choices(LOG_LEVELS).default('info'))
     .addOption(new Option('--log-format <format>', 'on standard output').choices(LOG_FORMATS).default('text'))
@@ -69,11 +76,16 @@ Examples:
   kcpgate connect -s gateway.example:4000 -l 2222
   kcpgate connect -s '[2001:db8::1]:4000' -l 0.0.0.0:8000 --preset fast2 --window 2048
   kcpgate connect --login https://gateway.example/api/login --token-file token -l 2222
+  kcpgate connect --login https://gateway.example/api/login --udp -l 5353
 
 Each TCP connection becomes one KCP session. Either side may end its direction first. When the gateway closes
 a session, its code and reason are printed and the TCP connection is reset, so that the application notices.
 Without a login preset, MTU and windows are not negotiated: choose them to suit the gateway's. A login tells
-them, and the lines; its sessions are encrypted, and survive a broken connection of a line over TCP or WebSocket.
+them, and the lines; its sessions are encrypted, begin on the line that answers first, and go to another one when
+theirs fails. On a terminal the last line shows lines, round trip, loss and rates, once a second.
+
+With --udp each local address that sends has a session of its own. A datagram goes through as it would on UDP: soon
+or never, in any order; one too long for that goes as a message in order. The gateway's upstream must take messages.
 
 SIGTERM and Ctrl-C: no new connections, open ones may finish within the drain timeout. A second signal stops
 at once.

@@ -1,19 +1,33 @@
 import { formatSocketAddress, type SocketAddress } from '../../src/base/address.ts';
 import { GatewayError } from '../../src/base/errors.ts';
-import { connect as connectSession, connectStock } from '../../src/client/node/index.ts';
+import type { Logger } from '../../src/base/logger.ts';
+import {
+  connectStock,
+  createClient,
+  toDuplex,
+  type ClientSession,
+  type ClientStatus,
+} from '../../src/client/node/index.ts';
 import type { LogFormat, LogLevel, PresetName, ServerConfig } from '../../src/gateway/config/config.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { readSecretFile } from './token/read-key-file.ts';
+import type { TunnelSession } from './carry.ts';
+import { linkStatusText, type LinkSample, type TunnelSample } from './link-status.ts';
 import { untilSignal } from './shutdown.ts';
-import { CLOSE_MS, startTunnel, type OpenSession } from './tunnel.ts';
+import { StatusLine } from './status-line.ts';
+import { CLOSE_MS, startTunnel, type OpenSession, type Tunnel } from './tunnel.ts';
+import { startUdpTunnel } from './udp-tunnel.ts';
+import { WatchedSessions } from './watched-sessions.ts';
 
 /** What the options of `connect` give: `server` or `login`. */
 export interface ConnectOptions {
   readonly server?: ServerConfig;
   /** Where each session logs in. */
   readonly login?: URL;
+  /** The local port is a UDP port. */
+  readonly udp: boolean;
   readonly tokenFile?: string;
-  /** Id or transport of the line to begin on. */
+  /** Id or transport of the line to begin on; default: whichever leads there first. */
   readonly line?: string;
   readonly listen: SocketAddress;
   readonly stock: boolean;
@@ -28,6 +42,7 @@ export interface ConnectOptions {
   /** In milliseconds, as the following ones. */
   readonly connectTimeout: number;
   readonly idleTimeout: number;
+  readonly peerTimeout: number;
   readonly drainTimeout: number;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
@@ -38,62 +53,148 @@ export interface ConnectOptions {
  * @throws GatewayError `config_invalid`, or when it cannot listen.
  */
 export async function connect(options: ConnectOptions): Promise<void> {
-  const way = wayOf(options);
+  const statusLine = new StatusLine(process.stderr);
+  const log = createLog({
+    level: options.logLevel,
+    format: options.logFormat,
+    ...(statusLine.isShown
+      ? { write: (line) => statusLine.aside(() => void process.stdout.write(line)) }
+      : {}),
+  });
+  const logger = log.logger.child({ component: 'connect' });
+  const way = wayOf(options, logger);
   // From now on a signal ends it in order, even while it is still starting.
   const signalled = untilSignal();
-  const log = createLog({ level: options.logLevel, format: options.logFormat });
-  const logger = log.logger.child({ component: 'connect' });
-  const { listen, maxConnections } = options;
-  const tunnel = await startTunnel({ listen, maxConnections, open: way.open }, logger);
+  const tunnel = await way.start();
   logger.info('listening', { address: formatSocketAddress(tunnel.address), ...way.fields });
+  const endStatus = way.samples === undefined ? undefined : showStatus(statusLine, tunnel, way.samples);
   const signal = await signalled;
+  endStatus?.();
   logger.info('stopping', { signal, timeoutMs: options.drainTimeout });
   const cutOff = await tunnel.stop(options.drainTimeout);
   if (cutOff > 0) logger.warn('connections cut off at the drain timeout', { connections: cutOff });
+  await way.end?.();
   logger.info('stopped');
 }
 
 /** How sessions are opened, and how that is logged. */
 interface Way {
-  readonly open: OpenSession;
+  /** @throws GatewayError when it cannot listen. */
+  readonly start: () => Promise<Pick<Tunnel, 'address' | 'traffic' | 'stop'>>;
   readonly fields: Readonly<Record<string, string>>;
+  /** For the live status. */
+  readonly samples?: () => readonly LinkSample[];
+  readonly end?: () => Promise<void>;
 }
 
-function wayOf(options: ConnectOptions): Way {
+function wayOf(options: ConnectOptions, logger: Logger): Way {
   const { server, login } = options;
-  if (login !== undefined) return loginWay(options, login);
-  if (server !== undefined) return serverWay(options, server);
+  if (login !== undefined) return loginWay(options, login, logger);
+  if (server !== undefined) return serverWay(options, server, logger);
   throw new GatewayError('config_invalid', 'kcpgate: --server or --login is required');
 }
 
-function serverWay(options: ConnectOptions, { host, port }: ServerConfig): Way {
+function serverWay(options: ConnectOptions, { host, port }: ServerConfig, logger: Logger): Way {
   const { stock, preset, mtu, window, sendWindow = window, receiveWindow = window } = options;
+  const { listen, maxConnections } = options;
   const peer = stock ? 'stock' : 'kcpgate';
   const session = { host, port, peer, stream: true, preset, mtu, sendWindow, receiveWindow } as const;
   const times = { ...timesOf(options), connectTimeoutMs: options.connectTimeout };
+  const open: OpenSession = (signal) => connectStock({ ...session, ...times, signal });
   return {
-    open: (signal) => connectStock({ ...session, ...times, signal }),
+    start: () => startTunnel({ listen, maxConnections, open }, logger),
     fields: { server: `${host.includes(':') ? `[${host}]` : host}:${String(port)}`, peer },
   };
 }
 
-function loginWay(options: ConnectOptions, login: URL): Way {
-  const { tokenFile, line, connectTimeout } = options;
-  // Read for each session: tokens that end soon are written anew. Once now, to fail at once.
-  const tokenOf = (): { token?: string } =>
-    tokenFile === undefined ? {} : { token: readSecretFile(tokenFile) };
-  tokenOf();
-  const session = { loginUrl: login, stream: true, ...(line === undefined ? {} : { line }) };
-  const times = {
+/** One client for all connections: what one learns of the lines serves the others. */
+function loginWay(options: ConnectOptions, login: URL, logger: Logger): Way {
+  const { tokenFile, line, udp, listen, maxConnections, peerTimeout: peerTimeoutMs } = options;
+  // Read when a token is wanted: those that end soon are written anew. Once now, to fail at once.
+  const token = tokenFile === undefined ? undefined : (): string => readSecretFile(tokenFile);
+  token?.();
+  const client = createClient({
+    loginUrl: login,
+    mode: udp ? 'messages' : 'stream',
+    ...(token === undefined ? {} : { token }),
+    ...(line === undefined ? {} : { line }),
     ...timesOf(options),
-    loginTimeoutMs: connectTimeout,
-    handshakeTimeoutMs: connectTimeout,
-  };
+    loginTimeoutMs: options.connectTimeout,
+    handshakeTimeoutMs: options.connectTimeout,
+    logger,
+  });
+  const sessions = new WatchedSessions(client);
+  const open = (signal: AbortSignal): Promise<ClientSession> =>
+    connectInTime(options.connectTimeout, signal, (own, onStatus) => sessions.connect(own, onStatus));
   return {
-    open: (signal) => connectSession({ ...session, ...times, ...tokenOf(), signal }),
+    start: () =>
+      udp
+        ? startUdpTunnel({ listen, maxPeers: maxConnections, peerTimeoutMs, open }, logger)
+        : startTunnel(
+            { listen, maxConnections, open: async (signal) => streamOf(await open(signal)) },
+            logger,
+          ),
     fields: { login: `${login.origin}${login.pathname}`, ...(line === undefined ? {} : { line }) },
+    samples: () => sessions.samples(),
+    end: () => client.destroy(),
   };
 }
+
+function streamOf(session: ClientSession): TunnelSession {
+  const { closed } = session;
+  return {
+    closed,
+    stream: () => toDuplex(session),
+    close: (code, reason) => session.close(code, reason),
+  };
+}
+
+/** Gives up after a while, with what stood in the way. */
+async function connectInTime(
+  timeoutMs: number,
+  signal: AbortSignal,
+  open: (signal: AbortSignal, onStatus: (status: ClientStatus) => void) => Promise<ClientSession>,
+): Promise<ClientSession> {
+  const own = new AbortController();
+  let why = '';
+  const timer = setTimeout(() => {
+    const words = `no connection within ${String(timeoutMs)} ms${why === '' ? '' : `: ${why}`}`;
+    own.abort(new GatewayError('connect_timeout', words));
+  }, timeoutMs);
+  const onAbort = (): void => own.abort(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await open(own.signal, (status) => {
+      if (status.type === 'loginfailed') why = status.reasons.join('; ');
+      if (status.type === 'reconnecting') why = status.reason;
+    });
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** Keeps the last line of the terminal up to date. @returns ends it. */
+function showStatus(
+  line: StatusLine,
+  tunnel: Pick<Tunnel, 'traffic'>,
+  links: () => readonly LinkSample[],
+): () => void {
+  if (!line.isShown) return () => undefined;
+  const sample = (): TunnelSample => ({ at: performance.now(), links: links(), traffic: tunnel.traffic });
+  let before = sample();
+  const timer = setInterval(() => {
+    const now = sample();
+    line.show(linkStatusText(now, before));
+    before = now;
+  }, STATUS_MS);
+  return () => {
+    clearInterval(timer);
+    line.clear();
+  };
+}
+
+const STATUS_MS = 1000;
 
 function timesOf({ idleTimeout }: ConnectOptions): {
   readonly idleTimeoutMs: number;

@@ -5,8 +5,8 @@ import { CloseCode, closeCodeName } from '../../src/base/close-code.ts';
 import { GatewayError } from '../../src/base/errors.ts';
 import type { Logger } from '../../src/base/logger.ts';
 import { fromSystemError, type SystemErrorLike } from '../../src/base/node-error.ts';
-import type { SessionConnection } from '../../src/client/node/index.ts';
-import { carry } from './carry.ts';
+import { carry, type TunnelSession } from './carry.ts';
+import type { Traffic } from './link-status.ts';
 
 /** What a tunnel is made with. */
 export interface TunnelOptions {
@@ -22,7 +22,7 @@ export interface TunnelOptions {
  * Opens a session. @throws GatewayError when it cannot.
  * @param signal aborting it gives up.
  */
-export type OpenSession = (signal: AbortSignal) => Promise<SessionConnection>;
+export type OpenSession = (signal: AbortSignal) => Promise<TunnelSession>;
 
 /** Opens the local port. @throws GatewayError `address_in_use`, `permission_denied`, `bind_failed`. */
 export async function startTunnel(options: TunnelOptions, logger: Logger): Promise<Tunnel> {
@@ -46,6 +46,8 @@ export class Tunnel {
   readonly #logger: Logger;
   readonly #links = new Set<Link>();
   #accepted = 0;
+  /** Of connections that are gone. */
+  #past: Traffic = { sent: 0, received: 0 };
   #whenEmpty: (() => void) | undefined;
 
   constructor(server: Server, openSession: OpenSession, logger: Logger) {
@@ -66,6 +68,15 @@ export class Tunnel {
   get address(): SocketAddress {
     const { address, family, port } = this.#server.address() as AddressInfo;
     return { address, family: family === 'IPv6' ? 6 : 4, port };
+  }
+
+  get traffic(): Traffic {
+    let { sent, received } = this.#past;
+    for (const { socket } of this.#links) {
+      sent += socket.bytesRead;
+      received += socket.bytesWritten;
+    }
+    return { sent, received };
   }
 
   /**
@@ -108,11 +119,13 @@ export class Tunnel {
       });
       socket.resetAndDestroy();
     }
+    const { sent, received } = this.#past;
+    this.#past = { sent: sent + socket.bytesRead, received: received + socket.bytesWritten };
     this.#links.delete(link);
     if (this.#links.size === 0) this.#whenEmpty?.();
   }
 
-  async #open(link: Link): Promise<SessionConnection> {
+  async #open(link: Link): Promise<TunnelSession> {
     // The signal is for connecting only: it stays silent once there is a connection.
     link.connection = await this.#openSession(link.connecting.signal);
     return link.connection;
@@ -136,7 +149,7 @@ interface Link {
   readonly socket: Socket;
   readonly connecting: AbortController;
   /** Absent while connecting. */
-  connection: SessionConnection | undefined;
+  connection: TunnelSession | undefined;
 }
 
 /** How long a session that is being closed may take to get its data across. */

@@ -1,5 +1,6 @@
 import { CloseCode } from '../../base/close-code.ts';
 import { GatewayError } from '../../base/errors.ts';
+import type { ClientStatus } from '../client-status.ts';
 import type { DrainedGateways } from '../drained-gateways.ts';
 import type { RememberedLine } from '../lines/line-candidate.ts';
 import type { LoginAnswer } from '../login-answer.ts';
@@ -17,6 +18,8 @@ export interface ClientOpenerParts {
   readonly logins: Pick<LoginClient, 'take' | 'bestLine' | 'rememberLine'>;
   /** Whether one can log in elsewhere than at the gateway in use. */
   readonly hasOtherLogins: boolean;
+  /** Those who are logging in now: they are told of rounds that failed. */
+  readonly loggingIn: Set<(status: ClientStatus) => void>;
   readonly drained: DrainedGateways;
   readonly session: SessionOptions;
   /** `openSession`. */
@@ -68,12 +71,15 @@ export class ClientOpener implements SessionOpener {
     });
   }
 
-  async #logIn({ leave, signal }: OpenRequest): Promise<LoginAnswer> {
-    const { logins, hasOtherLogins } = this.#parts;
+  async #logIn({ leave, signal, report }: OpenRequest): Promise<LoginAnswer> {
+    const { logins, hasOtherLogins, loggingIn } = this.#parts;
     // The login of the gateway that goes away knows no other one, or had said so.
     if (leave !== undefined && !hasOtherLogins) throw elsewhere();
     const limit = leave === undefined ? {} : { timeoutMs: ELSEWHERE_MS, late: elsewhere };
-    const taken = await withinTime({ ...limit, signals: [signal] }, (own) => logins.take({ signal: own }));
+    loggingIn.add(report);
+    const taken = await withinTime({ ...limit, signals: [signal] }, (own) =>
+      logins.take({ signal: own }),
+    ).finally(() => loggingIn.delete(report));
     const former = this.#held;
     this.#held = taken;
     const offer = this.#offer(leave);

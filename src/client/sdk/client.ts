@@ -6,7 +6,7 @@ import { ClientOpener } from './client-opener.ts';
 import { resolveClientOptions, type ClientConfig, type ClientOptions } from './client-options.ts';
 import type { ClientPlatform } from './client-platform.ts';
 import { ClientSession } from './client-session.ts';
-import { LoginClient } from './login-client.ts';
+import { LoginClient, type LoginEvent } from './login-client.ts';
 import { openSession } from './open-session.ts';
 import { reasonOf } from './time-limit.ts';
 import { throwIfAborted } from './until-opened.ts';
@@ -37,6 +37,7 @@ export class Client {
   readonly #logins: LoginClient;
   readonly #drained = new DrainedGateways();
   readonly #sessions = new Set<ClientSession>();
+  readonly #loggingIn = new Set<(status: ClientStatus) => void>();
   #isClosed = false;
   #letGo: () => void = () => undefined;
 
@@ -47,7 +48,7 @@ export class Client {
     const { logger, signal } = config;
     this.#logins = new LoginClient(
       { seal: platform.seals.slice(0, 1), ...config.login },
-      { platform, logger, onEvent: ({ type, ...fields }) => logger.debug(type, fields) },
+      { platform, logger, onEvent: (event) => this.#handleLogin(event) },
     );
     if (signal === undefined) return;
     const onAbort = (): void => void this.destroy(CloseCode.normal, 'aborted');
@@ -106,6 +107,15 @@ export class Client {
     await Promise.all(this.sessions.map((session) => session.destroy(code, reason)));
   }
 
+  #handleLogin(event: LoginEvent): void {
+    const { type, ...fields } = event;
+    this.#config.logger.debug(type, fields);
+    if (event.type !== 'loginfailed') return;
+    const { round, rounds, nextInMs: waitMs, failures } = event;
+    const reasons = failures.map(({ message }) => message);
+    for (const tell of [...this.#loggingIn]) tell({ type: 'loginfailed', round, rounds, waitMs, reasons });
+  }
+
   #end(): void {
     this.#isClosed = true;
     this.#letGo();
@@ -123,6 +133,7 @@ export class Client {
         hasOtherLogins: Array.isArray(login.loginUrl) && login.loginUrl.length > 1,
         drained: this.#drained,
         session,
+        loggingIn: this.#loggingIn,
         openSession: (answer, options) => openSession(platform, answer, options),
       }),
       succession: {

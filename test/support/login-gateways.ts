@@ -1,0 +1,69 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { randomBytes } from 'node:crypto';
+import {
+  startLoginGateway,
+  type LinePorts,
+  type LoginGateway,
+  type LoginGatewayOptions,
+} from './login-gateway.ts';
+
+/** Gateways with the same ticket key, each of which logs clients in to all, with all their lines. */
+export interface LoginGateways {
+  /** Gateway n has id n + 1; its lines are `udp-1`, `tcp-1`, `ws-1` and so on. */
+  readonly gateways: readonly LoginGateway[];
+  readonly loginUrls: readonly string[];
+  /** Starts one again, on the same ports, as if its process had been started again. */
+  restart(index: number): Promise<LoginGateway>;
+  stop(): Promise<void>;
+}
+
+/** Starts so many on 127.0.0.1. @param options for each of them. */
+export async function startLoginGateways(
+  count: number,
+  options: Omit<LoginGatewayOptions, 'id' | 'ports' | 'ticketKey'> = {},
+): Promise<LoginGateways> {
+  const ticketKey = randomBytes(32).toString('base64');
+  const ports = await Promise.all(Array.from({ length: count }, freeLinePorts));
+  const lines = ports.flatMap((line, index) =>
+    Object.entries(line).map(
+      ([transport, port]) =>
+        `{ id: ${transport}-${String(index + 1)}, gateway_id: ${String(index + 1)}, transport: ${transport}, host: 127.0.0.1, port: ${String(port)} }`,
+    ),
+  );
+  const start = (index: number): Promise<LoginGateway> => {
+    const others = ports.map((_, other) => other + 1).filter((id) => id !== index + 1);
+    const login = `gateways: [ ${others.join(', ')} ], lines: [ ${lines.join(', ')} ], ${options.login ?? ''}`;
+    return startLoginGateway({
+      ...options,
+      id: index + 1,
+      ticketKey,
+      ports: ports[index] as LinePorts,
+      login,
+    });
+  };
+  const gateways = await Promise.all(ports.map((_, index) => start(index)));
+  return {
+    gateways,
+    loginUrls: gateways.map(({ loginUrl }) => loginUrl),
+    restart: async (index) => (gateways[index] = await start(index)),
+    stop: async () => {
+      await Promise.all(gateways.map(({ gateway }) => gateway.stop()));
+    },
+  };
+}
+
+/** Ports that were free a moment ago. */
+async function freeLinePorts(): Promise<LinePorts> {
+  const udp = createSocket('udp4').bind(0, '127.0.0.1');
+  const servers = [createServer(), createServer()].map((server) => server.listen(0, '127.0.0.1'));
+  await Promise.all([udp, ...servers].map((socket) => once(socket, 'listening')));
+  const [tcp = 0, ws = 0] = servers.map((server) => (server.address() as AddressInfo).port);
+  const ports = { udp: udp.address().port, tcp, ws };
+  await Promise.all([
+    new Promise<void>((resolve) => udp.close(() => resolve())),
+    ...servers.map((server) => new Promise((resolve) => server.close(resolve))),
+  ]);
+  return ports;
+}
