@@ -338,6 +338,57 @@ routes: [ { name: all, target: app } ]`,
     expect(await client.stop()).toEqual({ code: 0, signal: null });
   });
 
+  test('finds a line by itself', async () => {
+    const backEnd = await startTcpBackEnd((socket) => {
+      void textOf(socket).then((question) => socket.end(`you said ${question}`));
+    });
+    closers.push(() => backEnd.close());
+    const { running, folder } = await loginGateway(backEnd.port);
+    const file = join(folder, 'token');
+    writeFileSync(file, 'a-token-of-the-test-0123');
+    const way = ['--login', running.loginUrl, '--token-file', file];
+    const client = await command('connect', ...way, '-l', '0', '--log-format', 'json');
+    expect(await textOf(application(await client.port()).end('hello'))).toBe('you said hello');
+    expect(await client.stop()).toEqual({ code: 0, signal: null });
+    // Standard error is no terminal here.
+    expect(client.errorOutput).toBe('');
+    expect(client.output).not.toContain('rtt');
+  });
+
+  test('that nobody answers is given up in time, and says what stood in the way', async () => {
+    const way = ['--login', 'http://127.0.0.1:9/api/login', '--connect-timeout', '3s'];
+    const client = await command('connect', ...way, '-l', '0', '--log-format', 'json');
+    const socket = application(await client.port());
+    const failed = once(socket, 'error');
+    const record = await client.record('cannot connect', { connection: 1, error: 'connect_timeout' });
+    expect(record.reason).toContain('cannot reach http://127.0.0.1:9');
+    await failed;
+    expect(await client.stop()).toEqual({ code: 0, signal: null });
+  });
+
+  test('carries UDP: a session for each local address, closed when it is quiet', async () => {
+    const running = await startLoginGateway();
+    closers.push(() => running.gateway.stop());
+    const client = await command(
+      ...['connect', '--login', running.loginUrl, '--udp', '-l', '0'],
+      ...['--peer-timeout', '500ms', '--log-format', 'json'],
+    );
+    const port = await client.port();
+    const sizes = [1, 1000, 9000];
+    for (const size of sizes) {
+      const socket = createSocket('udp4');
+      closers.push(() => socket.close());
+      const answer = once(socket, 'message');
+      socket.send(Buffer.alloc(size, size), port, '127.0.0.1');
+      const [bytes] = (await answer) as [Buffer];
+      expect(bytes.equals(Buffer.alloc(size, size))).toBe(true);
+    }
+    const { sessions } = await running.gateway.status();
+    expect(sessions?.openedSessions).toBe(sizes.length);
+    for (const connection of [1, 2, 3]) await client.record('connection closed', { connection, code: 1000 });
+    expect(await client.stop()).toEqual({ code: 0, signal: null });
+  });
+
   test('needs one way to the gateway, and one only', async () => {
     const login = ['--login', 'https://gw.example/api/login'];
     for (const [options, message] of [
@@ -345,6 +396,7 @@ routes: [ { name: all, target: app } ]`,
       [[...login, '-s', 'gw.example:4000'], 'cannot be used with'],
       [[...login, '--mtu', '1200'], 'cannot be used with'],
       [['-s', 'gw.example:4000', '--line', 'tcp'], 'cannot be used with'],
+      [['-s', 'gw.example:4000', '--udp'], 'cannot be used with'],
       [['--login', 'gw.example'], 'must be an https: or http: URL'],
       [[...login, '--token-file', '/no/such/file'], '/no/such/file'],
     ] as const) {

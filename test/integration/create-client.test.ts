@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -11,6 +12,7 @@ import {
   type NodeClientOptions,
 } from '../../src/client/node/index.ts';
 import { digest, keystream, keystreamHash } from '../support/keystream.ts';
+import { buildIfStale } from '../support/kcpgate-command.ts';
 import { startLoginGateway } from '../support/login-gateway.ts';
 import { startLoginGateways } from '../support/login-gateways.ts';
 
@@ -190,6 +192,38 @@ test('all lines dead: it gives up after the rounds', { timeout: 60_000 }, async 
   expect(statuses.filter(({ type }) => type === 'connecting')).toHaveLength(1 + 3);
   await expect(client.connect()).rejects.toMatchObject({ code: 'retries_exhausted' });
   expect(client.sessions).toEqual([]);
+});
+
+test('a process whose client gave up ends by itself', { timeout: 60_000 }, async () => {
+  const { gateway, loginUrl } = await startLoginGateway();
+  let isStopped = false;
+  const stop = async (): Promise<void> => {
+    if (!isStopped) await gateway.stop();
+    isStopped = true;
+  };
+  closers.push(stop);
+  await buildIfStale();
+  const library = new URL('../../dist/src/client/node/index.js', import.meta.url).href;
+  const program = `
+    import { createClient } from ${JSON.stringify(library)};
+    const client = createClient({
+      loginUrl: ${JSON.stringify(loginUrl)}, rounds: 2, firstWaitMs: 20, idleTimeoutMs: 1000, keepAliveMs: 200,
+      handshakeTimeoutMs: 300, loginRounds: 2, maxLoginWaitMs: 30,
+    });
+    const session = await client.connect();
+    session.on('close', ({ code }) => console.log('closed', code));
+    console.log('open');
+    for await (const message of session);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  closers.push(() => child.kill('SIGKILL'));
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+  await once(child.stdout, 'data');
+  await stop();
+  const [code] = (await once(child, 'close')) as [number];
+  expect([output, code]).toEqual(['open\nclosed 3506\n', 0]);
 });
 
 describe('a signal', () => {
