@@ -39,7 +39,7 @@ export async function startLoginGateways(
       ...options,
       id: index + 1,
       ticketKey,
-      ports: ports[index] as LinePorts,
+      ports: ports[index]!,
       login,
     });
   };
