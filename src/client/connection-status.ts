@@ -1,5 +1,6 @@
 import type { CloseCode } from '../base/close-code.ts';
 import type { DrainNotice } from '../session/index.ts';
+import type { SwitchDecision, SwitchReason } from './switching/switch-decision.ts';
 
 /** How a connection ended. */
 export interface CloseInfo {
@@ -18,6 +19,10 @@ export type ConnectionStatus =
   | { readonly type: 'moved'; readonly from: string; readonly to: string }
   /** The TCP or WebSocket connection of its line broke; what is sent waits. */
   | { readonly type: 'pathlost'; readonly line: string; readonly redials: boolean }
+  /** The line in use may have failed; another one is asked. */
+  | { readonly type: 'suspect'; readonly line: string; readonly reason: SwitchReason }
+  /** Something was decided about lines, or became of it: told again with its outcome. */
+  | { readonly type: 'decision'; readonly decision: SwitchDecision }
   /** The gateway asks to go elsewhere. */
   | ({ readonly type: 'draining' } & DrainNotice)
   /** It ended. The last one. */
