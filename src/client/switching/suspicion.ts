@@ -8,6 +8,8 @@ import type { SwitchReason } from './switch-decision.ts';
 export interface Question {
   readonly at: number;
   readonly reason: SwitchReason;
+  /** No data flowed when it was asked. */
+  readonly isQuiet: boolean;
 }
 
 /** What the signals call for. `heartbeat` may wait, and costs the budget. */
@@ -79,15 +81,17 @@ export class Suspicion {
 
   #lookAtQuestion(
     now: number,
-    { at, reason }: Question,
+    { at, reason, isQuiet }: Question,
     stalledSince: number,
     heardAt: number,
     { usualMs, rtoMs }: AnswerTimes,
   ): Verdict {
     const rto = this.#bounded(rtoMs);
-    const { askAfterMs, askAfterTimeouts, suspectAfterTimeouts } = this.#config;
-    const leastMs = Math.max(askAfterMs, (suspectAfterTimeouts - askAfterTimeouts) * rto);
-    const lateAt = at + Math.max(leastMs, Math.min(usualMs, rto));
+    const { askAfterTimeouts, suspectAfterTimeouts } = this.#config;
+    const leastMs = Math.max(this.#leastAskMs, (suspectAfterTimeouts - askAfterTimeouts) * rto);
+    // When it was quiet nobody waits: the answer may be one to the second question.
+    const lateMs = isQuiet ? 2 * Math.max(leastMs, rto) : Math.max(leastMs, Math.min(usualMs, rto));
+    const lateAt = at + lateMs;
     this.#deadline = Math.max(lateAt, Math.min(stalledSince, heardAt) + this.#suspectAfterMs(rtoMs));
     if (now < this.#deadline) return 'fine';
     return this.#say('suspect', reason === 'silence' && stalledSince < at ? 'no_acknowledgement' : reason);
@@ -99,8 +103,8 @@ export class Suspicion {
   }
 
   /** A question is on its way. One that is already stays the one that counts. */
-  asked(now: number, reason: SwitchReason): void {
-    this.#question ??= { at: now, reason };
+  asked(now: number, reason: SwitchReason, isQuiet: boolean): void {
+    this.#question ??= { at: now, reason, isQuiet };
     this.#askedAt = now;
   }
 
@@ -131,9 +135,12 @@ export class Suspicion {
   }
 
   #askAfterMs(rtoMs: number): number {
-    const { askAfterMs, askAfterTimeouts, connectionSuspectAfterMs } = this.#config;
-    const least = this.#isConnection ? connectionSuspectAfterMs / 2 : askAfterMs;
-    return Math.max(least, askAfterTimeouts * this.#bounded(rtoMs));
+    return Math.max(this.#leastAskMs, this.#config.askAfterTimeouts * this.#bounded(rtoMs));
+  }
+
+  get #leastAskMs(): number {
+    const { askAfterMs, connectionSuspectAfterMs } = this.#config;
+    return this.#isConnection ? connectionSuspectAfterMs / 2 : askAfterMs;
   }
 
   #suspectAfterMs(rtoMs: number): number {

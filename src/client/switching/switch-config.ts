@@ -39,9 +39,9 @@ export interface SwitchConfig {
   readonly moveAfterTimeouts: number;
   /** ... but not before so long. Default 250. */
   readonly moveAfterMs: number;
-  /** The same while everything goes out on both: nobody waits then, and there is time to be sure. Default 4. */
+  /** The same while everything goes out on both: nobody waits then, and there is time to be sure. Default 3. */
   readonly copiesMoveAfterTimeouts: number;
-  /** Default 500. */
+  /** Default 400. */
   readonly copiesMoveAfterMs: number;
 
   /** How long preparing a line may take. Default 5,000. */
@@ -154,8 +154,8 @@ const DEFAULTS: SwitchConfig = {
   askEveryMs: 500,
   moveAfterTimeouts: 2,
   moveAfterMs: 250,
-  copiesMoveAfterTimeouts: 4,
-  copiesMoveAfterMs: 500,
+  copiesMoveAfterTimeouts: 3,
+  copiesMoveAfterMs: 400,
   prepareTimeoutMs: 5_000,
   maxPrepared: 3,
   widenMs: 400,

@@ -191,9 +191,8 @@ export class SwitchMonitor {
     this.#advance(now);
   }
 
-  /** No answer came to any repeat. */
+  /** No answer came to any repeat; also when the session asked by itself because it was quiet. */
   challengeUnanswered(now: number): void {
-    if (this.#challengeAt === undefined) return;
     this.#challengeAt = undefined;
     if (this.#trouble === undefined) this.#doubt(now, this.#suspicion.question?.reason ?? 'silence', false);
     this.#advance(now);
@@ -405,7 +404,7 @@ export class SwitchMonitor {
     const askedAt = this.#suspicion.question?.at ?? trouble.since;
     const { rtoMs } = this.#current.answerTimes(signals);
     const isPressing =
-      this.#suspicion.stalledMs(now, signals) >= rtoMs || askedAt - signals.activeAt < PRESSING_MS;
+      this.#suspicion.stalledMs(now, signals) >= rtoMs || this.#suspicion.question?.isQuiet !== true;
     const patienceMs = this.#suspicion.patienceMs(rtoMs, isPressing, isCopying);
     const isProved = trouble.isLost || now - askedAt >= patienceMs;
     const target = this.#answering(signals, trouble);
@@ -769,7 +768,9 @@ export class SwitchMonitor {
   /** Asks the line in use. @param isPaid whether the budget knows of it; what cannot wait is asked without. */
   #ask(now: number, reason: SwitchReason, isPaid = false): void {
     this.#lastAskAt = now;
-    this.#suspicion.asked(now, reason);
+    const signals = this.#signals;
+    const isQuiet = signals?.stalledSince === NEVER && now - signals.activeAt >= PRESSING_MS;
+    this.#suspicion.asked(now, reason, isQuiet);
     if (this.#challengeAt !== undefined) return;
     if (!isPaid) this.#budget.spend(CHALLENGE_BYTES);
     this.#challengeAt = now;
