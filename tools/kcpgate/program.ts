@@ -9,6 +9,7 @@ import { addConfigDocCommand } from './config-doc-command.ts';
 import { addConnectCommand } from './connect-command.ts';
 import { addDoctorCommand } from './doctor/doctor-command.ts';
 import { EXIT_CODE_HELP } from './exit-code.ts';
+import { addProbeCommand } from './probe/probe-command.ts';
 import { addServeCommand } from './serve-command.ts';
 import { addSoakCommand } from './soak/soak-command.ts';
 import { addTokenCommand } from './token/token-command.ts';
@@ -31,6 +32,7 @@ export async function createProgram(wanted?: string): Promise<Command> {
   addConnectCommand(program);
   addCheckCommand(program);
   addDoctorCommand(program);
+  addProbeCommand(program);
   addTokenCommand(program);
   addStatusCommand(program);
   addSessionsCommand(program);
@@ -61,6 +63,7 @@ const LIGHT = new Set([
   'connect',
   'check',
   'doctor',
+  'probe',
   'token',
   'status',
   'sessions',
@@ -80,5 +83,7 @@ Examples:
                                              a local TCP port that leads through it; --login: encrypted
   kcpgate check -c gateway.yaml              is the file right?
   kcpgate doctor                             is the machine?
+  kcpgate probe --login https://gateway.example/api/login
+                                             which way to the gateway is the fastest?
   kcpgate sessions                           who is connected to the gateway of this host
 `;
