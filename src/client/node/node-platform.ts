@@ -2,6 +2,7 @@ import { NO_LOG, type Logger } from '../../base/logger.ts';
 import type { TlsClientOptions } from '../../carrier/node/tls-client.ts';
 import { NODE_CLOCK } from '../../endpoint/index.ts';
 import type { ClientPlatform } from '../sdk/client-platform.ts';
+import { NetworkWatch } from './network-watch.ts';
 import { NodeSessionEndpoint } from './node-session-endpoint.ts';
 import { openCarrier } from './open-carrier.ts';
 import { resolveHost } from './resolve-host.ts';
@@ -21,6 +22,7 @@ export interface NodePlatformOptions {
 /** Node, as a client needs it. */
 export function createNodePlatform(options: NodePlatformOptions = {}): ClientPlatform {
   const { tls, socketBufferBytes, logger = NO_LOG } = options;
+  const network = new NetworkWatch();
   return {
     clock: NODE_CLOCK,
     wallClock: { now: () => Date.now() },
@@ -35,7 +37,7 @@ export function createNodePlatform(options: NodePlatformOptions = {}): ClientPla
       return openCarrier(line, remote, shared, signal);
     },
     createEndpoint: (config) => new NodeSessionEndpoint(config),
-    onNetworkChange: () => () => undefined,
+    onNetworkChange: (listener) => network.listen(listener),
     throwLater: (error) => {
       process.nextTick(() => {
         throw error;
