@@ -146,4 +146,8 @@ export default defineConfig(
     files: ['**/*.{js,mjs}'],
     languageOptions: { globals: { console: 'readonly', process: 'readonly', URL: 'readonly' } },
   },
+  {
+    files: ['examples/browser/page.js'],
+    languageOptions: { globals: { document: 'readonly', TextDecoder: 'readonly', TextEncoder: 'readonly' } },
+  },
 );

@@ -1,11 +1,15 @@
+import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { CloseCode } from '../../src/base/close-code.ts';
 import { NO_LOG } from '../../src/base/logger.ts';
 import { loadConfig } from '../../src/gateway/config/load.ts';
 import { startGateway, type Gateway } from '../../src/gateway/gateway.ts';
-import { bundleClient } from '../../tools/browser-bundle.mjs';
 import { errorsOf, servePages, startChromium, type PageServer } from '../support/chromium.ts';
 import { startCuttableProxy, type CuttableProxy } from '../support/cuttable-proxy.ts';
 import { peer } from '../support/peers.ts';
@@ -16,8 +20,8 @@ type PageSession = Awaited<ReturnType<ReturnType<Library['createClient']>['conne
 declare const kcpgate: Library;
 declare let session: PageSession;
 declare let statuses: string[];
-/** Tells the test how many messages came back. */
-declare const progress: (messages: number) => Promise<void>;
+/** Resets the connection of the page. */
+declare const cut: () => Promise<void>;
 
 const PAGE = `<!doctype html><title>kcpgate</title>
 <script type="module">
@@ -27,6 +31,7 @@ const PAGE = `<!doctype html><title>kcpgate</title>
 </script>`;
 
 const MIB = 1024 * 1024;
+const ROOT = join(import.meta.dirname, '../..');
 
 peer('chromium').describe('a page in Chromium', () => {
   let browser: Browser;
@@ -34,8 +39,11 @@ peer('chromium').describe('a page in Chromium', () => {
   const closers: (() => unknown)[] = [];
 
   beforeAll(async () => {
-    const { code } = await bundleClient();
-    pages = await servePages({ '/': PAGE, '/kcpgate.js': code });
+    execFileSync(process.execPath, ['tools/build-browser.mjs'], { cwd: ROOT });
+    pages = await servePages({
+      '/': PAGE,
+      '/kcpgate.js': readFileSync(join(ROOT, 'dist/browser/kcpgate.js')),
+    });
     browser = await startChromium();
   });
   afterEach(async () => {
@@ -62,14 +70,19 @@ peer('chromium').describe('a page in Chromium', () => {
 
   /** @param host a name of this host: its own origin. */
   async function openPage(host = '127.0.0.1'): Promise<Page> {
+    const page = await goTo(`http://${host}:${String(pages.port)}/`);
+    await page.waitForFunction(() => 'kcpgate' in globalThis);
+    return page;
+  }
+
+  async function goTo(address: string): Promise<Page> {
     const page = await browser.newPage();
     closers.push(() => page.close());
     const errors = errorsOf(page);
     closers.push(() => {
       expect(errors).toEqual([]);
     });
-    await page.goto(`http://${host}:${String(pages.port)}/`);
-    await page.waitForFunction(() => 'kcpgate' in globalThis);
+    await page.goto(address);
     return page;
   }
 
@@ -87,20 +100,19 @@ peer('chromium').describe('a page in Chromium', () => {
     async () => {
       const { gateway, proxy, loginUrl } = await serve();
       const page = await openPage();
-      let cuts = 0;
-      await page.exposeFunction('progress', () => {
-        cuts++;
+      await page.exposeFunction('cut', () => {
         proxy.cut();
       });
       await connect(page, loginUrl);
-      const result = await page.evaluate(echoAll, { messages: 600, cutEvery: 100, maxBytes: 65_535 });
-      expect(cuts).toBe(5);
-      expect(result).toMatchObject({ received: 600, isEqual: true });
+      const result = await page.evaluate(echoAll, {
+        ...{ cuts: 5, cutEvery: 40, maxBytes: 65_535, maxMessages: 10_000 },
+      });
+      expect(result).toMatchObject({ cuts: 5, missing: 0, isEqual: true });
+      expect(result.bytes).toBeGreaterThan(3 * MIB);
       // Had the last one come twice, it would come now.
       expect(await page.evaluate(echoText, 'fin')).toBe('fin');
-      expect(result.bytes).toBeGreaterThan(10 * MIB);
       const types = result.statuses.map((text) => (JSON.parse(text) as { type: string }).type);
-      expect(types.filter((type) => type === 'pathlost').length).toBeGreaterThanOrEqual(5);
+      expect(types.filter((type) => type === 'pathlost')).toHaveLength(5);
       // One session all the time.
       expect(types.filter((type) => ['open', 'reconnecting', 'close'].includes(type))).toEqual(['open']);
       expect(await gateway.sessions()).toHaveLength(1);
@@ -165,6 +177,29 @@ peer('chromium').describe('a page in Chromium', () => {
     }, loginUrl);
     expect(refused).toEqual({ code: 'login_failed', end: 'close' });
   });
+
+  test('the example shows its line, what comes back, and why it was kicked', async () => {
+    const { gateway, loginUrl } = await serve();
+    const server = spawn(process.execPath, ['examples/browser/serve.mjs', '0'], {
+      cwd: ROOT,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const exited = once(server, 'exit');
+    closers.push(async () => {
+      server.kill('SIGINT');
+      await exited;
+    });
+    const [said] = (await once(createInterface({ input: server.stdout }), 'line')) as [string];
+    const page = await goTo(/http:\S+/.exec(said)?.[0] ?? '');
+    await page.fill('#login', loginUrl);
+    await page.click('#connect button');
+    await page.getByText('line ws', { exact: true }).waitFor();
+    await page.fill('#message', 'hello');
+    await page.press('#message', 'Enter');
+    await page.getByText('< hello').waitFor();
+    await gateway.kick({}, CloseCode.kicked, 'enough');
+    await page.getByText('closed: kicked (3500) enough').waitFor();
+  });
 });
 
 interface Served {
@@ -201,9 +236,12 @@ async function echoText(text: string): Promise<string> {
   return 'the session is over';
 }
 
-/** Sends messages of all sizes, takes what comes back, and compares. */
-async function echoAll(plan: { messages: number; cutEvery: number; maxBytes: number }) {
-  const { messages, cutEvery, maxBytes } = plan;
+/**
+ * Sends messages of all sizes, takes what comes back, and compares. Goes on until there were so many cuts, each when the
+ * connection was there again after the one before.
+ */
+async function echoAll(plan: { cuts: number; cutEvery: number; maxBytes: number; maxMessages: number }) {
+  const { maxBytes } = plan;
   /** Sizes from 1 to the most, many of them around what a datagram holds, and bytes that tell which message it is. */
   const make = (number: number): Uint8Array => {
     const lengths = [
@@ -225,25 +263,37 @@ async function echoAll(plan: { messages: number; cutEvery: number; maxBytes: num
     const all = new Uint8Array(await new Blob(parts).arrayBuffer());
     return [...new Uint8Array(await crypto.subtle.digest('SHA-256', all))].join(' ');
   };
-  const sent = Array.from({ length: messages }, (_, number) => make(number));
+  const sent: Uint8Array[] = [];
   const received: Uint8Array[] = [];
+  let cuts = 0;
+  let nextCutAt = plan.cutEvery;
+  const sending = { isDone: false };
+  const isHealed = (): boolean => statuses.filter((text) => text.includes('"moved"')).length === cuts;
   const taking = (async () => {
     for await (const message of session) {
       received.push(message);
-      // Nobody waits for the cut: everything goes on.
-      if (received.length % cutEvery === 0 && received.length < messages) void progress(received.length);
-      if (received.length === messages) return;
+      if (cuts < plan.cuts && received.length >= nextCutAt && isHealed()) {
+        cuts++;
+        nextCutAt = received.length + plan.cutEvery;
+        // Nobody waits for it: everything goes on.
+        void cut();
+      }
+      if (sending.isDone && received.length === sent.length) return;
     }
   })();
-  for (const message of sent) {
+  while (!sending.isDone) {
+    const message = make(sent.length);
+    sent.push(message);
     while (session.send(message) === 0) await session.writable();
+    sending.isDone = sent.length === plan.maxMessages || (cuts === plan.cuts && isHealed());
   }
   await taking;
   const isSame = received.every((message, number) => message.length === sent[number]?.length);
   return {
-    received: received.length,
-    bytes: sent.reduce((sum, { length }) => sum + length, 0),
+    cuts,
+    missing: sent.length - received.length,
     isEqual: isSame && (await hashOf(sent)) === (await hashOf(received)),
+    bytes: sent.reduce((sum, { length }) => sum + length, 0),
     statuses,
   };
 }
