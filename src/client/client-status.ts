@@ -1,5 +1,6 @@
 import type { DrainNotice } from '../session/index.ts';
 import type { CloseInfo } from './connection-status.ts';
+import type { LineReport } from './lines/line-report.ts';
 import type { LineTransport } from './login-answer.ts';
 import type { SwitchDecision, SwitchReason } from './switching/switch-decision.ts';
 
@@ -34,6 +35,8 @@ export type ClientStatus =
       readonly transport: LineTransport;
       readonly gatewayId: number;
     }
+  /** The lines were measured, beside the session. */
+  | { readonly type: 'surveyed'; readonly report: LineReport }
   /** The line in use may have failed; another one is asked. */
   | { readonly type: 'suspect'; readonly line: string; readonly reason: SwitchReason }
   /** It uses another path from now on: another line, or the same one anew. */

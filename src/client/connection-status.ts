@@ -1,5 +1,6 @@
 import type { CloseCode } from '../base/close-code.ts';
 import type { DrainNotice } from '../session/index.ts';
+import type { LineReport } from './lines/line-report.ts';
 import type { SwitchDecision, SwitchReason } from './switching/switch-decision.ts';
 
 /** How a connection ended. */
@@ -23,6 +24,8 @@ export type ConnectionStatus =
   | { readonly type: 'suspect'; readonly line: string; readonly reason: SwitchReason }
   /** Something was decided about lines, or became of it: told again with its outcome. */
   | { readonly type: 'decision'; readonly decision: SwitchDecision }
+  /** Its lines were measured, beside it. */
+  | { readonly type: 'surveyed'; readonly report: LineReport }
   /** The gateway asks to go elsewhere. */
   | ({ readonly type: 'draining' } & DrainNotice)
   /** It ended. The last one. */

@@ -68,6 +68,7 @@ export function stateAfter(status: ClientStatus): string | undefined {
     case 'reconnecting':
       return `next attempt in ${(status.waitMs / 1000).toFixed(1)} s`;
     case 'decision':
+    case 'surveyed':
     case 'close':
       return undefined;
   }

@@ -6,6 +6,8 @@ import type { LineChoice } from '../choose-line.ts';
 import type { ClientStatus, ClientStatusOf } from '../client-status.ts';
 import type { CloseInfo } from '../connection-status.ts';
 import { explainDecisions } from '../explain-decisions.ts';
+import type { KnownLines } from '../known-lines.ts';
+import type { LineEvidence } from '../lines/line-report.ts';
 import type { Line } from '../login-answer.ts';
 import type { MessageQueue } from '../message-queue.ts';
 import { openFailure } from '../open-failure.ts';
@@ -29,6 +31,14 @@ export interface ClientSessionStats {
   readonly unconfirmed: number;
 }
 
+/** One way to the gateway in use. */
+export interface SessionLine {
+  readonly line: Line;
+  readonly inUse: boolean;
+  /** What was measured last, by this session or another one of the client; null: nothing. */
+  readonly evidence: LineEvidence | null;
+}
+
 /** Why the session is where it is. */
 export interface Explanation {
   /** The latest decisions about lines, oldest first. */
@@ -42,6 +52,8 @@ export interface ClientSessionParts {
   readonly platform: Pick<ClientPlatform, 'clock' | 'throwLater'>;
   readonly opener: SessionOpener;
   readonly succession: SuccessionConfig;
+  /** What all sessions of the client know. */
+  readonly known: KnownLines;
 }
 
 /**
@@ -60,8 +72,10 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
   readonly #opener: SessionOpener;
   readonly #succession: SessionSuccession;
   readonly #listeners: StatusListeners<ClientStatus>;
+  readonly #known: KnownLines;
   readonly #members = new Map<number, Member>();
-  readonly #decisions: SwitchDecision[] = [];
+  /** The latest, oldest first; each connection counts its own. */
+  readonly #decided: { readonly connection: number; readonly decision: SwitchDecision }[] = [];
   /** Attempts under way, and connections that are being let go of. */
   readonly #works = new Set<Promise<unknown>>();
   #count = 0;
@@ -87,7 +101,8 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
   #markClosed!: (info: CloseInfo) => void;
 
   /** Use `client.connect()`. */
-  constructor({ platform, opener, succession }: ClientSessionParts) {
+  constructor({ platform, opener, succession, known }: ClientSessionParts) {
+    this.#known = known;
     this.isStream = !succession.succeeds;
     this.#platform = platform;
     this.#opener = opener;
@@ -132,9 +147,16 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
     return this.#current?.transport.line;
   }
 
-  /** The lines that lead to the gateway in use. */
-  get lines(): readonly Line[] {
-    return this.#current?.transport.lines ?? [];
+  /** The lines that lead to the gateway in use, with what is known of them; none while there is no connection. */
+  lines(): SessionLine[] {
+    const transport = this.#current?.transport;
+    if (transport === undefined) return [];
+    const used = transport.line.id;
+    return transport.lines.map((line) => ({
+      line,
+      inUse: line.id === used,
+      evidence: this.#known.of(line.id),
+    }));
   }
 
   /**
@@ -227,7 +249,7 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
 
   /**
    * Goes to another line, make before break: nothing is lost or repeated.
-   * @param line one of {@link lines}, or the choice of one.
+   * @param line one of {@link lines}, its id, or the choice of one.
    * @throws GatewayError `no_line`; `move_failed`: the session stays where it is; `session_closed`: over, or without connection now.
    */
   async moveTo(line: LineChoice | Line, options: MoveOptions = {}): Promise<void> {
@@ -248,7 +270,8 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
 
   /** The latest decisions about lines, as data and as text. */
   explain(): Explanation {
-    return { decisions: [...this.#decisions], text: explainDecisions(this.#decisions) };
+    const decisions = this.#decided.map(({ decision }) => decision);
+    return { decisions, text: explainDecisions(decisions) };
   }
 
   /**
@@ -425,6 +448,15 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
     const handleClose = (info: CloseInfo): void => this.#handleClose(id, info);
     transport.on('moved', (status) => whileCurrent(() => this.#tell(status)));
     transport.on('pathlost', (status) => whileCurrent(() => this.#tell(status)));
+    transport.on('suspect', (status) => whileCurrent(() => this.#tell(status)));
+    transport.on('decision', (status) => {
+      this.#remember(id, status.decision);
+      whileCurrent(() => this.#tell(status));
+    });
+    transport.on('surveyed', (status) => {
+      this.#known.learn(status.report);
+      whileCurrent(() => this.#tell(status));
+    });
     transport.on('draining', (status) => {
       whileCurrent(() => this.#tell({ ...status, gatewayId: transport.gatewayId }));
       this.#succession.draining(clock.now(), id, status.jitterMs);
@@ -448,6 +480,16 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
     this.#closedWith = info.code;
     this.#succession.closed(this.#platform.clock.now(), id, info);
     this.#step();
+  }
+
+  /** One that is told again has its outcome now. */
+  #remember(connection: number, decision: SwitchDecision): void {
+    const at = this.#decided.findIndex(
+      (known) => known.connection === connection && known.decision.id === decision.id,
+    );
+    if (at >= 0) this.#decided[at] = { connection, decision };
+    else this.#decided.push({ connection, decision });
+    if (this.#decided.length > MAX_DECISIONS) this.#decided.shift();
   }
 
   #handleDatagram(bytes: Uint8Array): void {
@@ -562,6 +604,7 @@ function isClosedError(error: unknown): boolean {
   return error instanceof GatewayError && error.code === 'session_closed';
 }
 
+const MAX_DECISIONS = 64;
 /** What connections that are closed may leave to be read before another one is opened. */
 const MAX_UNREAD_BYTES = 1024 * 1024;
 /** Longer waits are taken in pieces: timers count 32 bits. */

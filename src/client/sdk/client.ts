@@ -2,6 +2,7 @@ import { CloseCode } from '../../base/close-code.ts';
 import { GatewayError } from '../../base/errors.ts';
 import type { ClientStatus } from '../client-status.ts';
 import { DrainedGateways } from '../drained-gateways.ts';
+import { KnownLines } from '../known-lines.ts';
 import { ClientOpener } from './client-opener.ts';
 import { resolveClientOptions, type ClientConfig, type ClientOptions } from './client-options.ts';
 import type { ClientPlatform } from './client-platform.ts';
@@ -36,6 +37,7 @@ export class Client {
   readonly #config: ClientConfig;
   readonly #logins: LoginClient;
   readonly #drained = new DrainedGateways();
+  readonly #known = new KnownLines();
   readonly #sessions = new Set<ClientSession>();
   readonly #loggingIn = new Set<(status: ClientStatus) => void>();
   #isClosed = false;
@@ -61,6 +63,11 @@ export class Client {
   /** Those that are not over, the ones being opened included. */
   get sessions(): readonly ClientSession[] {
     return [...this.#sessions];
+  }
+
+  /** Whether no datagram came back when lines were last measured, although connections work. */
+  get isUdpBlocked(): boolean {
+    return this.#known.isUdpBlocked;
   }
 
   /**
@@ -126,6 +133,7 @@ export class Client {
       this.#config;
     const platform = this.#platform;
     return new ClientSession({
+      known: this.#known,
       platform: { clock: platform.clock, throwLater: (error) => platform.throwLater(error) },
       opener: new ClientOpener({
         platform,

@@ -3,7 +3,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { CloseCode } from '../../../../src/base/close-code.ts';
 import { GatewayError } from '../../../../src/base/errors.ts';
 import type { ClientStatus } from '../../../../src/client/client-status.ts';
+import { KnownLines } from '../../../../src/client/known-lines.ts';
 import type { SuccessionConfig } from '../../../../src/client/session-succession.ts';
+import type { LineEvidence } from '../../../../src/client/lines/line-report.ts';
 import { ClientSession } from '../../../../src/client/sdk/client-session.ts';
 import type { OpenRequest, SessionOpener } from '../../../../src/client/sdk/session-transport.ts';
 import { FakeConnection } from './fake-connection.ts';
@@ -13,6 +15,8 @@ const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 const TYPES = [
   'connecting',
   'open',
+  'suspect',
+  'decision',
   'moved',
   'pathlost',
   'draining',
@@ -74,6 +78,7 @@ function create(changes: Partial<SuccessionConfig> = {}): Setup {
   const session = new ClientSession({
     platform: { clock: { now: () => Date.now() }, throwLater: (error) => thrown.push(error) },
     opener,
+    known: new KnownLines(),
     succession: {
       succeeds: true,
       reconnect: true,
@@ -133,6 +138,35 @@ describe('a session', () => {
         details: { code: 1000, reason: 'closed', mayReconnect: false },
       }) as Error,
     );
+  });
+
+  test('keeps the latest decisions with what came of them, and what was measured', async () => {
+    const { session, opener, statuses } = await opened();
+    const decision = {
+      ...{ id: 0, at: 5, action: 'move', reason: 'better_line', from: 'line-1', to: 'b', state: 'active' },
+      ...{ inputs: { seconds: 15 }, scores: { b: 10 }, outcome: null },
+    } as const;
+    opener.last.tell({ type: 'decision', decision });
+    const settled = { ...decision, outcome: { result: 'done', tookMs: 3 } };
+    opener.last.tell({ type: 'decision', decision: settled });
+    expect(session.explain()).toEqual({
+      decisions: [settled],
+      text: '+0.000 s: move line-1 -> b, better line; seconds 15; scores: b 10.0 ms; done after 3 ms',
+    });
+    expect(statuses.filter(({ type }) => type === 'decision')).toHaveLength(2);
+    for (let id = 1; id < 100; id++) opener.last.tell({ type: 'decision', decision: { ...decision, id } });
+    expect(session.explain().decisions.map(({ id }) => id)).toEqual(
+      Array.from({ length: 64 }, (_, id) => id + 36),
+    );
+
+    const [known] = session.lines();
+    expect(known).toMatchObject({ inUse: true, evidence: null });
+    const evidence = { line: opener.last.line, answered: 0 } as LineEvidence;
+    const tcp = { line: { id: 'tcp', transport: 'tcp' }, answered: 5 } as LineEvidence;
+    const report = { best: tcp.line, lines: [tcp, evidence], reason: '', tookMs: 1 };
+    opener.last.tell({ type: 'surveyed', report });
+    expect(session.lines()).toEqual([{ line: opener.last.line, inUse: true, evidence }]);
+    await session.destroy();
   });
 
   test('takes what there is room for, and says when there is more', async () => {
@@ -218,7 +252,7 @@ describe('a connection that closes', () => {
     first.acknowledged = 1;
     first.shut(CloseCode.staleSession, 'gone');
     expect(session.send(encode('d'))).toBe(0);
-    expect([session.line, session.lines]).toEqual([undefined, []]);
+    expect([session.line, session.lines()]).toEqual([undefined, []]);
     const writable = session.writable();
     await vi.advanceTimersByTimeAsync(1000);
     await writable;
