@@ -5,15 +5,18 @@ import { Readable } from 'node:stream';
 const CHUNK_BYTES = 64 * 1024;
 const ZEROS = new Uint8Array(CHUNK_BYTES);
 
-/** Reproducible bytes that do not repeat: the AES-CTR key stream of a seed, in chunks made as they are read. */
-export function keystream(seed: number, bytes: number): Readable {
-  return Readable.from(chunks(seed, bytes), { objectMode: false, highWaterMark: CHUNK_BYTES });
+/**
+ * Reproducible bytes that do not repeat: the AES-CTR key stream of a seed, in chunks made as they are read.
+ * @param chunkBytes 65,536 at most.
+ */
+export function keystream(seed: number, bytes: number, chunkBytes = CHUNK_BYTES): Readable {
+  return Readable.from(chunks(seed, bytes, chunkBytes), { objectMode: false, highWaterMark: chunkBytes });
 }
 
 /** The SHA-256 of {@link keystream}, in hexadecimal. */
 export function keystreamHash(seed: number, bytes: number): string {
   const hash = createHash('sha256');
-  for (const chunk of chunks(seed, bytes)) hash.update(chunk);
+  for (const chunk of chunks(seed, bytes, CHUNK_BYTES)) hash.update(chunk);
   return hash.digest('hex');
 }
 
@@ -43,10 +46,10 @@ export class DigestCounter {
   }
 }
 
-function* chunks(seed: number, bytes: number): Generator<Uint8Array> {
+function* chunks(seed: number, bytes: number, chunkBytes: number): Generator<Uint8Array> {
   const key = createHash('sha256').update(String(seed)).digest().subarray(0, 16);
   const cipher = createCipheriv('aes-128-ctr', key, ZEROS.subarray(0, 16));
-  for (let left = bytes; left > 0; left -= CHUNK_BYTES) {
-    yield cipher.update(ZEROS.subarray(0, Math.min(left, CHUNK_BYTES)));
+  for (let left = bytes; left > 0; left -= chunkBytes) {
+    yield cipher.update(ZEROS.subarray(0, Math.min(left, chunkBytes)));
   }
 }
