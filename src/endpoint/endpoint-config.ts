@@ -53,7 +53,8 @@ export interface SessionAcceptor {
 export interface SessionGroupConfig {
   /** For every session; `conv`, `stream` and `limitUntilHeard` are set for each. */
   readonly kcp: KcpConfig;
-  readonly session: Pick<SessionConfig, 'idleTimeoutMs' | 'keepAliveMs' | 'closeTimeoutMs' | 'lingerMs'>;
+  readonly session: Pick<SessionConfig, 'idleTimeoutMs' | 'keepAliveMs' | 'closeTimeoutMs' | 'lingerMs'> &
+    Partial<Pick<SessionConfig, 'copyBytesPerSecond'>>;
   readonly admission: AdmissionConfig;
   /** Payload memory of all of them. */
   readonly pool: SegmentPool;

@@ -1,6 +1,7 @@
 import { CIPHER_STRIDE, describeDatagram, type PacketCipher } from '../base/packet-cipher.ts';
 import {
   hasAddressBlock,
+  isCopy,
   pathIdOf,
   SEALED_HEADER_BYTES,
   SEAL_TAG_BYTES,
@@ -20,6 +21,8 @@ export class OpenQueue {
   /** Address slot each came from. */
   readonly slots = new Int32Array(MAX_QUEUED);
   readonly pathIds = new Uint8Array(MAX_QUEUED);
+  /** 1: a copy. */
+  readonly copies = new Uint8Array(MAX_QUEUED);
   /** 48 bits each. */
   readonly packetNumbers = new Float64Array(MAX_QUEUED);
   readonly offsets = new Int32Array(MAX_QUEUED);
@@ -48,6 +51,7 @@ export class OpenQueue {
     this.entries[row] = entry;
     this.slots[row] = slot;
     this.pathIds[row] = pathIdOf(view, offset);
+    this.copies[row] = isCopy(view, offset) ? 1 : 0;
     this.packetNumbers[row] = pn;
     this.offsets[row] = offset;
     this.lengths[row] = length;

@@ -8,7 +8,13 @@ import {
 import type { ReceiveBatch } from '../carrier/carrier.ts';
 import { openDatagram } from '../session/index.ts';
 import { ADDRESS_BLOCK_BYTES } from '../wire/address-block.ts';
-import { hasAddressBlock, packetNumberOf, pathIdOf, SEALED_HEADER_BYTES } from '../wire/sealed-header.ts';
+import {
+  hasAddressBlock,
+  isCopy,
+  packetNumberOf,
+  pathIdOf,
+  SEALED_HEADER_BYTES,
+} from '../wire/sealed-header.ts';
 import { conversationOf } from '../wire/segment.ts';
 import type { EndpointPort } from './endpoint-port.ts';
 import type { LoginOpener } from './login-opener.ts';
@@ -91,11 +97,12 @@ export class SealedReceiver {
       if (this.registry.closed || this.registry.table.at(entry.index) !== entry) continue;
       const pn = queue.packetNumbers[row]!;
       const seal = entry.session.seal!;
-      const isNewest = pn > seal.replay.highest;
       if (!seal.replay.accept(pn)) {
         port.drops.count('replayed');
         continue;
       }
+      const isCopied = queue.copies[row] !== 0;
+      const isNewest = !isCopied && seal.isNewest(pn);
       const offset = queue.offsets[row]!;
       const header = queue.headers[row]!;
       const length = queue.lengths[row]!;
@@ -112,6 +119,8 @@ export class SealedReceiver {
         slot,
         queue.pathIds[row]!,
         isNewest,
+        length,
+        isCopied,
       );
     }
   }
@@ -126,6 +135,8 @@ export class SealedReceiver {
     length: number,
     slot: number,
   ): boolean {
+    // A copy opens nothing: it does not say where its client is.
+    if (isCopy(batch.view, offset)) return false;
     for (const half of this.opener!.handshakes.halfOpen.of(conv)) {
       if (half.seal === undefined) continue;
       // Opening destroys what does not open, and it may yet be for another key.
@@ -136,6 +147,7 @@ export class SealedReceiver {
       const { receiveKey } = half.seal;
       if (!openDatagram(this.cipher, copy, 0, SEALED_HEADER_BYTES, header, length, receiveKey, pn)) continue;
       half.seal.replay.accept(pn);
+      half.seal.isNewest(pn);
       const pathId = pathIdOf(view, 0);
       const entry = this.opener!.establish(now, port, half, slot, pathId);
       if (entry !== undefined) {

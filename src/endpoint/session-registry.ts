@@ -247,7 +247,7 @@ export class SessionRegistry implements SessionHost, PathOutput {
 
   /**
    * Hands an authentic datagram to its session.
-   * @param wireBytes came from its path with it.
+   * @param wireBytes came from its path with it. @param isCopy it was sent on another path, too.
    */
   deliver(
     now: number,
@@ -262,6 +262,7 @@ export class SessionRegistry implements SessionHost, PathOutput {
     pathId: number,
     isNewest: boolean,
     wireBytes = length,
+    isCopy = false,
   ): void {
     this.markDirty(entry);
     const { session } = entry;
@@ -279,6 +280,7 @@ export class SessionRegistry implements SessionHost, PathOutput {
         pathId,
         isNewest,
         wireBytes,
+        isCopy,
       );
       if (fault !== 0) port.drops.countFault(fault);
     } catch (error) {
@@ -336,9 +338,25 @@ export class SessionRegistry implements SessionHost, PathOutput {
     earlyData = false,
   ): SessionEntry {
     const { key, source, group, home, hello } = parts;
-    const { idleTimeoutMs, keepAliveMs, closeTimeoutMs, lingerMs } = group.config.session;
+    const {
+      idleTimeoutMs,
+      keepAliveMs,
+      closeTimeoutMs,
+      lingerMs,
+      copyBytesPerSecond = 0,
+    } = group.config.session;
     // Written out, not spread: all have the same shape.
-    const config = { role, peer, kcp, idleTimeoutMs, keepAliveMs, closeTimeoutMs, lingerMs, earlyData };
+    const config = {
+      role,
+      peer,
+      kcp,
+      idleTimeoutMs,
+      keepAliveMs,
+      closeTimeoutMs,
+      lingerMs,
+      copyBytesPerSecond,
+      earlyData,
+    };
     const id = this.nextId++;
     this.activeCount++;
     group.countOpened();

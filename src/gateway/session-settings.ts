@@ -32,7 +32,7 @@ export function loginSessions(
       maxQueueBytes,
       maxMessageBytes,
     }),
-    session: sessionTimes(config.idleTimeoutMs),
+    session: { ...sessionTimes(config.idleTimeoutMs), copyBytesPerSecond: config.copyBytesPerSecond },
     admission: config,
     pool: poolOf(mtu, config.maxMemoryBytes),
     maxHalfOpen: config.maxHalfOpen,

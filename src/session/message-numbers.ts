@@ -1,19 +1,26 @@
 import { REPLAY_WINDOW, ReplayWindow } from './replay-window.ts';
 
 /**
- * Which messages outside the order a clear session has seen, by their counters. A seal does this for others; here a counter
- * may have been harmed on the way, so one that is far from the rest counts only when the next one agrees with it.
+ * Which messages outside the order a session has seen, by their counters: a copy on another path brings one again, and so may
+ * the network where nothing is sealed. There a counter may also have been harmed on the way, so one that is far from the rest
+ * counts only when the next one agrees with it.
  */
 export class MessageNumbers {
+  private readonly isSealed: boolean;
   private seen = new ReplayWindow();
   /** Far from the rest; -1 when there is none. */
   private suspect = -1;
+
+  /** @param isSealed what comes is what was sent. */
+  constructor(isSealed: boolean) {
+    this.isSealed = isSealed;
+  }
 
   /** Takes a counter of 32 bits, which wraps. @returns whether the message is new. */
   accept(counter: number): boolean {
     const { highest } = this.seen;
     const number = highest < 0 ? counter >>> 0 : highest + ((counter - highest) | 0);
-    if (highest >= 0 && Math.abs(number - highest) >= FAR) return this.acceptFar(number);
+    if (!this.isSealed && highest >= 0 && Math.abs(number - highest) >= FAR) return this.acceptFar(number);
     this.suspect = -1;
     return this.seen.accept(number);
   }

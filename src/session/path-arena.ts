@@ -14,6 +14,12 @@ import { SEALED_HEADER_BYTES, SEAL_TAG_BYTES, writeSealedHeader } from '../wire/
 import type { Path } from './path.ts';
 import type { Seal } from './seal.ts';
 
+/** Whoever wants to know of each datagram that is written. */
+export interface Follower {
+  /** A datagram was committed to this arena, `length` bytes of segments at `at`; they are clear still. */
+  follow(arena: PathArena, at: number, length: number): void;
+}
+
 /**
  * The arena of a carrier as sessions see it: each selects a path, then writes clear segments; here they get the sealed
  * header in front and room for the tag behind. {@link sealAll} seals everything written with one call, just before the
@@ -31,6 +37,8 @@ export class PathArena implements SendArena {
   private overhead = 0;
   /** Where the open reservation begins, header included. */
   private at = 0;
+  private isCopy = false;
+  private follower: Follower | undefined;
   /** Since {@link select} something was not written because the path had no budget left. */
   isOverBudget = false;
   /** Datagrams that could not be sealed; what was sent in their place is noise. */
@@ -52,12 +60,14 @@ export class PathArena implements SendArena {
   /**
    * The datagrams that follow go out on this path.
    * @param seal undefined for a clear session: its datagrams stay as they are written.
+   * @param follower is told of each.
    */
-  select(conv: number, seal: Seal | undefined, path: Path): this {
+  select(conv: number, seal: Seal | undefined, path: Path, follower?: Follower): this {
     this.conv = conv;
     this.seal = seal;
     this.path = path;
-    this.isOverBudget = false;
+    this.follower = follower;
+    this.isCopy = this.isOverBudget = false;
     this.headerBytes = 0;
     this.overhead = 0;
     if (seal !== undefined) {
@@ -67,9 +77,22 @@ export class PathArena implements SendArena {
     return this;
   }
 
+  /** As {@link select}, for datagrams whose segments went out on another path, too. */
+  selectCopies(conv: number, seal: Seal | undefined, path: Path): this {
+    this.select(conv, seal, path);
+    this.isCopy = true;
+    return this;
+  }
+
+  /** What sealing adds to the segments of a datagram. */
+  get overheadBytes(): number {
+    return this.overhead;
+  }
+
   /** What follows comes with headers of its own ({@link reserveWhole}) and belongs to no session. */
   selectNone(): this {
-    this.path = this.seal = undefined;
+    this.path = this.seal = this.follower = undefined;
+    this.isCopy = false;
     this.headerBytes = this.overhead = 0;
     return this;
   }
@@ -91,16 +114,17 @@ export class PathArena implements SendArena {
 
   commit(length: number): void {
     const total = length + this.overhead;
-    const { seal, path } = this;
+    const { at, headerBytes, seal, path, follower } = this;
     if (seal !== undefined) {
       const pn = seal.nextPn++;
-      const withBlock = this.headerBytes > SEALED_HEADER_BYTES;
-      writeSealedHeader(this.inner.view, this.at, this.conv, path!.id, pn, withBlock);
-      if (withBlock) writeAddressBlock(this.inner, this.at + SEALED_HEADER_BYTES, null);
-      this.describe(this.at, SEALED_HEADER_BYTES, this.headerBytes, total, seal.sendKey, pn);
+      const withBlock = headerBytes > SEALED_HEADER_BYTES;
+      writeSealedHeader(this.inner.view, at, this.conv, path!.id, pn, withBlock, this.isCopy);
+      if (withBlock) writeAddressBlock(this.inner, at + SEALED_HEADER_BYTES, null);
+      this.describe(at, SEALED_HEADER_BYTES, headerBytes, total, seal.sendKey, pn);
     }
     this.inner.commit(total);
     this.count(path!, total);
+    if (follower !== undefined) follower.follow(this, at + headerBytes, length);
   }
 
   /** Reserves room for a datagram that brings its own header, tag included. @returns its offset or -1, as `reserve`. */
@@ -119,7 +143,12 @@ export class PathArena implements SendArena {
   }
 
   private count(path: Path, bytes: number): void {
-    path.traffic.sentBytes += bytes;
+    const { traffic } = path;
+    traffic.sentBytes += bytes;
+    if (this.isCopy) {
+      traffic.copiesSent++;
+      traffic.copyBytesSent += bytes;
+    }
     if (!path.isValidated) path.sentBytes += bytes;
   }
 

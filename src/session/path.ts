@@ -37,6 +37,10 @@ export class Path {
   sentBytes = 0;
   /** What a trusted proxy said is the client's address, in the address block of a datagram from here. */
   clientAddress: SocketAddress | undefined;
+  /** Its session has it: it was not given up. */
+  isKept = true;
+  /** What is sent on the path in use is sent here, too: it does not give way to others. */
+  isCopied = false;
   /** Asked and not answered. */
   challenge: PathChallenge | undefined;
   /** The peer's challenge, to be returned: its 8 bytes and its time stamp. */

@@ -24,6 +24,11 @@ export interface SessionConfig {
   readonly closeTimeoutMs: number;
   /** How long a closed session is remembered, to answer repeats and to keep late packets from reviving it, in ms. */
   readonly lingerMs: number;
+  /**
+   * What is sent again on another path at the peer's wish, in bytes a second and at once; 0 = nothing. What a client sends
+   * again it is told each time.
+   */
+  readonly copyBytesPerSecond: number;
   /** Client: data that waits when the handshake begins goes out with it; it may be replayed. */
   readonly earlyData: boolean;
 }

@@ -71,6 +71,10 @@ export class SessionPaths {
     yield* this.others;
   }
 
+  has(path: Path): boolean {
+    return path === this.current || this.others.includes(path);
+  }
+
   find(port: number, slot: number): Path | undefined {
     const { current } = this;
     if (current.port === port && current.slot === slot) return current;
@@ -162,6 +166,7 @@ export class SessionPaths {
   abandon(path: Path): void {
     if (path === this.current || !this.others.includes(path)) return;
     this.others = this.others.filter((other) => other !== path);
+    path.isKept = false;
     this.host.releasePath(path, CloseCode.normal, 'another path is in use');
   }
 
@@ -261,6 +266,11 @@ export class SessionPaths {
     this.isDisposed = true;
   }
 
+  /** The peer sends copies on this path: it is not forgotten before then. */
+  keepUntil(path: Path, until: number): void {
+    if (path.retireAt < until) path.retireAt = until;
+  }
+
   /** The peer uses this number now. */
   noteId(path: Path, id: number): void {
     path.id = this.latestId = id;
@@ -283,7 +293,9 @@ export class SessionPaths {
       // A path that was proved is kept before those that anybody may have made up: it may be the way back.
       const { others } = this;
       const least =
-        others.find(({ isLost }) => isLost) ?? others.find(({ isValidated }) => !isValidated) ?? others[0];
+        others.find(({ isLost }) => isLost) ??
+        others.find(({ isValidated }) => !isValidated) ??
+        others.find(({ isCopied }) => !isCopied);
       if (least !== undefined) this.abandon(least);
     }
     if (this.others === NONE) this.others = [];

@@ -9,6 +9,7 @@ import {
   type KcpStats,
   type SegmentPool,
 } from '../kcp/index.ts';
+import { writeAcknowledgement } from '../wire/acknowledgement.ts';
 import { Command } from '../wire/command.ts';
 import { readDrain } from '../wire/drain.ts';
 import { FIN_BYTES, finCodeOf, finalSequenceOf, isFinAck, writeFin } from '../wire/fin.ts';
@@ -17,6 +18,7 @@ import { PATH_DATA_BYTES, PATH_PROBE_BYTES, writePathProbe } from '../wire/path-
 import { SEGMENT_HEADER_BYTES, sequenceOf } from '../wire/segment.ts';
 import { utf8Length } from '../wire/utf8.ts';
 import type { ClientHandshake } from './client-handshake.ts';
+import { Copier } from './copier.ts';
 import { DatagramQueue } from './datagram-queue.ts';
 import { DrainAnnouncement, type DrainNotice } from './drain-notice.ts';
 import { EarlyArena } from './early-arena.ts';
@@ -31,6 +33,7 @@ import { PeerEnd } from './peer-end.ts';
 import type { Seal } from './seal.ts';
 import type { SessionConfig } from './session-config.ts';
 import { SessionPaths, type PathHost, type PathOutput, type SegmentContext } from './session-paths.ts';
+import type { Traffic } from './traffic.ts';
 
 /** Whoever drives a session. */
 export interface SessionHost extends PathHost {
@@ -103,7 +106,9 @@ export class Session implements SessionPort, DirectReceiver {
   private target: Path;
   private arrivalBytes: Uint8Array = NO_BYTES;
   private datagrams: DatagramQueue | undefined;
-  /** Of a clear session: the messages outside the order that came. */
+  /** What is written goes out on another path, too. */
+  private copier: Copier | undefined;
+  /** The messages outside the order that came. */
   private seenMessages: MessageNumbers | undefined;
   private drainAnnouncement: DrainAnnouncement | undefined;
   private moveCount = 0;
@@ -258,6 +263,11 @@ export class Session implements SessionPort, DirectReceiver {
     };
   }
 
+  /** What it sent and received, copies apart. */
+  get traffic(): Readonly<Traffic> {
+    return this.ways.traffic;
+  }
+
   /** What protects its datagrams; undefined for a clear session, and for a client whose handshake is not done. */
   get seal(): Seal | undefined {
     return this.currentSeal;
@@ -406,6 +416,32 @@ export class Session implements SessionPort, DirectReceiver {
     this.wake();
   }
 
+  /**
+   * Client: everything that is sent on the path in use is sent on this one, too, and the gateway is asked to do the same, until
+   * this is called again, the session goes there, or the path is given up. Without a path it ends.
+   * @param maxBytesPerSecond what that may cost, on the average of a few seconds; a second's worth at once. Copies beyond it are
+   *   left out. Default 64 KiB.
+   * @returns whether copies are sent. A clear session sends none: nothing tells the gateway that they are copies, and it would
+   *   follow them. Nor does one that is not open, and none go to the path in use or one that is not this session's.
+   */
+  copyTo(path: Path | undefined, maxBytesPerSecond = DEFAULT_COPY_BYTES): boolean {
+    const { active } = this.ways;
+    const isOpen = this.currentState === 'open' || this.currentState === 'closing';
+    const isPossible = this.currentSeal !== undefined && isOpen && this.config.role === 'client';
+    if (path === undefined || !isPossible || path === active || path.isLost || !this.ways.has(path)) {
+      this.copier?.stop();
+      return false;
+    }
+    const copier = (this.copier ??= new Copier(maxBytesPerSecond));
+    copier.limit(maxBytesPerSecond);
+    // One that was left is not forgotten meanwhile.
+    path.retireAt = NEVER;
+    copier.begin(path, NEVER);
+    copier.keepAsking();
+    this.wake();
+    return true;
+  }
+
   /** Client: gives up a path that is not in use. */
   abandonPath(path: Path): void {
     this.comeBack();
@@ -521,6 +557,7 @@ export class Session implements SessionPort, DirectReceiver {
    * @param port the carrier's number. @param slot the address slot there. @param reliable the path is a connection.
    * @param pathId what its header says. @param isNewest its packet number is the highest so far: it may move the session.
    * @param wireBytes its length on the wire.
+   * @param isCopy the same came, or comes, on another path: it moves nothing, whatever it holds, and asks for copies here.
    */
   handleOpened(
     now: number,
@@ -534,15 +571,21 @@ export class Session implements SessionPort, DirectReceiver {
     pathId: number,
     isNewest: boolean,
     wireBytes: number,
+    isCopy = false,
   ): number {
     if (this.currentState === 'gone') return DatagramFault.none;
-    this.ways.traffic.receivedBytes += wireBytes;
+    const { traffic } = this.ways;
+    traffic.receivedBytes += wireBytes;
+    if (isCopy) {
+      traffic.copiesReceived++;
+      traffic.copyBytesReceived += wireBytes;
+    }
     let path = this.ways.active;
     let mayMove = false;
     if (path.port !== port || path.slot !== slot) {
       // A client knows its paths; what comes any other way is heard all the same.
       if (this.config.role === 'gateway') {
-        mayMove = isNewest && (pathId === path.id || !isProbing(view, offset, length));
+        mayMove = isNewest && !isCopy && (pathId === path.id || !isProbing(view, offset, length));
         path = this.ways.arrivedOn(port, slot, reliable, pathId);
       } else {
         path = this.ways.find(port, slot) ?? path;
@@ -554,6 +597,7 @@ export class Session implements SessionPort, DirectReceiver {
       path.receivedBytes += wireBytes;
       this.ways.ask(path);
     }
+    if (isCopy && this.config.role === 'gateway') this.noteCopy(now, path);
     // Whatever comes from the gateway here shows that it has seen the block.
     path.isAnnouncing = false;
     if (this.config.role === 'gateway' && isNewest && path === this.ways.active)
@@ -567,6 +611,14 @@ export class Session implements SessionPort, DirectReceiver {
       this.move(now, path);
     }
     return fault;
+  }
+
+  /** Gateway: the client sends copies on this path, and is sent some as long as it does. */
+  private noteCopy(now: number, path: Path): void {
+    const { copyBytesPerSecond } = this.config;
+    if (path === this.ways.active || !path.isValidated || copyBytesPerSecond === 0) return;
+    this.ways.keepUntil(path, now + COPY_HOLD_MS);
+    (this.copier ??= new Copier(copyBytesPerSecond)).begin(path, now + COPY_HOLD_MS);
   }
 
   /**
@@ -715,16 +767,47 @@ export class Session implements SessionPort, DirectReceiver {
     const full =
       this.currentState === 'opening'
         ? this.drainOpening(now, output)
-        : this.writeProbes(now, output) || this.writeActive(now, output);
+        : this.writeProbes(now, output) || this.writeActive(now, output) || this.askForCopies(now, output);
     this.inDrain = false;
     return full;
   }
 
   /** Writes what goes out on the path in use. What its budget does not allow waits until more came from there. */
   private writeActive(now: number, output: PathOutput): boolean {
-    const arena = this.activeArena(output);
+    const arena = this.copyingArena(now, output);
     const full = this.writeReplies(arena) || this.drainState(now, arena);
     return full && !arena.isOverBudget;
+  }
+
+  /** The arena of the path in use; what is written to it is written to another one as well while copies are wanted. */
+  private copyingArena(now: number, output: PathOutput): PathArena {
+    const arena = this.activeArena(output);
+    const { copier, currentSeal } = this;
+    const { active } = this.ways;
+    if (copier === undefined || currentSeal === undefined || !copier.isOn(now, active)) return arena;
+    return arena.select(
+      this.conv,
+      currentSeal,
+      active,
+      copier.beginRun(now, output, this.conv, currentSeal, active),
+    );
+  }
+
+  /** Client: nothing was copied for a while; without a copy the gateway would stop sending its own. */
+  private askForCopies(now: number, output: PathOutput): boolean {
+    const { copier } = this;
+    if (copier === undefined || copier.deadline > now || this.currentState !== 'open') return false;
+    if (!copier.isOn(now, this.ways.active) || !copier.isAskDue(now)) return false;
+    const path = copier.target;
+    if (path?.isReady !== true) return false;
+    const arena = output.arenaOf(path).selectCopies(this.conv, this.currentSeal, path);
+    const at = arena.reserve(SEGMENT_HEADER_BYTES);
+    if (at < 0) return false;
+    const { wnd, una } = this.engine.advertised;
+    arena.commit(
+      writeAcknowledgement(arena, at, { type: 'windowTell', conv: this.conv, wnd, ts: now, sn: 0, una }),
+    );
+    return false;
   }
 
   /** When {@link drain} is next to be called if nothing else happens, in ms. */
@@ -740,7 +823,8 @@ export class Session implements SessionPort, DirectReceiver {
         const { isLost } = this.ways.active;
         const finAt = this.draining || isLost ? NEVER : (this.finExchange?.deadline ?? NEVER);
         const drainAt = this.ways.active.isReady ? (this.drainAnnouncement?.deadline ?? NEVER) : NEVER;
-        const own = Math.min(quiet, finAt, this.retryAt, this.breakAt, drainAt);
+        const copyAt = this.copier?.deadline ?? NEVER;
+        const own = Math.min(quiet, finAt, this.retryAt, this.breakAt, drainAt, copyAt);
         return Math.min(own, this.engineDeadline(), this.ways.deadline);
       }
       case 'closing':
@@ -1226,9 +1310,10 @@ export class Session implements SessionPort, DirectReceiver {
     }
   }
 
-  /** What a seal does for others, a clear session has to do itself: a network may bring a datagram twice. */
+  /** A copy may bring it again, or the network where nothing is sealed. */
   private isNewMessage(number: number): boolean {
-    return this.currentSeal !== undefined || (this.seenMessages ??= new MessageNumbers()).accept(number);
+    this.seenMessages ??= new MessageNumbers(this.currentSeal !== undefined);
+    return this.seenMessages.accept(number);
   }
 
   private handlePathResponse(now: number, view: DataView, at: number): void {
@@ -1329,9 +1414,10 @@ export class Session implements SessionPort, DirectReceiver {
     this.wake();
   }
 
-  /** Gateway: the connection in use broke; the path left last may still lead to the client. */
+  /** Gateway: the connection in use broke; the path that has copies, or was left last, may still lead to the client. */
   private leaveLostPath(now: number, lost: Path): void {
-    const back = this.ways.fallback();
+    const copied = this.copier?.isOn(now, lost) === true ? this.copier.target : undefined;
+    const back = copied ?? this.ways.fallback();
     if (back === undefined) return;
     this.move(now, back);
     this.ways.abandon(lost);
@@ -1426,6 +1512,9 @@ function closeCodeFrom(code: number): CloseCode {
 }
 
 const NO_BYTES = new Uint8Array(0);
+const DEFAULT_COPY_BYTES = 64 * 1024;
+/** A gateway goes on sending copies for so long after the last one came. */
+const COPY_HOLD_MS = 2_000;
 const KEEP_ALIVE_JITTER = 0.2;
 /** The first wait for a FIN_ACK on a connection, at least: with the ones that follow two minutes in all. */
 const RELIABLE_FIN_WAIT_MS = 1_000;

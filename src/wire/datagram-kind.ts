@@ -15,12 +15,15 @@ export const MIN_DATAGRAM_BYTES = 24;
 /** Bit of byte 4 that says "an address block is present", in sealed and handshake datagrams. */
 export const ADDRESS_BLOCK_BIT = 0x04;
 
+/** Bit of byte 4 that says "sent on another path, too", in sealed datagrams. */
+export const COPY_BIT = 0x08;
+
 /** Tells the kind of the `length` bytes at `at`, reading at most 6 of them. */
 export function datagramKind(view: DataView, at: number, length: number): DatagramKind {
   if (length < MIN_DATAGRAM_BYTES) return length <= 0 ? 'empty' : 'too_short';
   const byte = view.getUint8(at + 4);
   if (byte >= 80 && byte <= 95) return 'clear';
-  if ((byte & ~ADDRESS_BLOCK_BIT) === 0xa0) return 'sealed';
+  if ((byte & ~(ADDRESS_BLOCK_BIT | COPY_BIT)) === 0xa0) return 'sealed';
   if (byte >= 0xb0 && byte <= 0xb7) return 'handshake';
   if (byte >= 0xf1 && byte <= 0xf3 && view.getUint8(at + 5) === 0) return 'fec';
   return 'unknown_kind';

@@ -3,6 +3,7 @@ import { addRest, bytesField, type Draft, field } from './dissection-draft.ts';
 import { hex32 } from './printable.ts';
 import {
   hasAddressBlock,
+  isCopy,
   packetNumberOf,
   pathIdOf,
   SEAL_TAG_BYTES,
@@ -38,5 +39,5 @@ export function dissectSealed(draft: Draft, at: number, end: number): void {
       bytesField(draft.memory, 'tag', textAt + textBytes, SEAL_TAG_BYTES),
     );
   }
-  draft.unit('SEALED', at, end - at, fields);
+  draft.unit(isCopy(view, at) ? 'SEALED_COPY' : 'SEALED', at, end - at, fields);
 }

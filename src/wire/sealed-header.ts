@@ -1,11 +1,12 @@
 import { ADDRESS_BLOCK_BYTES } from './address-block.ts';
-import { ADDRESS_BLOCK_BIT } from './datagram-kind.ts';
+import { ADDRESS_BLOCK_BIT, COPY_BIT } from './datagram-kind.ts';
 import { readPacketNumber, writePacketNumber } from './packet-number.ts';
 
 /**
  * The header of a sealed datagram:
  *
- *     conv u32 | 0xA0, bit 0x04 = address block | path id u8 | pn u48 | [address block 20] | ciphertext | tag 16
+ *     conv u32 | 0xA0, bit 0x04 = address block, bit 0x08 = copy | path id u8 | pn u48 | [address block 20] | ciphertext
+ *     | tag 16
  *
  * Additional data of the AEAD are the first {@link SEALED_HEADER_BYTES}; a proxy may fill the block, so it is not among
  * them. Check the length once with {@link sealedTextLength}; after that no accessor can fail.
@@ -23,7 +24,7 @@ export const SEALED_OVERHEAD_BYTES = SEALED_HEADER_BYTES + SEAL_TAG_BYTES;
 /** Largest packet number: 48 bits. */
 export const MAX_PACKET_NUMBER = 2 ** 48 - 1;
 
-/** Byte 4 of a sealed datagram without address block. */
+/** Byte 4 of a sealed datagram without address block that is no copy. */
 export const SEALED_KIND = 0xa0;
 
 /** Where each field stands. */
@@ -41,6 +42,10 @@ export function sealedTextLength(view: DataView, at: number, length: number): nu
 /** Whether an address block follows the header. */
 export const hasAddressBlock = (view: DataView, at: number): boolean =>
   (view.getUint8(at + SEALED_FIELD.kind) & ADDRESS_BLOCK_BIT) !== 0;
+
+/** Whether the same segments were sent on another path, too. */
+export const isCopy = (view: DataView, at: number): boolean =>
+  (view.getUint8(at + SEALED_FIELD.kind) & COPY_BIT) !== 0;
 
 /** Bytes before the ciphertext: 12, or 32 with address block. */
 export const sealedHeaderBytes = (view: DataView, at: number): number =>
@@ -64,9 +69,11 @@ export function writeSealedHeader(
   pathId: number,
   pn: number,
   withBlock: boolean,
+  copy = false,
 ): void {
   view.setUint32(at, conv, true);
-  view.setUint8(at + SEALED_FIELD.kind, withBlock ? SEALED_KIND | ADDRESS_BLOCK_BIT : SEALED_KIND);
+  const kind = SEALED_KIND | (withBlock ? ADDRESS_BLOCK_BIT : 0) | (copy ? COPY_BIT : 0);
+  view.setUint8(at + SEALED_FIELD.kind, kind);
   view.setUint8(at + SEALED_FIELD.pathId, pathId);
   writePacketNumber(view, at + SEALED_FIELD.pn, pn);
 }

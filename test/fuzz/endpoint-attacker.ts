@@ -91,7 +91,7 @@ export class EndpointAttacker {
     const random = this.#random;
     const bytes = Uint8Array.from({ length: random.nextInt(80) }, () => random.nextInt(256));
     if (bytes.length > 5 && chance(random, 0.5))
-      bytes[4] = pick(random, [81, 0xa0, 0xa4, 0xb0, 0xb7, 0xf1, 0xf2, 0xf3]);
+      bytes[4] = pick(random, [81, 0xa0, 0xa4, 0xa8, 0xb0, 0xb7, 0xf1, 0xf2, 0xf3]);
     return bytes;
   }
 

@@ -9,7 +9,7 @@ import { chance, EndpointAttacker, pick } from './endpoint-attacker.ts';
 /** Real datagrams of one direction that an attacker has seen and may use again. */
 const MAX_SEEN = 128;
 /** First bytes that mean something. */
-const KINDS = [80, 81, 85, 86, 87, 88, 89, 90, 91, 94, 0xa0, 0xa0, 0xa4, 0xb0, 0xb1, 0xb2, 0xb3, 0xb4, 0xb5, 0xb6, 0xf1] as const; // prettier-ignore
+const KINDS = [80, 81, 85, 86, 87, 88, 89, 90, 91, 94, 0xa0, 0xa0, 0xa4, 0xa8, 0xac, 0xb0, 0xb1, 0xb2, 0xb3, 0xb4, 0xb5, 0xb6, 0xf1] as const; // prettier-ignore
 
 /** Makes hostile datagrams out of what was seen on the wire, without any key. */
 export class LoginAttacker {

@@ -7,6 +7,8 @@ export interface AuthenticDatagram {
   readonly epoch: number;
   /** -1 for a HELLO: those have numbers of their own. */
   readonly pn: number;
+  /** It says that the same went another way, too. */
+  readonly isCopy: boolean;
   accepted: boolean;
 }
 
@@ -29,6 +31,7 @@ export class LoginOracle {
       conv: view.getUint32(0, true),
       epoch,
       pn: isHello ? -1 : pn,
+      isCopy: !isHello && (datagram[4]! & 0x08) !== 0,
       accepted: false,
     });
   }
@@ -43,7 +46,8 @@ export class LoginOracle {
   accept(known: AuthenticDatagram): boolean {
     known.accepted = true;
     const key = `${String(known.conv)} ${String(known.epoch)}`;
-    const isNewest = known.pn > (this.#highest.get(key) ?? -1);
+    // A copy tells nothing of where its client is.
+    const isNewest = !known.isCopy && known.pn > (this.#highest.get(key) ?? -1);
     if (isNewest) this.#highest.set(key, known.pn);
     return isNewest;
   }
@@ -56,7 +60,7 @@ function coreOf(datagram: Uint8Array): string | undefined {
   const hasBlock = (kind & 4) !== 0;
   let blockAt = 12;
   if (kind === 0xb0 || kind === 0xb4) blockAt = 30 + datagram[28]! + 256 * datagram[29]!;
-  else if (kind !== 0xa0 && kind !== 0xa4) return undefined;
+  else if ((kind & ~0x0c) !== 0xa0) return undefined;
   const hash = createHash('sha1').update(datagram.subarray(0, blockAt));
   return hash.update(datagram.subarray(hasBlock ? blockAt + 20 : blockAt)).digest('base64');
 }

@@ -131,6 +131,7 @@ function sessionsDocument(sessions: SessionsConfig): Record<string, unknown> {
     new_sessions_per_source_per_second: sessions.newSessionsPerSourcePerSecond,
     max_half_open: sessions.maxHalfOpen,
     max_queue: formatSize(sessions.maxQueueBytes),
+    copy_rate: formatSize(sessions.copyBytesPerSecond),
     max_memory: formatSize(sessions.maxMemoryBytes),
   };
 }

@@ -134,6 +134,7 @@ export class ClearEndpoint implements SessionEndpoint, SessionHost, PathOutput {
         keepAliveMs,
         closeTimeoutMs,
         lingerMs: LINGER_MS,
+        copyBytesPerSecond: 0,
         earlyData,
       },
       this.#pool,

@@ -214,6 +214,8 @@ export interface SessionsConfig {
   readonly maxHalfOpen: number;
   /** Most bytes queued towards one peer before its upstream is paused. */
   readonly maxQueueBytes: number;
+  /** What is sent to a client again on another path at its wish, in bytes a second; 0: nothing. */
+  readonly copyBytesPerSecond: number;
   /** Memory for segments of all these sessions. */
   readonly maxMemoryBytes: number;
 }

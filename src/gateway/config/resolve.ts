@@ -39,6 +39,7 @@ export function resolveConfig(document: ConfigDocument, files: NamedFiles): Gate
       newSessionsPerSourcePerSecond: sessions.new_sessions_per_source_per_second,
       maxHalfOpen: sessions.max_half_open,
       maxQueueBytes: sessions.max_queue,
+      copyBytesPerSecond: sessions.copy_rate,
       maxMemoryBytes: sessions.max_memory,
     },
     login: resolveLogin(document, files),

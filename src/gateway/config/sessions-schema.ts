@@ -51,5 +51,10 @@ export const SESSIONS_SCHEMA = z.strictObject({
     GIB,
     'Most bytes queued towards one client; at that point reading from its upstream stops.',
   ).prefault('4MiB'),
+  copy_rate: size(
+    0,
+    GIB,
+    'Bytes a second, and at once, that are sent to a client again on another line when it asks for that: while its line is in doubt, or always, for messages that must be fast. 0: never.',
+  ).prefault('64KiB'),
   max_memory: size(MIB, 1024 * GIB, 'Memory for the segments of all sessions.').prefault('1GiB'),
 });

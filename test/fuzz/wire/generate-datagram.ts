@@ -114,7 +114,7 @@ const setField: fc.Arbitrary<Mutation> = fc
 const setKind: fc.Arbitrary<Mutation> = fc
   .tuple(
     fc.integer({ min: 78, max: 96 }),
-    fc.constantFrom(0xa0, 0xa4, 0xb0, 0xb7, 0xf1, 0xf2, 0xf3),
+    fc.constantFrom(0xa0, 0xa4, 0xa8, 0xac, 0xb0, 0xb7, 0xf1, 0xf2, 0xf3),
     fc.boolean(),
   )
   .map(([command, kind, clear]) => (bytes) => {

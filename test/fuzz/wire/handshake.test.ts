@@ -11,6 +11,7 @@ import {
 } from '../../../src/wire/hello.ts';
 import { wireMemory } from '../../../src/wire/memory.ts';
 import {
+  isCopy,
   packetNumberOf,
   pathIdOf,
   SEAL_TAG_BYTES,
@@ -74,10 +75,17 @@ const helloAck = fc
   });
 
 const sealed = fc
-  .record({ conv: uint(32), pathId: uint(8), pn: uint(48), withBlock: fc.boolean(), text })
+  .record({
+    conv: uint(32),
+    pathId: uint(8),
+    pn: uint(48),
+    withBlock: fc.boolean(),
+    copy: fc.boolean(),
+    text,
+  })
   .map((each) => {
     const memory = wireMemory(new Uint8Array(200));
-    writeSealedHeader(memory.view, 0, each.conv, each.pathId, each.pn, each.withBlock);
+    writeSealedHeader(memory.view, 0, each.conv, each.pathId, each.pn, each.withBlock, each.copy);
     if (each.withBlock) writeAddressBlock(memory, SEALED_HEADER_BYTES, null);
     const textAt = sealedHeaderBytes(memory.view, 0);
     memory.bytes.set(each.text, textAt);
@@ -174,6 +182,7 @@ describe('fuzz: handshake and sealed datagrams', () => {
               pathIdOf(view, 0),
               packetNumberOf(view, 0),
               withBlock,
+              isCopy(view, 0),
             );
             headerLength = SEALED_HEADER_BYTES;
           }

@@ -14,6 +14,8 @@ import { SEALED_HEADER_BYTES, packetNumberOf, writeSealedHeader } from '../../..
 export interface HandMade {
   readonly pn?: number;
   readonly pathId?: number;
+  /** It says of itself that it is a copy. Default false. */
+  readonly isCopy?: boolean;
   /** An address block with this address; null: one that is not filled. Default: none. */
   readonly block?: SocketAddress | null;
 }
@@ -84,7 +86,10 @@ export class HandMadeClient {
   }
 
   /** Segments in a datagram of this session. */
-  datagram(segments: readonly AnySegment[], { pn, pathId = 0, block }: HandMade = {}): Uint8Array {
+  datagram(
+    segments: readonly AnySegment[],
+    { pn, pathId = 0, block, isCopy = false }: HandMade = {},
+  ): Uint8Array {
     const memory = wireMemory(new Uint8Array(2048));
     const withBlock = block !== undefined;
     const header = this.isClear ? 0 : SEALED_HEADER_BYTES + (withBlock ? ADDRESS_BLOCK_BYTES : 0);
@@ -92,7 +97,7 @@ export class HandMadeClient {
     for (const segment of segments) end += writeAnySegment(memory, end, segment);
     if (this.isClear) return memory.bytes.slice(0, end);
     const number = pn ?? this.pn++;
-    writeSealedHeader(memory.view, 0, this.conv, pathId, number, withBlock);
+    writeSealedHeader(memory.view, 0, this.conv, pathId, number, withBlock, isCopy);
     if (withBlock) writeAddressBlock(memory, SEALED_HEADER_BYTES, block);
     const datagram = memory.bytes.slice(0, end + 16);
     this.#seal(datagram, SEALED_HEADER_BYTES, header, this.#sendKey, number);
@@ -105,7 +110,7 @@ export class HandMadeClient {
     const { view } = wireMemory(bytes);
     if (view.getUint32(0, true) !== this.conv) return undefined;
     if (this.isClear) return bytes[4]! >= 0xa0 ? undefined : this.#segments(bytes, 0, bytes.length);
-    if (bytes[4] !== 0xa0) return undefined;
+    if (bytes[4] !== 0xa0 && bytes[4] !== 0xa8) return undefined;
     const header = SEALED_HEADER_BYTES;
     if (!this.#open(bytes, header, header, this.#receiveKey, packetNumberOf(view, 0))) return undefined;
     return this.#segments(bytes, header, bytes.length - 16);

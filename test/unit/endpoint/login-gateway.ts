@@ -58,7 +58,11 @@ export function testSessions({ kcp, session, admission, pool }: TestSessions = {
   return {
     kcp: resolveKcpConfig({ conv: 0, mtu: 1372, sendWindow: 256, receiveWindow: 256, ...kcp }),
     pool: pool ?? new SegmentPool(),
-    session: { idleTimeoutMs: 30_000, keepAliveMs: 0, closeTimeoutMs: 2_000, lingerMs: 1_000, ...session },
+    session: {
+      ...{ idleTimeoutMs: 30_000, keepAliveMs: 0, closeTimeoutMs: 2_000, lingerMs: 1_000 },
+      copyBytesPerSecond: 64 * 1024,
+      ...session,
+    },
     admission: {
       maxSessions: 100,
       maxSessionsPerSource: 100,

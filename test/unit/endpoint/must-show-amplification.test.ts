@@ -70,7 +70,7 @@ describe('what a gateway answers to an address that proved nothing', () => {
       for (const length of [24, 40, 41, 60, 100, 1200, 1400]) {
         for (const conv of [0, 1, 0x01000001, 0x01777777, 0x02000001]) {
           for (let kind = 80; kind <= 95; kind++) note(`clear ${String(kind)}`, alike(conv, kind, length));
-          for (const kind of [0xa0, 0xa4]) note('sealed', alike(conv, kind, length));
+          for (const kind of [0xa0, 0xa4, 0xa8, 0xac]) note('sealed', alike(conv, kind, length));
           for (let kind = 0xb0; kind <= 0xb7; kind++) note('handshake', alike(conv, kind, length));
           note('unknown', alike(conv, 0xee, length));
         }

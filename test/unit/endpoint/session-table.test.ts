@@ -18,6 +18,7 @@ const session = new Session(
     keepAliveMs: 0,
     closeTimeoutMs: 1,
     lingerMs: 0,
+    copyBytesPerSecond: 0,
     earlyData: false,
   },
   pool,

@@ -56,6 +56,7 @@ class Direct {
         keepAliveMs: 0,
         closeTimeoutMs: 5_000,
         lingerMs: 3_000,
+        copyBytesPerSecond: 0,
         earlyData: false,
       },
       this.pool,

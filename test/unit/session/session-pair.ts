@@ -118,6 +118,7 @@ export class SessionPair {
         keepAliveMs: 0,
         closeTimeoutMs: 5_000,
         lingerMs: 3_000,
+        copyBytesPerSecond: 0,
         earlyData: false,
         ...extra,
       };

@@ -15,6 +15,7 @@ import {
 import { wireMemory } from '../../../src/wire/memory.ts';
 import {
   hasAddressBlock,
+  isCopy,
   packetNumberOf,
   pathIdOf,
   SEALED_HEADER_BYTES,
@@ -46,6 +47,7 @@ interface SealedVector {
   readonly pathId: number;
   readonly pn: number;
   readonly block: JsonBlock;
+  readonly copy: boolean;
   readonly segments: string;
   readonly hex: string;
 }
@@ -74,6 +76,7 @@ interface HandshakeVectors {
     pathId: number;
     pn: number;
     addressBlock: boolean;
+    copy: boolean;
     hex: string;
   }[];
   readonly sealedDatagrams: readonly SealedVector[];
@@ -139,58 +142,66 @@ describe('keys and tokens', () => {
 });
 
 describe('sealed datagrams', () => {
-  it.each(vectors.sealedHeaders)('header: $name', ({ conv, pathId, pn, addressBlock, hex }) => {
+  it.each(vectors.sealedHeaders)('header: $name', ({ conv, pathId, pn, addressBlock, copy, hex }) => {
     const { memory } = placed(hex);
     expect(conversationOf(memory.view, AT)).toBe(conv);
     expect(pathIdOf(memory.view, AT)).toBe(pathId);
     expect(packetNumberOf(memory.view, AT)).toBe(pn);
     expect(hasAddressBlock(memory.view, AT)).toBe(addressBlock);
     expect(sealedHeaderBytes(memory.view, AT)).toBe(addressBlock ? 32 : 12);
+    expect(isCopy(memory.view, AT)).toBe(copy);
     const header = written((target, at) => {
-      writeSealedHeader(target.view, at, conv, pathId, pn, addressBlock);
+      writeSealedHeader(target.view, at, conv, pathId, pn, addressBlock, copy);
       return SEALED_HEADER_BYTES;
     });
     expect(header).toBe(hex);
   });
 
-  it.each(vectors.sealedDatagrams)('$name: opens', ({ key, conv, pathId, pn, block, segments, hex }) => {
-    const { memory, end, length } = placed(hex);
-    const { bytes, view } = memory;
-    expect(datagramKind(view, AT, length)).toBe('sealed');
-    expect([conversationOf(view, AT), pathIdOf(view, AT), packetNumberOf(view, AT)]).toEqual([
-      conv,
-      pathId,
-      pn,
-    ]);
-    expect(hasAddressBlock(view, AT)).toBe(block !== null);
-    if (block !== null) expect(blockAt(memory, AT + SEALED_HEADER_BYTES, end)).toEqual(block);
-    expect(sealedTextLength(view, AT, length)).toBe(segments.length / 2);
-    const text = open(
-      fromHex(key),
-      pn,
-      bytes.subarray(AT, AT + SEALED_HEADER_BYTES),
-      bytes.subarray(AT + sealedHeaderBytes(view, AT), end),
-    );
-    expect(toHex(text!)).toBe(segments);
-    expect(dissect(fromHex(hex)).problems).toEqual([]);
-  });
-
-  it.each(vectors.sealedDatagrams)('$name: seals', ({ key, conv, pathId, pn, block, segments, hex }) => {
-    const sealed = written((memory, at) => {
-      writeSealedHeader(memory.view, at, conv, pathId, pn, block !== null);
-      let length = SEALED_HEADER_BYTES;
-      if (block !== null) length += writeAddressBlock(memory, at + length, addressOf(block));
-      const text = seal(
+  it.each(vectors.sealedDatagrams)(
+    '$name: opens',
+    ({ key, conv, pathId, pn, block, copy, segments, hex }) => {
+      const { memory, end, length } = placed(hex);
+      const { bytes, view } = memory;
+      expect(datagramKind(view, AT, length)).toBe('sealed');
+      expect([conversationOf(view, AT), pathIdOf(view, AT), packetNumberOf(view, AT)]).toEqual([
+        conv,
+        pathId,
+        pn,
+      ]);
+      expect(hasAddressBlock(view, AT)).toBe(block !== null);
+      expect(isCopy(view, AT)).toBe(copy);
+      if (block !== null) expect(blockAt(memory, AT + SEALED_HEADER_BYTES, end)).toEqual(block);
+      expect(sealedTextLength(view, AT, length)).toBe(segments.length / 2);
+      const text = open(
         fromHex(key),
         pn,
-        memory.bytes.subarray(at, at + SEALED_HEADER_BYTES),
-        fromHex(segments),
+        bytes.subarray(AT, AT + SEALED_HEADER_BYTES),
+        bytes.subarray(AT + sealedHeaderBytes(view, AT), end),
       );
-      memory.bytes.set(text, at + length);
-      return length + text.length;
-    });
-    expect(sealed).toBe(hex);
-  });
+      expect(toHex(text!)).toBe(segments);
+      expect(dissect(fromHex(hex)).problems).toEqual([]);
+    },
+  );
+
+  it.each(vectors.sealedDatagrams)(
+    '$name: seals',
+    ({ key, conv, pathId, pn, block, copy, segments, hex }) => {
+      const sealed = written((memory, at) => {
+        writeSealedHeader(memory.view, at, conv, pathId, pn, block !== null, copy);
+        let length = SEALED_HEADER_BYTES;
+        if (block !== null) length += writeAddressBlock(memory, at + length, addressOf(block));
+        const text = seal(
+          fromHex(key),
+          pn,
+          memory.bytes.subarray(at, at + SEALED_HEADER_BYTES),
+          fromHex(segments),
+        );
+        memory.bytes.set(text, at + length);
+        return length + text.length;
+      });
+      expect(sealed).toBe(hex);
+    },
+  );
 
   it.each(vectors.forgedDatagrams)('forged: $name', ({ key, hex }) => {
     const { memory, end } = placed(hex);

@@ -4,7 +4,7 @@ import { ADDRESS_BLOCK_BYTES } from '../../../src/wire/address-block.ts';
 import { CLOSE_CODES } from '../../../src/base/close-code.ts';
 import { Command, commandName } from '../../../src/wire/command.ts';
 import { isAllocatableConv } from '../../../src/wire/conversation.ts';
-import { ADDRESS_BLOCK_BIT } from '../../../src/wire/datagram-kind.ts';
+import { ADDRESS_BLOCK_BIT, COPY_BIT } from '../../../src/wire/datagram-kind.ts';
 import { type FrameFault, MAX_FRAMED_BYTES } from '../../../src/wire/frame.ts';
 import {
   HANDSHAKE_VERSION,
@@ -140,13 +140,13 @@ describe('the layouts of docs/protocol.md are those of the code', () => {
   it('sealed data', () => {
     expect(fieldsOf('## Sealed data')).toEqual([
       [`${SEALED_FIELD.conv}`, '4', 'conv'],
-      [`${SEALED_FIELD.kind}`, '1', '0xA0, or 0xA4 with an address block'],
+      [`${SEALED_FIELD.kind}`, '1', '0xA0, plus 0x04 with an address block, plus 0x08 in a copy'],
       [`${SEALED_FIELD.pathId}`, '1', 'path id'],
       [`${SEALED_FIELD.pn}`, '6', 'packet number'],
       [`${SEALED_FIELD.addressBlock}`, `${ADDRESS_BLOCK_BYTES}`, 'address block, only if bit 0x04 is set'],
       ['then', '', `AES-128-GCM of segments, then the tag, ${SEAL_TAG_BYTES} bytes`],
     ]);
-    expect([SEALED_KIND, SEALED_KIND | ADDRESS_BLOCK_BIT]).toEqual([0xa0, 0xa4]);
+    expect([SEALED_KIND, ADDRESS_BLOCK_BIT, COPY_BIT]).toEqual([0xa0, 0x04, 0x08]);
     const overhead = `Overhead: ${SEALED_OVERHEAD_BYTES} bytes, ${SEALED_OVERHEAD_BYTES + ADDRESS_BLOCK_BYTES} with the block`;
     expect(flat).toContain(overhead);
     expect(flat).toContain(`Additional data is bytes 0 to ${SEALED_HEADER_BYTES - 1}`);

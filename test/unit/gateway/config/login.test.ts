@@ -458,6 +458,7 @@ describe('the section sessions', () => {
       newSessionsPerSourcePerSecond: 200,
       maxHalfOpen: 4096,
       maxQueueBytes: 4 * 1024 ** 2,
+      copyBytesPerSecond: 65_536,
       maxMemoryBytes: 1024 ** 3,
     });
   });
@@ -465,7 +466,7 @@ describe('the section sessions', () => {
   it('reads every key', () => {
     const text = `sessions: { preset: normal, mtu: 1200, send_window: 300, receive_window: 2, dead_link: 3, idle_timeout: 1m,
       max_message: 2KiB, max_sessions: 4, max_sessions_per_source: 5, new_sessions_per_second: 6,
-      new_sessions_per_source_per_second: 7, max_half_open: 8, max_queue: 64KiB, max_memory: 1MiB }`;
+      new_sessions_per_source_per_second: 7, max_half_open: 8, max_queue: 64KiB, copy_rate: 0, max_memory: 1MiB }`;
     expect(configOf(text).sessions).toEqual({
       preset: 'normal',
       mtu: 1200,
@@ -480,6 +481,7 @@ describe('the section sessions', () => {
       newSessionsPerSourcePerSecond: 7,
       maxHalfOpen: 8,
       maxQueueBytes: 64 * 1024,
+      copyBytesPerSecond: 0,
       maxMemoryBytes: 1024 ** 2,
     });
     expect(warningsOf(text)).toEqual([]);
