@@ -42,8 +42,9 @@ async function loginWith(
   return { ...answer, lines: [...known, ...more.map((id): Line => ({ ...first!, id, port: ports[id]! }))] };
 }
 
+/** A connection that stays where it is, unless it is moved. */
 async function open(credentials: LoginAnswer, options: SessionOptions = {}): Promise<Connection> {
-  const connection = await connect({ credentials, ...options });
+  const connection = await connect({ credentials, switching: false, ...options });
   closers.push(() => connection.destroy());
   return connection;
 }

@@ -439,7 +439,7 @@ describe('the end', () => {
     closers.push(() => relay.close());
     const answer = await login({ loginUrl });
     const lines = answer.lines.map((line) => (line.id === 'udp' ? { ...line, port: relay.port } : line));
-    const times = { idleTimeoutMs: 1000, keepAliveMs: 300 };
+    const times = { idleTimeoutMs: 1000, keepAliveMs: 300, switching: false };
     const connection = await open({ credentials: { ...answer, lines }, ...times });
     await delay(1500);
     connection.send(Buffer.from('alive'));

@@ -2,12 +2,15 @@ import { GatewayError } from '../../base/errors.ts';
 import type { Sink } from '../../base/sink.ts';
 import type { KcpStats } from '../../kcp/index.ts';
 import type { Session } from '../../session/index.ts';
+import { explainDecisions } from '../explain-decisions.ts';
 import { linesOf, wantedLines, type LineChoice } from '../choose-line.ts';
 import type { CloseInfo, ConnectionStatus, ConnectionStatusOf } from '../connection-status.ts';
 import type { RememberedLine } from '../lines/line-candidate.ts';
 import type { Line, LoginAnswer, LoginSession } from '../login-answer.ts';
 import { StatusListeners } from '../status-listeners.ts';
+import type { SwitchDecision } from '../switching/switch-decision.ts';
 import { SessionConnection, takenOrThrow, type SessionOwner } from './session-connection.ts';
+import type { LineKeeper } from './line-keeper.ts';
 import type { MoveOptions, PathStats, SessionLines } from './session-lines.ts';
 
 /** What a {@link Connection} counted, and where it stands. */
@@ -19,6 +22,17 @@ export interface ConnectionStats {
   /** How often it went to another path. */
   readonly moves: number;
   readonly kcp: KcpStats;
+  /** Datagrams that were sent on a second line as well: while the line in use is in doubt, or always with `redundant`. */
+  readonly copies: {
+    /** Id of the line that gets all of them, with `redundant`; null while there is none. */
+    readonly line: string | null;
+    readonly sent: number;
+    readonly bytesSent: number;
+    /** Beyond the limit, or there was no room. */
+    readonly skipped: number;
+    readonly received: number;
+    readonly bytesReceived: number;
+  };
   /** Messages outside the order. */
   readonly datagrams: {
     readonly sent: number;
@@ -38,6 +52,7 @@ export interface ConnectionParts {
   readonly opening: LoginSession;
   /** Those the session uses. */
   readonly ways: SessionLines;
+  readonly keeper: LineKeeper;
   /** {@link ClientPlatform.throwLater} */
   readonly throwLater: (error: unknown) => void;
 }
@@ -57,14 +72,16 @@ export class Connection extends SessionConnection {
   readonly #throwLater: (error: unknown) => void;
   readonly #listeners: StatusListeners;
   readonly #ways: SessionLines;
+  readonly #keeper: LineKeeper;
   #takeDatagram: ((bytes: Uint8Array) => void) | undefined;
   #received = 0;
   #unwanted = 0;
 
   /** Use `connect`. */
-  constructor({ owner, stream, login, opening, ways, throwLater }: ConnectionParts) {
+  constructor({ owner, stream, login, opening, ways, keeper, throwLater }: ConnectionParts) {
     super(owner, stream);
     this.#ways = ways;
+    this.#keeper = keeper;
     this.#throwLater = throwLater;
     this.#listeners = new StatusListeners(throwLater);
     this.login = login;
@@ -87,8 +104,9 @@ export class Connection extends SessionConnection {
   };
 
   /**
-   * Calls a function with every status of a type, in the order they come about: `moved`, `pathlost`, `draining`, `close`.
-   * What a listener throws is thrown once more where nobody catches it, as in any event of the platform.
+   * Calls a function with every status of a type, in the order they come about: `surveyed`, `suspect`, `decision`,
+   * `moved`, `pathlost`, `draining`, `close`. What a listener throws is thrown once more where nobody catches it, as in any
+   * event of the platform.
    * @returns ends it.
    */
   on<Type extends ConnectionStatus['type']>(
@@ -103,6 +121,16 @@ export class Connection extends SessionConnection {
     return this.#ways.line;
   }
 
+  /** The latest decisions about lines, oldest first; none without `switching`. */
+  get decisions(): readonly SwitchDecision[] {
+    return this.#keeper.decisions;
+  }
+
+  /** The latest decisions about lines for people: what was known, what was done, what came of it. */
+  explain(): string {
+    return explainDecisions(this.decisions);
+  }
+
   /** The line in use and its address, to be kept as `remembered` for the next connection. */
   get place(): RememberedLine {
     const { line, address } = this.#ways.attached;
@@ -115,6 +143,7 @@ export class Connection extends SessionConnection {
    * @throws GatewayError `message_empty`, `message_too_large`, `session_closed`.
    */
   sendDatagram(bytes: Uint8Array, offset = 0, length = bytes.length - offset): void {
+    this.noteSending();
     takenOrThrow(this.session.sendDatagram(bytes, offset, length));
   }
 
@@ -146,18 +175,32 @@ export class Connection extends SessionConnection {
 
   stats(): ConnectionStats {
     const { session } = this;
+    const { traffic } = session;
     const { sent, dropped, unwanted } = session.datagramCounts;
     return {
       line: this.line.id,
       paths: this.#ways.paths,
       moves: session.moves,
       kcp: session.stats(),
+      copies: {
+        line: this.#keeper.secondLine?.id ?? null,
+        sent: traffic.copiesSent,
+        bytesSent: traffic.copyBytesSent,
+        skipped: traffic.copiesSkipped,
+        received: traffic.copiesReceived,
+        bytesReceived: traffic.copyBytesReceived,
+      },
       datagrams: { sent, dropped, received: this.#received, unwanted: unwanted + this.#unwanted },
     };
   }
 
+  protected override noteSending(): void {
+    this.#keeper.noteSending();
+  }
+
   protected override handleClose(info: CloseInfo): void {
     this.#ways.end();
+    void this.#keeper.stop();
     super.handleClose(info);
     this.report({ type: 'close', ...info });
   }

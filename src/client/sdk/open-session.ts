@@ -2,16 +2,21 @@ import { GatewayError } from '../../base/errors.ts';
 import { NO_LOG } from '../../base/logger.ts';
 import { resolveKcpConfig, type KcpConfig } from '../../kcp/index.ts';
 import { SEALED_OVERHEAD_BYTES } from '../../wire/sealed-header.ts';
-import { openingLines, type OpeningLines } from '../choose-line.ts';
+import type { Session } from '../../session/index.ts';
+import { linesOf, openingLines, type OpeningLines } from '../choose-line.ts';
+import type { ConnectionStatus } from '../connection-status.ts';
 import type { LineCandidate } from '../lines/line-candidate.ts';
 import type { LoginAnswer, LoginSession, Seal } from '../login-answer.ts';
 import type { ClientPlatform } from './client-platform.ts';
 import { Connection, type ConnectionParts } from './connection.ts';
+import { LineKeeper, type LineKeeperComponents } from './line-keeper.ts';
+import { LineProber } from './line-prober.ts';
 import type { SessionEndpoint } from './session-endpoint.ts';
 import { SessionLines } from './session-lines.ts';
 import { SessionOpening } from './session-opening.ts';
-import { clientSessionTerms, type SessionOptions } from './session-options.ts';
+import { clientSessionTerms, lineKeeperOptions, type SessionOptions } from './session-options.ts';
 import { SessionRace } from './session-race.ts';
+import { surveyLines } from './survey-lines.ts';
 import { orAborted, withinTime } from './time-limit.ts';
 import { destroyOnAbort, throwIfAborted } from './until-opened.ts';
 
@@ -132,7 +137,8 @@ class SessionOpener<Made extends Connection> {
       timeoutMs: 2 * handshakeTimeoutMs,
       opened: (session) => {
         if (this.#connection !== undefined) return undefined;
-        connection = this.#connection = this.#connect(opening, endpoint, lines);
+        const keeper = this.#keep(session, opening, lines, (status) => connection?.report(status));
+        connection = this.#connection = this.#connect(opening, endpoint, lines, keeper);
         void this.#leave(made);
         this.#markOpened(connection);
         return connection.attach(session);
@@ -141,16 +147,34 @@ class SessionOpener<Made extends Connection> {
     return made;
   }
 
-  #connect(opening: LoginSession, endpoint: SessionEndpoint, ways: SessionLines): Made {
+  #keep(
+    session: Session,
+    opening: LoginSession,
+    lines: SessionLines,
+    report: (status: ConnectionStatus) => void,
+  ): LineKeeper {
+    const { logger = NO_LOG } = this.#options;
+    const { transports } = this.#platform;
+    const parts: LineKeeperComponents = {
+      ...{ platform: this.#platform, session, seal: opening.seal, lines, report, logger },
+      prober: new LineProber(this.#platform),
+      survey: (choices, signal) =>
+        surveyLines(this.#platform, { lines: choices, probe: this.#answer.probe, signal }),
+      choices: linesOf(this.#answer, opening).filter(({ transport }) => transports.includes(transport)),
+    };
+    return new LineKeeper(parts, lineKeeperOptions(this.#options));
+  }
+
+  #connect(opening: LoginSession, endpoint: SessionEndpoint, ways: SessionLines, keeper: LineKeeper): Made {
     const owner = {
       gone: () => endpoint.gone(),
       close: async (...why: Parameters<SessionEndpoint['close']>) => {
-        await Promise.all([endpoint.close(...why), ways.stop(), this.#leaving]);
+        await Promise.all([endpoint.close(...why), ways.stop(), keeper.stop(), this.#leaving]);
       },
     };
     const { stream = false } = this.#options;
     const throwLater = (error: unknown): void => this.#platform.throwLater(error);
-    return this.#create({ owner, stream, login: this.#answer, opening, ways, throwLater });
+    return this.#create({ owner, stream, login: this.#answer, opening, ways, keeper, throwLater });
   }
 
   /** Gives up everything but one session. */

@@ -71,7 +71,21 @@ export abstract class SessionConnection implements AsyncIterable<Uint8Array> {
    * @param make is given what arrived before, for the sink to take first.
    */
   divert(make: (port: SessionPort, inbox: MessageQueue) => Sink): void {
-    this.sink = make(this.session, this.inbox);
+    const { session } = this;
+    const port: SessionPort = {
+      send: (bytes, offset, length) => {
+        this.noteSending();
+        return session.send(bytes, offset, length);
+      },
+      sendDatagram: (bytes, offset, length) => {
+        this.noteSending();
+        return session.sendDatagram(bytes, offset, length);
+      },
+      end: () => session.end(),
+      resume: () => session.resume(),
+      close: (code, reason) => session.close(code, reason),
+    };
+    this.sink = make(port, this.inbox);
     // The end, and even the close, may have come before.
     if (this.inbox.isEnded) this.sink.end();
     if (this.closeInfo !== undefined) this.sink.close(this.closeInfo.code, this.closeInfo.reason);
@@ -85,6 +99,7 @@ export abstract class SessionConnection implements AsyncIterable<Uint8Array> {
    *   peer's window), `session_closed`.
    */
   send(bytes: Uint8Array, offset = 0, length = bytes.length - offset): number {
+    this.noteSending();
     const taken = takenOrThrow(this.session.send(bytes, offset, length));
     if (taken < length) this.isBlocked = true;
     return taken;
@@ -143,6 +158,11 @@ export abstract class SessionConnection implements AsyncIterable<Uint8Array> {
   /** Bytes that arrived and were not taken yet. */
   get heldBytes(): number {
     return this.inbox.heldBytes;
+  }
+
+  /** The application is about to send something. */
+  protected noteSending(): void {
+    // For those who watch their session.
   }
 
   /** The session ended. */

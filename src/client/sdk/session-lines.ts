@@ -57,7 +57,6 @@ export interface LinesWatcher {
   lost(): void;
   /** The session uses another path. */
   moved(line: Line): void;
-  draining(notice: DrainNotice): void;
 }
 
 /**
@@ -243,9 +242,7 @@ export class SessionLines implements SessionObserver, PreparedLineHost {
     const until = this.#components.platform.clock.now() + notice.deadlineMs;
     const isRepeated = Math.abs(until - this.#drainUntil) < SAME_DRAIN_MS;
     this.#drainUntil = until;
-    if (isRepeated) return;
-    this.#components.report({ type: 'draining', ...notice });
-    this.watcher?.draining(notice);
+    if (!isRepeated) this.#components.report({ type: 'draining', ...notice });
   }
 
   // ---- PreparedLineHost ----

@@ -2,6 +2,9 @@ import type { Logger } from '../../base/logger.ts';
 import type { LineChoice } from '../choose-line.ts';
 import type { RememberedLine } from '../lines/line-candidate.ts';
 import type { Seal } from '../login-answer.ts';
+import type { SwitchOptions } from '../switching/switch-config.ts';
+import type { LineKeeperOptions } from './line-keeper.ts';
+import type { RedundantOptions } from './redundant-line.ts';
 
 /** What every kind of client connection can be told of its session. */
 export interface ClientSessionOptions {
@@ -36,7 +39,20 @@ export interface SessionOptions extends ClientSessionOptions {
    * in any case, only later where the gateway takes no early data. Default: nothing.
    */
   readonly earlyData?: Uint8Array;
-  /** Whether a broken TCP or WebSocket connection is made again, until the idle timeout ends the session. Default true. */
+  /**
+   * Whether the session watches its line and goes to another one when that fails or a better one is there; how, in the numbers of
+   * {@link SwitchConfig}. Default: true, false where `line` is said.
+   */
+  readonly switching?: boolean | SwitchOptions;
+  /**
+   * Whether everything is sent on a second line as well, the first copy that arrives counts: for messages that must be fast.
+   * The gateway does the same in the other direction. Only sealed sessions can. Default false.
+   */
+  readonly redundant?: boolean | RedundantOptions;
+  /**
+   * Without `switching`: whether a broken TCP or WebSocket connection is made again, until the idle timeout ends the session.
+   * Default true.
+   */
   readonly redial?: boolean;
   /** Bytes held towards the gateway, sent or not; beyond it `send` takes no more. Default 4 MiB. */
   readonly maxQueueBytes?: number;
@@ -54,4 +70,17 @@ export function clientSessionTerms(options: ClientSessionOptions): Required<Clie
     closeTimeoutMs: options.closeTimeoutMs ?? 5_000,
     maxMemoryBytes: options.maxMemoryBytes ?? 64 * 1024 * 1024,
   };
+}
+
+/** What is said of lines, with its defaults. */
+export function lineKeeperOptions({ line, switching, redundant }: SessionOptions): LineKeeperOptions {
+  return {
+    switching: said(switching ?? line === undefined),
+    redundant: said(redundant ?? false),
+  };
+}
+
+function said<Options extends object>(value: boolean | Options): Partial<Options> | undefined {
+  if (typeof value === 'object') return value;
+  return value ? {} : undefined;
 }
