@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { join } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
-import { compilerOptionsOf, internalNames } from './internal-names.mjs';
+import { privateNames } from './private-names.mjs';
 
 const ROOT = join(import.meta.dirname, '..');
 const ENTRY = join(ROOT, 'src/client/browser/client.ts');
@@ -26,8 +26,7 @@ export async function bundleClient() {
     logLevel: 'silent',
   };
   const { metafile: draft } = await build(shared);
-  const files = Object.keys(draft.inputs).map((file) => join(ROOT, file));
-  const names = internalNames(ENTRY, files, compilerOptionsOf(join(ROOT, 'src/tsconfig.browser.json')));
+  const names = privateNames(Object.keys(draft.inputs).map((file) => join(ROOT, file)));
   const { outputFiles, metafile } = await build({
     ...shared,
     sourcemap: 'linked',
