@@ -35,6 +35,10 @@ export async function examine(options: ConfigOptions): Promise<Diagnosis> {
   const findings: Finding[] = [];
   // One after the other: they measure.
   for (const check of CHECKS) findings.push(...[await check(patient)].flat());
+  return diagnosisOf(findings);
+}
+
+export function diagnosisOf(findings: readonly Finding[]): Diagnosis {
   const failed = findings.some(({ status }) => status === 'failure');
   return { findings, exitCode: failed ? ExitCode.failure : ExitCode.ok };
 }

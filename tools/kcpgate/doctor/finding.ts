@@ -7,7 +7,7 @@ import type { GatewayConfig } from '../../../src/gateway/config/config.ts';
  * - `ok`: as it should be.
  * - `note`: worth knowing, nothing to change.
  * - `warning`: it works, but slower or less than this machine could.
- * - `failure`: a gateway does not work like this.
+ * - `failure`: a gateway, or a client, does not work like this.
  */
 export type FindingStatus = 'ok' | 'note' | 'warning' | 'failure';
 

@@ -14,6 +14,8 @@ export interface UdpRelayOptions {
   readonly toTarget?: Partial<LinkProfile>;
   /** What happens on the way back. */
   readonly toClient?: Partial<LinkProfile>;
+  /** A client that was silent for longer, in ms, speaks to the target from another port, as behind a NAT. Default: never. */
+  readonly mappingMs?: number;
   /** Clients served at once, default 64; datagrams of any more are dropped. */
   readonly maxClients?: number;
   /** Datagrams on their way at once, both directions together, default 20,000; any more are dropped. */
@@ -60,7 +62,8 @@ interface Departure {
 interface RelayClient {
   readonly address: string;
   readonly port: number;
-  readonly upstream: Socket;
+  upstream: Socket;
+  lastSentMs: number;
 }
 
 class Relay implements UdpRelay {
@@ -112,8 +115,12 @@ class Relay implements UdpRelay {
     );
     front.on('message', (datagram, from) => {
       const client = this.#clientAt(from);
-      if (client === undefined) this.#overflowDrops++;
-      else this.#relay(this.#toTarget, client, datagram);
+      if (client === undefined) {
+        this.#overflowDrops++;
+        return;
+      }
+      this.#rebindSilent(client);
+      this.#relay(this.#toTarget, client, datagram);
     });
   }
 
@@ -144,16 +151,29 @@ class Relay implements UdpRelay {
     const key = `${from.address} ${String(from.port)}`;
     const known = this.#clients.get(key);
     if (known !== undefined || this.#clients.size >= this.#maxClients) return known;
-    const client = {
-      address: from.address,
-      port: from.port,
-      upstream: openSocket(this.#options.target.address),
-    };
+    const upstream = openSocket(this.#options.target.address);
+    const client = { address: from.address, port: from.port, upstream, lastSentMs: nowMs() };
+    this.#listen(client);
+    this.#clients.set(key, client);
+    return client;
+  }
+
+  #listen(client: RelayClient): void {
     client.upstream.on('message', (datagram) => {
       this.#relay(this.#toClient, client, datagram);
     });
-    this.#clients.set(key, client);
-    return client;
+  }
+
+  #rebindSilent(client: RelayClient): void {
+    const { mappingMs = Infinity, target } = this.#options;
+    const now = nowMs();
+    if (now - client.lastSentMs > mappingMs) {
+      // What is still on its way from the old port is lost.
+      client.upstream.close();
+      client.upstream = openSocket(target.address);
+      this.#listen(client);
+    }
+    client.lastSentMs = now;
   }
 
   #relay(link: NetEmulator, client: RelayClient, datagram: Uint8Array): void {

@@ -1,3 +1,4 @@
+import type { NativeLoad } from '../../../../native-bindings/index.ts';
 import { createDatagramSocket } from '../../../../src/carrier/node/create-datagram-socket.ts';
 import type { SocketBufferSizes } from '../../../../src/carrier/node/datagram-socket.ts';
 import { formatSize } from '../../../../src/gateway/config/units.ts';
@@ -6,12 +7,16 @@ import type { Finding, Patient } from '../finding.ts';
 import { systemSetting } from './system-setting.ts';
 
 /** Whether the kernel gives sockets the buffers that the configuration asks for. */
-export async function checkSocketBuffers({ config, native }: Patient): Promise<Finding> {
-  const check = 'socket buffers';
-  const requested = Math.max(
-    0,
-    ...config.listeners.map((listener) => ('socketBufferBytes' in listener ? listener.socketBufferBytes : 0)),
+export function checkSocketBuffers({ config, native }: Patient): Promise<Finding> {
+  const sizes = config.listeners.map((listener) =>
+    'socketBufferBytes' in listener ? listener.socketBufferBytes : 0,
   );
+  return socketBuffers(Math.max(0, ...sizes), native);
+}
+
+/** Whether the kernel gives a socket buffers of so many bytes. */
+export async function socketBuffers(requested: number, native: NativeLoad): Promise<Finding> {
+  const check = 'socket buffers';
   let sizes: SocketBufferSizes;
   try {
     const bind = { address: '127.0.0.1', family: 4, port: 0 } as const;
