@@ -27,13 +27,15 @@ export interface ClientOpenerParts {
 }
 
 /**
- * Opens the connections of one client session: with the login it has while its tickets hold and lead somewhere, else with
- * another one.
+ * Opens the connections of one client session: with the login it has while its tickets hold and lead somewhere, so that not
+ * all log in when a gateway is started again; else with another one.
  */
 export class ClientOpener implements SessionOpener {
   readonly #parts: ClientOpenerParts;
   #held: HeldLogin | undefined;
   #remembered: RememberedLine | undefined;
+  /** Attempts in a row with the login at hand that came to nothing. */
+  #failures = 0;
 
   constructor(parts: ClientOpenerParts) {
     this.#parts = parts;
@@ -42,10 +44,11 @@ export class ClientOpener implements SessionOpener {
   async open(request: OpenRequest): Promise<SessionTransport> {
     if (wantsLogin(request.closedWith)) this.#discard();
     const kept = this.#offer(request.leave);
-    if (kept !== undefined) {
+    if (kept !== undefined && this.#failures < MAX_FAILURES) {
       try {
         return await this.#connect(kept, false, request);
       } catch (error) {
+        this.#failures++;
         if (!isTicketRefused(error) || request.signal.aborted) throw error;
         this.#discard();
       }
@@ -75,6 +78,8 @@ export class ClientOpener implements SessionOpener {
     const { logins, hasOtherLogins, loggingIn } = this.#parts;
     // The login of the gateway that goes away knows no other one, or had said so.
     if (leave !== undefined && !hasOtherLogins) throw elsewhere();
+    // Others may lead elsewhere by now; if nobody answers there, this one is what is left.
+    if (leave === undefined) this.release();
     const limit = leave === undefined ? {} : { timeoutMs: ELSEWHERE_MS, late: elsewhere };
     loggingIn.add(report);
     const taken = await withinTime({ ...limit, signals: [signal] }, (own) =>
@@ -82,6 +87,7 @@ export class ClientOpener implements SessionOpener {
     ).finally(() => loggingIn.delete(report));
     const former = this.#held;
     this.#held = taken;
+    this.#failures = 0;
     const offer = this.#offer(leave);
     if (offer === undefined) {
       this.#held = former;
@@ -112,6 +118,7 @@ export class ClientOpener implements SessionOpener {
       ...(remembered === undefined ? {} : { remembered }),
       signal,
     });
+    this.#failures = 0;
     this.#remembered = connection.place;
     logins.rememberLine(connection.line.id);
     return connection;
@@ -134,6 +141,8 @@ function isTicketRefused(error: unknown): boolean {
   return TICKET_CODES.some((code) => code === error.details?.code);
 }
 
+/** Then another login is taken: the lines may have changed. */
+const MAX_FAILURES = 2;
 const TICKET_CODES = [
   CloseCode.ticketExpired,
   CloseCode.staleSession,

@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest';
 import { KnownLines } from '../../../src/client/known-lines.ts';
-import type { LineEvidence } from '../../../src/client/lines/line-report.ts';
+import type { LineEvidence, LineReport } from '../../../src/client/lines/line-report.ts';
 import type { LineTransport } from '../../../src/client/login-answer.ts';
 
 const seen = (id: string, transport: LineTransport, answered: number): LineEvidence =>
   ({ line: { id, transport }, answered }) as LineEvidence;
-const reportOf = (...lines: LineEvidence[]) => ({ best: null, lines, reason: '', tookMs: 0 });
+const reportOf = (...lines: LineEvidence[]): LineReport =>
+  ({ best: null, lines, reason: '', tookMs: 0 }) as unknown as LineReport;
 
 test('the latest of each line counts', () => {
   const known = new KnownLines();

@@ -5,7 +5,8 @@ import { GatewayError } from '../../../../src/base/errors.ts';
 import type { ClientStatus } from '../../../../src/client/client-status.ts';
 import { KnownLines } from '../../../../src/client/known-lines.ts';
 import type { SuccessionConfig } from '../../../../src/client/session-succession.ts';
-import type { LineEvidence } from '../../../../src/client/lines/line-report.ts';
+import type { LineEvidence, LineReport } from '../../../../src/client/lines/line-report.ts';
+import type { SwitchDecision } from '../../../../src/client/switching/switch-decision.ts';
 import { ClientSession } from '../../../../src/client/sdk/client-session.ts';
 import type { OpenRequest, SessionOpener } from '../../../../src/client/sdk/session-transport.ts';
 import { FakeConnection } from './fake-connection.ts';
@@ -142,10 +143,12 @@ describe('a session', () => {
 
   test('keeps the latest decisions with what came of them, and what was measured', async () => {
     const { session, opener, statuses } = await opened();
-    const decision = {
-      ...{ id: 0, at: 5, action: 'move', reason: 'better_line', from: 'line-1', to: 'b', state: 'active' },
-      ...{ inputs: { seconds: 15 }, scores: { b: 10 }, outcome: null },
-    } as const;
+    const decision: SwitchDecision = {
+      ...{ id: 0, at: 5, from: 'line-1', to: 'b', inputs: { seconds: 15 }, scores: { b: 10 }, outcome: null },
+      action: 'move',
+      reason: 'better_line',
+      state: 'active',
+    };
     opener.last.tell({ type: 'decision', decision });
     const settled = { ...decision, outcome: { result: 'done', tookMs: 3 } };
     opener.last.tell({ type: 'decision', decision: settled });
@@ -163,7 +166,7 @@ describe('a session', () => {
     expect(known).toMatchObject({ inUse: true, evidence: null });
     const evidence = { line: opener.last.line, answered: 0 } as LineEvidence;
     const tcp = { line: { id: 'tcp', transport: 'tcp' }, answered: 5 } as LineEvidence;
-    const report = { best: tcp.line, lines: [tcp, evidence], reason: '', tookMs: 1 };
+    const report = { best: tcp.line, lines: [tcp, evidence], reason: '', tookMs: 1 } as unknown as LineReport;
     opener.last.tell({ type: 'surveyed', report });
     expect(session.lines()).toEqual([{ line: opener.last.line, inUse: true, evidence }]);
     await session.destroy();
