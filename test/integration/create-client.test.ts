@@ -300,6 +300,10 @@ test('options are checked once, and what is wrong is named', () => {
     [{ loginUrl, token: 12345 }, 'token must be'],
     [{ loginUrl, firstWaitMs: 2000, maxWaitMs: 1000 }, 'firstWaitMs must not be more than maxWaitMs'],
     [{ loginUrl, loginURL: loginUrl }, 'loginURL is no option'],
+    [{ loginUrl, switching: 1 }, 'switching must be true, false or an object'],
+    [{ loginUrl, switching: { tickMs: '50' } }, 'switching.tickMs must be a number'],
+    [{ loginUrl, redundant: { line: 7 } }, 'line must be'],
+    [{ loginUrl, redundant: { lines: 'udp' } }, 'redundant.lines is no option'],
   ] as const) {
     const wrong = options as unknown as NodeClientOptions;
     expect(() => createClient(wrong), message).toThrow(

@@ -1,5 +1,7 @@
 import { GatewayError } from '../../base/errors.ts';
 import { NO_LOG, type Logger } from '../../base/logger.ts';
+import { resolveSwitchConfig } from '../switching/switch-config.ts';
+import type { RedundantOptions } from './redundant-line.ts';
 import type { SessionOptions } from './session-options.ts';
 import type { LoginClientOptions } from './login-client.ts';
 
@@ -57,6 +59,8 @@ export function resolveClientOptions(options: ClientOptions): ClientConfig {
   checkOneOf(given, 'tokenIn', ['body', 'header']);
   checkToken(options.token);
   checkLine(options.line);
+  checkSettings(given, 'switching', resolveSwitchConfig());
+  checkSettings(given, 'redundant', REDUNDANT);
   if (given.loginUrl === undefined) throw invalid('loginUrl', 'is required');
   const { mode = 'messages', logger = NO_LOG, firstWaitMs = 1_000, maxWaitMs = 30_000 } = options;
   if (firstWaitMs > maxWaitMs) throw invalid('firstWaitMs', 'must not be more than maxWaitMs');
@@ -103,6 +107,23 @@ function checkLine(line: unknown): void {
   throw invalid('line', 'must be an id, a transport or a function');
 }
 
+/** @param example has every setting, each with a value of its type. */
+function checkSettings(given: Given, name: string, example: object): void {
+  const value = given[name];
+  if (value === undefined || typeof value === 'boolean') return;
+  if (typeof value !== 'object' || value === null) throw invalid(name, 'must be true, false or an object');
+  const types = new Map(Object.entries(example).map(([key, known]) => [key, typeof known]));
+  for (const [key, setting] of Object.entries(value)) {
+    const type = types.get(key);
+    if (type === undefined) throw invalid(`${name}.${key}`, 'is no option');
+    const isRight =
+      typeof setting === type && (type !== 'number' || (Number.isFinite(setting) && setting >= 0));
+    if (setting !== undefined && !isRight && key !== 'line')
+      throw invalid(`${name}.${key}`, `must be a ${type}`);
+  }
+  if ('line' in value) checkLine(value.line);
+}
+
 function pick<Options extends object, Key extends keyof Options>(
   options: Options,
   names: readonly Key[],
@@ -139,6 +160,8 @@ const SESSION = [
   'maxMemoryBytes',
   'handshakeTimeoutMs',
   'maxQueueBytes',
+  'switching',
+  'redundant',
 ] as const satisfies readonly (keyof SessionOptions)[];
 const OWN = [
   'mode',
@@ -154,6 +177,7 @@ const KNOWN: ReadonlySet<string> = new Set([...LOGIN, ...SESSION, ...OWN]);
 
 const BOOLEANS = ['reconnect', 'allowHttp'] as const;
 const FUNCTIONS = ['fetch'] as const;
+const REDUNDANT: Required<RedundantOptions> = { maxExtraBytesPerSecond: 0, line: '' };
 const HOUR_MS = 3_600_000;
 const RANGES: Readonly<Record<string, readonly [min: number, max: number]>> = {
   rounds: [1, 1000],
