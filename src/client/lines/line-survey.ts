@@ -143,7 +143,7 @@ export class LineSurvey {
     const number = this.#probes.length;
     const nonce = Math.floor(this.#random() * 2 ** 32);
     this.#probes.push({ candidate, nonce, place: line.add(isLarge, now) });
-    line.nextProbeAt = now + this.#intervalMs * (1 + SPREAD * (2 * this.#random() - 1));
+    line.nextProbeAt = now + Math.round(this.#intervalMs * (1 + SPREAD * (2 * this.#random() - 1)));
     return { type: 'probe', candidate, number, nonce, bytes: isLarge ? FULL_SIZE_BYTES : PROBE_MIN_BYTES };
   }
 

@@ -20,12 +20,12 @@ export function reportText({ best, lines, otherAddresses, reason, tookMs }: Line
 }
 
 function rowOf(evidence: LineEvidence, isBest: boolean): string[] {
-  const { line, address, sent, answered, medianRttMs, jitterMs, score, load } = evidence;
+  const { line, address, answered, rttsMs, medianRttMs, jitterMs, score, load } = evidence;
   return [
     `${isBest ? '*' : ' '} ${textCell(line.id)}`,
     line.transport === 'tcp' && line.tls ? 'tls' : line.transport,
     address === undefined ? '' : textCell(formatSocketAddress(address)),
-    answered === 0 && sent === 0 ? '' : `${String(answered)}/${String(Math.max(sent, answered))}`,
+    rttsMs.length === 0 ? '' : `${String(answered)}/${String(rttsMs.length)}`,
     tenths(medianRttMs),
     tenths(jitterMs),
     tenths(score?.ms ?? null),

@@ -39,10 +39,11 @@ function ackOf(command: Extract<SurveyCommand, { type: 'probe' }>, more: Partial
 
 type Probe = Extract<SurveyCommand, { type: 'probe' }> & { readonly at: number };
 
-/** Runs a survey in which every line opens at once, and answers as `answer` says. */
+/** Runs a survey in which every line opens at once, or as `opensAfterMs` says, and answers as `answer` says. */
 function run(
   survey: LineSurvey,
   answer: (probe: Probe) => { readonly afterMs: number; readonly says?: Partial<ProbeAck> } | undefined,
+  opensAfterMs: (candidate: number) => number = () => 1,
 ): { readonly report: LineReport; readonly probes: Probe[] } {
   const probes: Probe[] = [];
   const waiting: { readonly at: number; readonly give: (now: number) => void }[] = [];
@@ -51,7 +52,8 @@ function run(
     for (const due of waiting.filter(({ at }) => at === now)) due.give(now);
     for (const command of survey.poll(now)) {
       if (command.type === 'open') {
-        waiting.push({ at: now + 1, give: (at) => survey.opened(command.candidate, at) });
+        const at = now + opensAfterMs(command.candidate);
+        waiting.push({ at, give: (openedAt) => survey.opened(command.candidate, openedAt) });
         continue;
       }
       const probe = { ...command, at: now };
@@ -166,6 +168,16 @@ describe('a survey', () => {
       candidate < 35 ? undefined : { afterMs: 30 },
     );
     expect(Number(report.best?.id)).toBeGreaterThanOrEqual(35);
+  });
+
+  test('asks no more than it may when lines that were tried later open late', () => {
+    const lines = Array.from({ length: 64 }, (_, i) => lineOf(String(i)));
+    const { probes } = run(
+      surveyOf(lines),
+      ({ candidate }) => (candidate < 32 ? { afterMs: 1_100 + 10 * candidate } : undefined),
+      (candidate) => (candidate < 32 ? 1 : 600),
+    );
+    expect(probes).toHaveLength(64);
   });
 
   test('asks lines of a lower rank once, when one of a higher rank will do', () => {

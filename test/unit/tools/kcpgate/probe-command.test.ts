@@ -77,7 +77,7 @@ this host is seen as 198.51.100.7:4000
     const lines = [
       evidence('narrow', { fullSize: false, draining: true }),
       evidence('starting', { notReady: true, line: lineOf('starting', { priority: 7 }) }),
-      evidence('silent', { ...none, sent: 5, fault: 'no_answer' }),
+      evidence('silent', { ...none, rttsMs: [null, null, null, null, null], fault: 'no_answer' }),
       evidence('odd', { ...none, address: undefined, fault: 'io_failed' }),
     ];
     const rows = reportText(report(lines)).split('\n');
