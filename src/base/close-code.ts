@@ -34,36 +34,38 @@ export interface CloseCodeInfo {
   readonly text: string;
 }
 
-const ROWS: readonly CloseCodeInfo[] = [
-  { code: 1000, name: 'normal', text: 'Both directions finished.' },
-  { code: 3000, name: 'idle_timeout', text: 'Nothing arrived from the peer for the idle timeout.' },
-  { code: 3001, name: 'drain', text: 'The gateway is shutting down or being drained.' },
-  { code: 3002, name: 'slow_consumer', text: 'The peer did not take its data fast enough.' },
-  { code: 3003, name: 'dead_link', text: 'A segment was sent too many times without an acknowledgement.' },
-  {
-    code: 3004,
-    name: 'stale_session',
-    text: 'The gateway does not know this session any more; log in again.',
-  },
-  { code: 3005, name: 'upstream_unavailable', text: 'The back end could not be reached or failed.' },
-  { code: 3006, name: 'overload', text: 'The gateway sheds load.' },
-  { code: 3007, name: 'ticket_expired', text: 'The ticket is no longer valid; log in again.' },
-  { code: 3008, name: 'rekey_required', text: 'The keys of this session are used up; log in again.' },
-  { code: 3500, name: 'kicked', text: 'An operator or the application ended the session.' },
-  { code: 3501, name: 'auth_failed', text: 'The credentials were refused.' },
-  { code: 3502, name: 'replaced', text: 'The same client opened another session.' },
-  { code: 3503, name: 'protocol_error', text: 'The peer broke the protocol.' },
-  { code: 3504, name: 'blocked', text: 'The peer is blocked.' },
-  { code: 3505, name: 'message_too_large', text: 'A message was larger than the receiver can hold.' },
-  { code: 3506, name: 'retries_exhausted', text: 'The client gave up after too many attempts.' },
-];
+/** What is said of each in one sentence. */
+const TEXTS: Readonly<Record<CloseCode, string>> = {
+  1000: 'Both directions finished.',
+  3000: 'Nothing arrived from the peer for the idle timeout.',
+  3001: 'The gateway is shutting down or being drained.',
+  3002: 'The peer did not take its data fast enough.',
+  3003: 'A segment was sent too many times without an acknowledgement.',
+  3004: 'The gateway does not know this session any more; log in again.',
+  3005: 'The back end could not be reached or failed.',
+  3006: 'The gateway sheds load.',
+  3007: 'The ticket is no longer valid; log in again.',
+  3008: 'The keys of this session are used up; log in again.',
+  3500: 'An operator or the application ended the session.',
+  3501: 'The credentials were refused.',
+  3502: 'The same client opened another session.',
+  3503: 'The peer broke the protocol.',
+  3504: 'The peer is blocked.',
+  3505: 'A message was larger than the receiver can hold.',
+  3506: 'The client gave up after too many attempts.',
+};
 
-/** Every close code, in numeric order. */
-export const CLOSE_CODES: readonly CloseCodeInfo[] = ROWS;
+/** Every close code, in numeric order. A bundle without it has no sentences. */
+export const CLOSE_CODES: readonly CloseCodeInfo[] = /* @__PURE__ */ Object.values(CloseCode).map((code) => ({
+  code,
+  name: closeCodeName(code),
+  text: TEXTS[code],
+}));
 
 /** The name of a close code, or `code_<n>` for one that is not in the table. */
 export function closeCodeName(code: number): string {
-  return ROWS.find((row) => row.code === code)?.name ?? `code_${String(code)}`;
+  const [key] = Object.entries(CloseCode).find(([, known]) => known === code) ?? [`code_${String(code)}`];
+  return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 /** Whether a client may reconnect (with backoff) after this code. */

@@ -1,5 +1,5 @@
 /** The client for pages and workers, and nothing besides: what the bundle is made of. */
-export { createClient, login } from './create-client.ts';
+export { createClient, findFastestLine, login } from './create-client.ts';
 export type { Client, ConnectSessionOptions } from '../sdk/client.ts';
 export type { ClientOptions } from '../sdk/client-options.ts';
 export type { ClientSession, ClientSessionStats, Explanation } from '../sdk/client-session.ts';
@@ -8,6 +8,8 @@ export type { LoginStore } from '../sdk/login-store.ts';
 export type { TokenSource } from '../sdk/login-token.ts';
 export type { ConnectionStats } from '../sdk/connection.ts';
 export type { MoveOptions, PathStats } from '../sdk/session-lines.ts';
+export type { SurveyOptions } from '../sdk/survey-lines.ts';
+export type { LineEvidence, LineReport, LineScore } from '../lines/line-report.ts';
 export type { LineChoice } from '../choose-line.ts';
 export type { ClientStatus, ClientStatusOf } from '../client-status.ts';
 export type { CloseInfo } from '../connection-status.ts';

@@ -1,7 +1,9 @@
+import type { LineReport } from '../lines/line-report.ts';
 import type { LoginAnswer } from '../login-answer.ts';
 import { createClient as createClientOn, type Client } from '../sdk/client.ts';
 import type { ClientOptions } from '../sdk/client-options.ts';
 import { login as loginOnce, type LoginOptions } from '../sdk/login.ts';
+import { surveyLines, type SurveyOptions } from '../sdk/survey-lines.ts';
 import { createBrowserPlatform } from './browser-platform.ts';
 
 /**
@@ -24,4 +26,13 @@ export function createClient(options: ClientOptions): Client {
  */
 export function login(options: LoginOptions): Promise<LoginAnswer> {
   return loginOnce({ seal: ['clear'], ...options });
+}
+
+/**
+ * Finds the fastest of several lines by a few probes, without a session. Those that a page cannot use are not tried.
+ * @returns the line to use, all lines with what was seen of them, and why that one.
+ * @throws GatewayError `connect_failed` when the signal was aborted, or its reason if that is a GatewayError.
+ */
+export function findFastestLine(options: SurveyOptions): Promise<LineReport> {
+  return surveyLines(createBrowserPlatform(), options);
 }
