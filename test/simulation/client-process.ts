@@ -17,7 +17,7 @@ import {
   type ProcessTools,
 } from './gateway-process.ts';
 import type { SimulatedClient } from './multi-path-network.ts';
-import type { Action, Place } from './schedule.ts';
+import type { Action, Joining, Place } from './schedule.ts';
 import { TappedCarrier, type Tap } from './tapped-carrier.ts';
 import { isGentle, linkOf, pipeOf, type WeatherName } from './weather.ts';
 
@@ -76,7 +76,13 @@ export class ClientProcess implements SessionObserver {
   #isLostToNat = false;
 
   /** @throws GatewayError `connect_failed` when nobody listens at that place. */
-  constructor(tools: ClientTools, conversation: Conversation, credentials: SessionCredentials, place: Place) {
+  constructor(
+    tools: ClientTools,
+    conversation: Conversation,
+    credentials: SessionCredentials,
+    place: Place,
+    also: readonly Joining[],
+  ) {
     const { clock, logger, crypto, setup } = tools;
     this.#tools = tools;
     this.conversation = conversation;
@@ -98,6 +104,13 @@ export class ClientProcess implements SessionObserver {
       bind: (session) => conversation.join('client', session),
     });
     line.carrier.release(slot);
+    for (const { place: another, afterMs } of also) {
+      if (afterMs === 0) this.#alsoOpen(another);
+      else
+        tools.network.loop.at(clock.now() + afterMs, () => {
+          this.#alsoOpen(another);
+        });
+    }
   }
 
   get isOver(): boolean {
@@ -148,6 +161,16 @@ export class ClientProcess implements SessionObserver {
     // A clear session is nowhere known before its HELLO was.
     this.#trial = { path, how: how === 'hasty' && conversation.isClear ? 'answered' : how };
     if (this.#trial.how === 'hasty') this.#goTo(path);
+  }
+
+  /** Sends everything on a second path, too; without a place, on none. */
+  copy(place: Place | undefined, isBack: boolean, maxBytesPerSecond: number): void {
+    const { session } = this;
+    if (session.state !== 'open' || (place !== undefined && !this.#mayUse(place))) return;
+    const known = [...session.paths].find((path) => path !== session.path && !path.isLost);
+    const path =
+      place === undefined ? undefined : isBack && known !== undefined ? known : this.#tryLine(place);
+    session.copyTo(path, maxBytesPerSecond);
   }
 
   /** The NAT in front of its lines for datagrams gives them other addresses. @returns whether there was any. */
@@ -291,6 +314,11 @@ export class ClientProcess implements SessionObserver {
     this.#redialIfLost();
   }
 
+  /** Says HELLO on one more line; nothing that is open by now needs it. */
+  #alsoOpen(place: Place): void {
+    if (this.session.state === 'opening' && this.#mayUse(place)) this.#tryLine(place);
+  }
+
   #tryLine(place: Place): Path | undefined {
     let line: ClientLine;
     try {
@@ -303,7 +331,10 @@ export class ClientProcess implements SessionObserver {
       void this.#endpoint.detach(port);
       return undefined;
     }
-    const path = this.#endpoint.tryPath(this.session, port, slot);
+    const path =
+      this.session.state === 'opening'
+        ? this.#endpoint.tryOpening(this.session, port, slot)
+        : this.#endpoint.tryPath(this.session, port, slot);
     line.carrier.release(slot);
     return path;
   }

@@ -121,7 +121,10 @@ export function groupOf(setup: WorldSetup, pool: SegmentPool, keepAliveMs: numbe
       receiveWindow: window,
     }),
     pool,
-    session: { idleTimeoutMs, keepAliveMs, closeTimeoutMs: CLOSE_TIMEOUT_MS, lingerMs },
+    session: {
+      ...{ idleTimeoutMs, keepAliveMs, closeTimeoutMs: CLOSE_TIMEOUT_MS, lingerMs },
+      copyBytesPerSecond: setup.copyBytesPerSecond,
+    },
     admission: {
       maxSessions: 64,
       maxSessionsPerSource: 64,

@@ -21,6 +21,7 @@ const USUAL: WorldSetup = {
   isClearAnywhere: false,
   pipeBufferBytes: 16_000,
   highWaterBytes: 64_000,
+  copyBytesPerSecond: 64_000,
 };
 const CLEAR: Partial<WorldSetup> = { clients: [{ seal: 'clear', stream: true }], isClearAnywhere: true };
 

@@ -1,8 +1,10 @@
-/** What is counted: restarts are the gateway's, deaths those of clients, attacks are datagrams, datagrams messages outside the order,
+/** What is counted: races are handshakes on several lines, copies datagrams of clients that came by a second one, restarts are the gateway's, deaths those of clients, attacks are datagrams, datagrams messages outside the order,
  * sheltered those of sessions to which nothing happened but moves. */
 const NAMES = [
   'sessions',
+  'races',
   'moves',
+  'copies',
   'rebinds',
   'breaks',
   'restarts',

@@ -43,12 +43,27 @@ export interface WorldSetup {
   readonly isClearAnywhere: boolean;
   readonly pipeBufferBytes: number;
   readonly highWaterBytes: number;
+  /** What a gateway sends again at the wish of a client, in bytes a second. */
+  readonly copyBytesPerSecond: number;
+}
+
+/** One more line on which a client begins. */
+export interface Joining {
+  readonly place: Place;
+  readonly afterMs: number;
 }
 
 /** One thing that happens. Numbers of clients and places are taken for what is there when its time comes. */
 export type Action =
   | { readonly do: 'wait' }
-  | { readonly do: 'dial'; readonly client: number; readonly place: Place; readonly keepTicket: boolean }
+  | {
+      readonly do: 'dial';
+      readonly client: number;
+      readonly place: Place;
+      readonly keepTicket: boolean;
+      /** Default: none. */
+      readonly also?: readonly Joining[];
+    }
   | { readonly do: 'send'; readonly client: number; readonly side: Side; readonly bytes: number }
   | {
       readonly do: 'datagrams';
@@ -85,6 +100,14 @@ export type Action =
       readonly how: 'answered' | 'late' | 'hasty' | 'never';
       /** To a path it has already, if there is one. */
       readonly isBack: boolean;
+    }
+  /** What is sent goes out on a second path, too; to one it has already, if there is one; or does not any more. */
+  | {
+      readonly do: 'copy';
+      readonly client: number;
+      readonly place: Place | undefined;
+      readonly isBack: boolean;
+      readonly maxBytesPerSecond: number;
     }
   | {
       readonly do: 'break';
@@ -148,6 +171,7 @@ const MIXED: Readonly<Partial<Record<Kind, number>>> = {
   hole: 3,
   rebind: 5,
   move: 14,
+  copy: 6,
   break: 4,
   stall: 2,
   drain: 0.4,
@@ -165,6 +189,7 @@ const THEMES: readonly Readonly<Partial<Record<Kind, number>>>[] = [
   { ...MIXED, ...CALM, send: 40, move: 25, rebind: 10 },
   { ...MIXED, ...CALM, pause: 0, rebind: 0, kick: 0.3, leave: 0.3, move: 25, datagrams: 25 },
   { ...MIXED, hole: 10, weather: 15, move: 20 },
+  { ...MIXED, hole: 10, weather: 8, copy: 25, datagrams: 15, replay: 6 },
   { ...MIXED, break: 15, stall: 8, move: 20, pause: 6, resume: 6 },
   { ...MIXED, replay: 15, race: 10, rebind: 8 },
   { ...MIXED, restart: 4, die: 3, dial: 12 },
@@ -184,7 +209,7 @@ export function makeSchedule(seed: number): Schedule {
   const theme = isScarce(setup) ? PRESSURE : random.pick(THEMES);
   const kinds = Object.entries(theme) as [Kind, number][];
   const steps: Step[] = setup.clients.map((_, client) => ({
-    action: { do: 'dial', client, place: random.pick(PLACES), keepTicket: false },
+    action: { do: 'dial', client, place: random.pick(PLACES), keepTicket: false, also: random.joinings() },
     thenMs: random.pick([0, 0, 50, 300]),
   }));
   const count = 30 + random.below(31);
@@ -238,6 +263,7 @@ function drawSetup(random: Draw): WorldSetup {
     isClearAnywhere: random.chance(0.3),
     pipeBufferBytes: random.pick([4_000, 16_000, 64_000]),
     highWaterBytes: random.pick([8_000, 64_000]),
+    copyBytesPerSecond: random.pick([0, 5_000, 64_000, 1_000_000]),
   };
 }
 
@@ -246,7 +272,7 @@ function drawAction(random: Draw, kind: Kind, client: number): Action {
   const place = random.pick(PLACES);
   switch (kind) {
     case 'dial':
-      return { do: kind, client, place, keepTicket: random.chance(0.6) };
+      return { do: kind, client, place, keepTicket: random.chance(0.6), also: random.joinings() };
     case 'send':
       return { do: kind, client, side, bytes: random.pick([1, 200, 1_500, 6_000, 20_000, 60_000, 120_000]) };
     case 'datagrams':
@@ -295,6 +321,14 @@ function drawAction(random: Draw, kind: Kind, client: number): Action {
       ] as const);
       return { do: kind, client, place, how, isBack: random.chance(0.25) };
     }
+    case 'copy':
+      return {
+        do: kind,
+        client,
+        place: random.chance(0.7) ? place : undefined,
+        isBack: random.chance(0.5),
+        maxBytesPerSecond: random.pick([2_000, 64_000, 1_000_000]),
+      };
     case 'break':
       return {
         do: kind,
@@ -365,6 +399,14 @@ class Draw {
       if (left < 0) return value;
     }
     return weights.at(-1)![0];
+  }
+
+  joinings(): Joining[] {
+    if (this.chance(0.5)) return [];
+    return Array.from({ length: 1 + this.below(4) }, () => ({
+      place: this.pick(PLACES),
+      afterMs: this.pick([0, 0, 0, 50, 200, 1_500]),
+    }));
   }
 
   weather(): WeatherName {

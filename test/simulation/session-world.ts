@@ -18,7 +18,7 @@ import { CLOSE_TIMEOUT_MS, GatewayProcess, gatewayAddress, type ProcessTools } f
 import type { MultiPathNetwork, SimulatedClient } from './multi-path-network.ts';
 import { OnPathAttacker } from './on-path-attacker.ts';
 import { RunCounts } from './run-counts.ts';
-import { isScarce, PLACES, type Action, type Place, type Schedule } from './schedule.ts';
+import { isScarce, PLACES, type Action, type Joining, type Place, type Schedule } from './schedule.ts';
 import type { Side, StreamApplication } from './stream-application.ts';
 
 /** One host of a client, whatever process runs on it. */
@@ -110,6 +110,7 @@ export class SessionWorld {
       this.counts.count('bytes', up.delivered + down.delivered);
       this.counts.count('datagrams', datagramsUp.delivered + datagramsDown.delivered);
     }
+    for (const { session } of this.#processes) this.counts.count('copies', session.traffic.copiesReceived);
   }
 
   // ---- what happens ----
@@ -119,7 +120,7 @@ export class SessionWorld {
       case 'wait':
         return;
       case 'dial':
-        return this.#dial(action.client, action.place, action.keepTicket);
+        return this.#dial(action.client, action.place, action.keepTicket, action.also);
       case 'send':
         return this.#send(action);
       case 'datagrams':
@@ -156,6 +157,8 @@ export class SessionWorld {
         return this.#rebind(action);
       case 'move':
         return this.#process(action.client)?.move(action.place, action.how, action.isBack);
+      case 'copy':
+        return this.#process(action.client)?.copy(action.place, action.isBack, action.maxBytesPerSecond);
       case 'break': {
         const { clientAfterMs, gatewayAfterMs } = action;
         const process = this.#process(action.client);
@@ -211,7 +214,7 @@ export class SessionWorld {
     application?.send(application.out.isStream ? bytes : Math.min(bytes, (window / 2) * (mtu - 100)));
   }
 
-  #dial(client: number, place: Place, keepTicket: boolean): void {
+  #dial(client: number, place: Place, keepTicket: boolean, also: readonly Joining[] = []): void {
     const host = this.#hosts[client]!;
     if (host.process?.isOver === false) return;
     const setup = this.#schedule.setup.clients[client]!;
@@ -248,13 +251,14 @@ export class SessionWorld {
           this.counts.count('moves');
         },
       };
-      host.process = new ClientProcess(tools, conversation, credentials, where);
+      host.process = new ClientProcess(tools, conversation, credentials, where, also);
     } catch {
       // Nobody listens there: the gateway is down.
       return;
     }
     host.dials++;
     this.counts.count('sessions');
+    if (also.length > 0) this.counts.count('races');
     conversation.metDraining = this.#isDraining;
     if (host.hasWeather) conversation.isSheltered = false;
     for (const older of this.#conversations) {
