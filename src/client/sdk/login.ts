@@ -40,7 +40,7 @@ export interface LoginProblem {
 export const DEFAULT_LOGIN_TIMEOUT_MS = 10_000;
 
 /** Seals a client asks for by itself. */
-export const DEFAULT_SEALS: readonly Seal[] = ['aes-128-gcm'];
+const DEFAULT_SEALS: readonly Seal[] = ['aes-128-gcm'];
 
 /**
  * Logs in with one request. Redirects are not followed.
