@@ -14,6 +14,7 @@ export { Connection } from './connection.ts';
 export { connectStock } from './connect-stock.ts';
 export { findFastestLine, type FindFastestLineOptions } from './find-fastest-line.ts';
 export type { LineEvidence, LineReport, LineScore } from '../lines/line-report.ts';
+export type { RememberedLine } from '../lines/line-candidate.ts';
 export { fileLoginStore } from './file-login-store.ts';
 export type { LoginStore } from '../sdk/login-store.ts';
 export { login, type LoginOptions, type LoginProblem } from '../sdk/login.ts';
