@@ -121,11 +121,16 @@ function loginWay(options: ConnectOptions, login: URL, logger: Logger): Way {
     ...timesOf(options),
     loginTimeoutMs: options.connectTimeout,
     handshakeTimeoutMs: options.connectTimeout,
-    logger,
+    logger: quiet(logger),
   });
   const sessions = new WatchedSessions(client);
   const open = (signal: AbortSignal): Promise<ClientSession> =>
-    connectInTime(options.connectTimeout, signal, (own, onStatus) => sessions.connect(own, onStatus));
+    connectInTime(options.connectTimeout, signal, (own, onStatus) =>
+      sessions.connect(own, (status) => {
+        onStatus(status);
+        logStatus(status, logger);
+      }),
+    );
   return {
     start: () =>
       udp
@@ -139,6 +144,34 @@ function loginWay(options: ConnectOptions, login: URL, logger: Logger): Way {
     end: () => client.destroy(),
   };
 }
+
+/** What happens to sessions is told by their statuses; how they do it is for whoever looks for a fault. */
+function quiet(logger: Logger): Logger {
+  return {
+    debug: (message, fields) => logger.debug(message, fields),
+    info: (message, fields) => logger.debug(message, fields),
+    warn: (message, fields) => logger.warn(message, fields),
+    error: (message, fields) => logger.error(message, fields),
+    child: (fields) => quiet(logger.child(fields)),
+  };
+}
+
+function logStatus({ type, ...fields }: ClientStatus, logger: Logger): void {
+  const level = STATUS_LEVELS[type];
+  if (level !== undefined) logger[level[0]](level[1], fields);
+}
+
+const STATUS_LEVELS: Readonly<
+  Partial<Record<ClientStatus['type'], readonly [level: 'info' | 'warn', message: string]>>
+> = {
+  moved: ['info', 'moved'],
+  pathlost: ['warn', 'line broke'],
+  draining: ['info', 'gateway drains'],
+  left: ['info', 'gateway left'],
+  reconnecting: ['warn', 'no connection'],
+  reconnected: ['info', 'connected again'],
+  loginfailed: ['warn', 'no login'],
+};
 
 function streamOf(session: ClientSession): TunnelSession {
   const { closed } = session;

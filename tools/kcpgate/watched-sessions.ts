@@ -30,10 +30,12 @@ export class WatchedSessions {
     return [...this.#watched].map(({ session, state }) => {
       const stats = session?.stats().connection;
       const kcp = stats?.kcp;
+      const path = stats?.paths.find(({ active }) => active);
       return {
         line: stats?.line,
         state,
-        rttMs: kcp?.srttMs ?? 0,
+        // Datagrams alone give no round trips; what was asked of the path does.
+        rttMs: kcp !== undefined && kcp.srttMs > 0 ? kcp.srttMs : (path?.rttMs ?? 0),
         segments: kcp?.segmentsSent ?? 0,
         repeats: (kcp?.timeoutRetransmits ?? 0) + (kcp?.fastRetransmits ?? 0),
       };
