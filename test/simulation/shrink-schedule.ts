@@ -31,7 +31,9 @@ export function shrinkSchedule(
 export function scheduleText({ seed, setup, steps, ending }: Schedule): string {
   const lines = steps.map(({ action, thenMs }) => {
     const { do: name, ...details } = action;
-    const texts = Object.entries(details).map(([key, value]) => `${key} ${String(value)}`);
+    const texts = Object.entries(details).map(
+      ([key, value]) => `${key} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`,
+    );
     return `${[name, ...texts].join(', ')}; then ${thenMs} ms`;
   });
   return [`seed ${seed}: ${JSON.stringify(setup)}`, ...lines, `ending: ${ending}`].join('\n  ');
