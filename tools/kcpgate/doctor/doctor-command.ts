@@ -59,6 +59,8 @@ async function diagnose(options: DoctorOptions): Promise<Diagnosis> {
     import('../token/read-key-file.ts'),
   ]);
   const token = tokenFile === undefined ? undefined : readSecretFile(tokenFile);
+  if (nat && process.stderr.isTTY)
+    process.stderr.write('Two minutes, for what a NAT does to silent clients.\n');
   return examineServer({ loginUrl: server, token, silencesMs: nat ? SILENCES_MS : [] });
 }
 
