@@ -26,19 +26,37 @@ export const isMoveTo =
   ({ event, to }: TalkEvent): boolean =>
     event === 'moved' && beginnings.some((beginning) => String(to).startsWith(beginning));
 
-/** Waits until a session is on a line. */
-export async function untilOn(talk: Talk, line: string, timeoutMs = 90_000): Promise<void> {
-  for (const deadline = performance.now() + timeoutMs; lineOf(talk) !== line;) {
-    if (performance.now() > deadline) throw new Error(`not on ${line}; ${talk.client.said()}`);
+/**
+ * Waits until a session is on a line whose id begins so: on a busy machine it may have left it for a while.
+ * @returns the id of the line.
+ */
+export async function untilOn(talk: Talk, beginning: string): Promise<string> {
+  await untilLine(talk, (line) => line.startsWith(beginning), `on ${beginning}`);
+  return lineOf(talk);
+}
+
+/** Waits until a session has left a line. */
+export async function untilOff(talk: Talk, left: string): Promise<void> {
+  await untilLine(talk, (line) => line !== left, `off ${left}`);
+}
+
+async function untilLine(talk: Talk, is: (line: string) => boolean, what: string): Promise<void> {
+  for (const deadline = performance.now() + LINE_TIMEOUT_MS; !is(lineOf(talk));) {
+    if (performance.now() > deadline) throw new Error(`not ${what}; ${talk.client.said()}`);
     await delay(20);
   }
 }
 
-/** How long nothing came after something happened at `atMs`: from then to the end of the longest gap of the next 5 s. */
+const LINE_TIMEOUT_MS = 90_000;
+
+/**
+ * How long nothing came after something happened at `atMs`: from then to the end of the longest gap of the next 5 s. What came
+ * last may have come a little before.
+ */
 export function outageMs({ client }: Talk, atMs: number): number {
   const gaps = client
     .all('gap')
-    .filter(({ toMs, fromMs }) => Number(toMs) > atMs && Number(fromMs) < atMs + 5_000);
+    .filter(({ toMs, fromMs }) => Number(toMs) > atMs && Math.abs(Number(fromMs) - atMs - 2_400) < 2_500);
   const [longest] = gaps.toSorted((a, b) => lengthOf(b) - lengthOf(a));
   return longest === undefined ? 0 : Math.max(0, Number(longest.toMs) - atMs);
 }
