@@ -1,7 +1,8 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Browser, Page } from 'playwright-core';
@@ -13,6 +14,7 @@ import { startGateway, type Gateway } from '../../src/gateway/gateway.ts';
 import { errorsOf, servePages, startChromium, type PageServer } from '../support/chromium.ts';
 import { startCuttableProxy, type CuttableProxy } from '../support/cuttable-proxy.ts';
 import { peer } from '../support/peers.ts';
+import { TEST_CERTIFICATE, TEST_KEY } from '../support/tls.ts';
 
 /** What a page has of the client. */
 type Library = typeof import('../../src/client/browser/client.ts');
@@ -30,20 +32,35 @@ const PAGE = `<!doctype html><title>kcpgate</title>
   window.statuses = [];
 </script>`;
 
+/** A worker that does with a message what a page would. */
+const WORKER = `
+import { createClient } from '/kcpgate.js';
+self.onmessage = async ({ data: { loginUrl, text } }) => {
+  const session = await createClient({ loginUrl }).connect();
+  session.send(new TextEncoder().encode(text));
+  for await (const message of session) {
+    self.postMessage(new TextDecoder().decode(message));
+    await session.close();
+  }
+};`;
+
 const MIB = 1024 * 1024;
 const ROOT = join(import.meta.dirname, '../..');
 
 peer('chromium').describe('a page in Chromium', () => {
   let browser: Browser;
+  let files: Readonly<Record<string, string | Buffer>>;
   let pages: PageServer;
   const closers: (() => unknown)[] = [];
 
   beforeAll(async () => {
     execFileSync(process.execPath, ['tools/build-browser.mjs'], { cwd: ROOT });
-    pages = await servePages({
+    files = {
       '/': PAGE,
+      '/worker.js': WORKER,
       '/kcpgate.js': readFileSync(join(ROOT, 'dist/browser/kcpgate.js')),
-    });
+    };
+    pages = await servePages(files);
     browser = await startChromium();
   });
   afterEach(async () => {
@@ -54,14 +71,14 @@ peer('chromium').describe('a page in Chromium', () => {
     await pages.close();
   });
 
-  /** A gateway behind a proxy; pages reach login and line through that. */
-  async function serve(more = ''): Promise<Served> {
+  /** A gateway behind a proxy; pages reach login and line through that. @param more pieces of YAML. */
+  async function serve(more: Partial<EchoOptions> = {}): Promise<Served> {
     const proxy = await startCuttableProxy(9);
     closers.push(() => proxy.close());
     const ticketKey = randomBytes(32).toString('base64');
     const served = { proxy, loginUrl: `http://127.0.0.1:${String(proxy.port)}/api/login` };
     const start = async (): Promise<Gateway> => {
-      const gateway = await startEcho(proxy, ticketKey, more);
+      const gateway = await startEcho(proxy, { ticketKey, listener: 'allow_clear: true', ...more });
       closers.push(() => gateway.stop());
       return gateway;
     };
@@ -76,7 +93,7 @@ peer('chromium').describe('a page in Chromium', () => {
   }
 
   async function goTo(address: string): Promise<Page> {
-    const page = await browser.newPage();
+    const page = await browser.newPage({ ignoreHTTPSErrors: true });
     closers.push(() => page.close());
     const errors = errorsOf(page);
     closers.push(() => {
@@ -161,9 +178,8 @@ peer('chromium').describe('a page in Chromium', () => {
   });
 
   test('logs in from an origin that may, and not from another', async () => {
-    const { loginUrl } = await serve(
-      `allowed_origins: ["http://127.0.0.1:${String(pages.port)}", "https://app.example"]`,
-    );
+    const origins = `["http://127.0.0.1:${String(pages.port)}", "https://app.example"]`;
+    const { loginUrl } = await serve({ listener: `allow_clear: true, allowed_origins: ${origins}` });
     const allowed = await openPage();
     await connect(allowed, loginUrl);
     expect(await allowed.evaluate(echoText, 'hello')).toBe('hello');
@@ -182,6 +198,69 @@ peer('chromium').describe('a page in Chromium', () => {
       return { code, end };
     }, loginUrl);
     expect(refused).toEqual({ code: 'login_failed', end: 'close' });
+  });
+
+  test('goes to another line while messages are on their way', async () => {
+    const { gateway, loginUrl } = await serve({
+      others: '  - { name: other, type: http, bind: "127.0.0.1:0", allow_clear: true }',
+    });
+    const page = await openPage();
+    await connect(page, loginUrl);
+    const lines = await page.evaluate(async () => {
+      const first = session.line?.id ?? '';
+      const to = session.lines().find(({ line }) => line.id !== first)?.line.id ?? '';
+      const received: number[] = [];
+      const taking = (async () => {
+        for await (const message of session) if (received.push(message.length) === 500) return;
+      })();
+      let moving: Promise<void> | undefined;
+      for (let length = 1; length <= 500; length++) {
+        while (session.send(new Uint8Array(length)) === 0) await session.writable();
+        if (length === 100) moving = session.moveTo(to);
+        if (length % 50 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      await Promise.all([taking, moving]);
+      return { isMoved: session.line?.id === to, received };
+    });
+    expect(lines).toEqual({ isMoved: true, received: Array.from({ length: 500 }, (_, index) => index + 1) });
+    expect(await gateway.sessions()).toHaveLength(1);
+    const report = await page.evaluate(async (url) => {
+      const { lines: offered, probe } = await kcpgate.login({ loginUrl: url });
+      const { best, lines: seen } = await kcpgate.findFastestLine({ lines: offered, probe });
+      return { best: best?.transport, faults: seen.map(({ fault }) => fault) };
+    }, loginUrl);
+    expect(report).toEqual({ best: 'ws', faults: [null, null] });
+  });
+
+  test('uses wss on a secure page, where nothing has to be allowed', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'kcpgate-browser-'));
+    closers.push(() => rmSync(folder, { recursive: true }));
+    writeFileSync(join(folder, 'cert.pem'), TEST_CERTIFICATE);
+    writeFileSync(join(folder, 'key.pem'), TEST_KEY);
+    const { loginUrl } = await serve({
+      listener: `tls: { cert_file: ${folder}/cert.pem, key_file: ${folder}/key.pem }`,
+    });
+    const secure = await servePages(files, { cert: TEST_CERTIFICATE, key: TEST_KEY });
+    closers.push(() => secure.close());
+    const page = await goTo(`https://127.0.0.1:${String(secure.port)}/`);
+    await page.waitForFunction(() => 'kcpgate' in globalThis);
+    await connect(page, loginUrl.replace('http:', 'https:'));
+    expect(await page.evaluate(echoText, 'hello')).toBe('hello');
+    expect(await page.evaluate(() => session.line?.transport)).toBe('wss');
+  });
+
+  test('works in a worker', async () => {
+    const { loginUrl } = await serve();
+    const page = await openPage();
+    const answer = await page.evaluate((url) => {
+      const worker = new Worker('/worker.js', { type: 'module' });
+      return new Promise((resolve, reject) => {
+        worker.onmessage = ({ data }) => resolve(data);
+        worker.onerror = ({ message }) => reject(new Error(message));
+        worker.postMessage({ loginUrl: url, text: 'from a worker' });
+      });
+    }, loginUrl);
+    expect(answer).toBe('from a worker');
   });
 
   test('the example shows its line, what comes back, and why it was kicked', async () => {
@@ -216,12 +295,24 @@ interface Served {
   restart(): Promise<Gateway>;
 }
 
-async function startEcho(proxy: CuttableProxy, ticketKey: string, more: string): Promise<Gateway> {
+interface EchoOptions {
+  readonly ticketKey: string;
+  /** Keys of the listener. */
+  readonly listener: string;
+  /** Other listeners. */
+  readonly others?: string;
+}
+
+async function startEcho(
+  proxy: CuttableProxy,
+  { ticketKey, listener, others = '' }: EchoOptions,
+): Promise<Gateway> {
   const loaded = loadConfig({
     text: `
 common: { gateway_id: 1, admin_addr: null, drain_timeout: 1s }
 listeners:
-  - { name: ws, type: http, bind: "127.0.0.1:0", allow_clear: true, public_address: "127.0.0.1:${String(proxy.port)}", ${more} }
+  - { name: ws, type: http, bind: "127.0.0.1:0", public_address: "127.0.0.1:${String(proxy.port)}", ${listener} }
+${others}
 login: { auth: none, ticket_keys: [ { id: 1, key: "${ticketKey}" } ] }
 `,
     env: {},
@@ -233,6 +324,14 @@ login: { auth: none, ticket_keys: [ { id: 1, key: "${ticketKey}" } ] }
 }
 
 // ---- what runs in the page ----
+
+/** The part of a worker that is used. */
+declare class Worker {
+  constructor(url: string, options: { type: 'module' });
+  onmessage: (event: { data: unknown }) => void;
+  onerror: (event: { message: string }) => void;
+  postMessage(message: unknown): void;
+}
 
 /** One message there and back. */
 async function echoText(text: string): Promise<string> {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { chromium, type Browser, type Page } from 'playwright-core';
 
@@ -18,14 +19,18 @@ export interface PageServer {
   close(): Promise<void>;
 }
 
-/** Serves texts by their paths on all addresses of this host's loopback: each name of it is an origin of its own. */
-export async function servePages(files: Readonly<Record<string, string | Buffer>>): Promise<PageServer> {
-  const server = createServer(({ url = '/' }, response) => {
+/** Serves texts by their paths on loopback; each name of this host is an origin of its own. */
+export async function servePages(
+  files: Readonly<Record<string, string | Buffer>>,
+  tls?: { readonly cert: string; readonly key: string },
+): Promise<PageServer> {
+  const answer: RequestListener = ({ url = '/' }, response) => {
     const body = files[url];
     const type = url.endsWith('.js') ? 'text/javascript' : 'text/html';
     response.writeHead(body === undefined ? 404 : 200, { 'content-type': `${type}; charset=utf-8` });
     response.end(body);
-  });
+  };
+  const server = tls === undefined ? createServer(answer) : createSecureServer(tls, answer);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
