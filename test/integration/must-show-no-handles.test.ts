@@ -202,6 +202,63 @@ const ENDINGS: Readonly<Record<string, string>> = {
     await lost;
     await connection.destroy();
     await gateway.stop();`,
+  'sessions that were given up while their lines were raced': `
+    const { gateway, loginUrl } = await startLogin();
+    const answer = await login({ loginUrl });
+    const silent = createSocket('udp4').bind(0, '127.0.0.1');
+    const deaf = createServer((socket) => socket.on('error', () => undefined).resume()).listen(0, '127.0.0.1');
+    await Promise.all([once(silent, 'listening'), once(deaf, 'listening')]);
+    const portOf = { udp: silent.address().port, tcp: deaf.address().port, ws: deaf.address().port };
+    const lines = answer.lines.map((line) => ({ ...line, port: portOf[line.id] }));
+    for (const ms of [1, 100, 300, 600]) {
+      const credentials = { ...answer, lines: [...lines, ...lines.map((line) => ({ ...line, id: 'more-' + line.id, host: 'localhost' }))] };
+      const failure = await connect({ credentials, signal: AbortSignal.timeout(ms) }).catch((error) => error);
+      if (failure.code !== 'connect_failed') throw failure;
+    }
+    for (const connection of await Promise.all([1, 2, 3].map(() => connect({ credentials: answer }).catch(() => undefined)))) await connection?.destroy();
+    silent.close();
+    deaf.close();
+    await Promise.all([once(silent, 'close'), once(deaf, 'close')]);
+    await gateway.stop();`,
+  'a session that watches its line, while that swallows everything and a second one gets copies': `
+    const { gateway, loginUrl } = await startLogin();
+    const answer = await login({ loginUrl });
+    const { port } = answer.lines.find(({ id }) => id === 'udp');
+    let swallows = false;
+    const others = new Map();
+    const relay = createSocket('udp4', (bytes, { port: client }) => {
+      if (swallows) return;
+      let other = others.get(client);
+      if (other === undefined) {
+        other = createSocket('udp4', (answered) => swallows || relay.send(answered, client, '127.0.0.1'));
+        others.set(client, other);
+      }
+      other.send(bytes, port, '127.0.0.1');
+    }).bind(0, '127.0.0.1');
+    await once(relay, 'listening');
+    const lines = answer.lines.map((line) => (line.id === 'udp' ? { ...line, port: relay.address().port } : line));
+    for (const end of ['at once', 'suspect', 'moved', 'later', 'in order']) {
+      swallows = false;
+      const connection = await connect({ credentials: await login({ loginUrl }).then((fresh) => ({ ...fresh, lines })), redundant: true, switching: { startMs: 0 } });
+      const answers = connection[Symbol.asyncIterator]();
+      for (let i = 0; i < 20; i++) {
+        connection.send(Buffer.alloc(100));
+        await answers.next();
+      }
+      const told = ['suspect', 'moved'].includes(end) ? new Promise((resolve) => connection.on(end, resolve)) : undefined;
+      if (end !== 'at once') swallows = true;
+      const sending = setInterval(() => connection.send(Buffer.alloc(100)), 5);
+      await told;
+      if (end === 'later' || end === 'in order') await new Promise((resolve) => setTimeout(resolve, 1500));
+      clearInterval(sending);
+      if (end === 'in order') await connection.close();
+      else await connection.destroy();
+    }
+    for (const socket of [relay, ...others.values()]) {
+      socket.close();
+      await once(socket, 'close');
+    }
+    await gateway.stop();`,
   'logins and handshakes that failed': `
     const { gateway, loginUrl } = await startLogin();
     const answer = await login({ loginUrl });

@@ -252,7 +252,8 @@ export class SessionLines implements SessionObserver, PreparedLineHost {
     const { session } = this;
     if (session.state !== 'open') throw new GatewayError('session_closed');
     endpoint.tryPath(session, path.port, path.slot);
-    await this.#track(this.#trial(path, signal));
+    const limit = { signals: [this.#stopping.signal, signal] };
+    await this.#track(withinTime(limit, (own) => this.#trial(path, own)));
   }
 
   use(path: Path): void {

@@ -88,6 +88,7 @@ export class Standbys {
           standby.prepared = prepared;
           prepared.onLost = (error) => {
             if (this.#byId.get(line.id) === standby) this.#byId.delete(line.id);
+            controller.abort(error);
             this.#tell(standby, line.id, error);
           };
         },

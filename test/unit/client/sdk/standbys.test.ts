@@ -12,6 +12,8 @@ class Lines {
   readonly log: string[] = [];
   readonly #answers: ((error?: GatewayError) => void)[] = [];
   prepared: PreparedLine | undefined;
+  /** Nobody answers what is asked anew. */
+  isSilent = false;
   #count = 0;
 
   async prepare(line: Line, { signal }: { readonly signal?: AbortSignal } = {}): Promise<PreparedLine> {
@@ -22,9 +24,9 @@ class Lines {
     await orAborted(answer, signal!);
     const path = new Path(this.#count++, 0, false, 0, { validated: true, announcing: false });
     return (this.prepared = new PreparedLine(line, path, {
-      ask: () => {
+      ask: (_, own) => {
         this.log.push('ask');
-        return Promise.resolve();
+        return this.isSilent ? orAborted(new Promise(() => {}), own) : Promise.resolve();
       },
       use: () => this.log.push('use'),
       abandon: () => this.log.push('abandon'),
@@ -111,6 +113,17 @@ test('one that is used or lost is gone for the others', async () => {
   expect(users[0].lost).toEqual(['a connect_failed']);
   expect(users[1].lost).toEqual(['a move_failed', 'a connect_failed']);
   expect(lines.log).toEqual(['prepare a', 'use', 'prepare a']);
+});
+
+test('one that is lost while it is asked anew is not waited for', async () => {
+  const { lines, standbys, users } = set();
+  const keeping = standbys.keep(users[0], a, 1000);
+  await lines.answer();
+  await keeping;
+  lines.isSilent = true;
+  const asking = expect(standbys.keep(users[0], a, 1000)).rejects.toThrow('broke');
+  lines.prepared?.lose(new GatewayError('connect_failed', 'broke'));
+  await asking;
 });
 
 test('at the end nothing is left, and nothing more is prepared', async () => {
