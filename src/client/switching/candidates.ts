@@ -39,7 +39,8 @@ export function candidatesOf(now: number, { lines, current, again }: CandidateWi
   return again === 'first' ? [...others.slice(0, 1), self, ...others.slice(1)] : [...others, self];
 }
 
-function badness(now: number, line: KnownLine): number {
+/** About how bad a line is, in ms. */
+export function badness(now: number, line: KnownLine): number {
   const score = line.score(now);
   return line.failures * FAILURE_MS + (score ?? UNKNOWN_MS);
 }

@@ -27,6 +27,11 @@ export class Preparations {
     return this.#byLine.values();
   }
 
+  /** Those that answered since then. */
+  answeredSince(since: number): readonly Preparation[] {
+    return [...this].filter(({ answeredAt }) => answeredAt >= since);
+  }
+
   /** Begins, or asks again. */
   ask(now: number, line: string): void {
     const known = this.#byLine.get(line);
@@ -45,15 +50,6 @@ export class Preparations {
       if (one.answeredAt >= since && one.answeredAt > (latest?.answeredAt ?? -Infinity)) latest = one;
     }
     return latest;
-  }
-
-  /** The first that answered since then: what it answered it may have answered again. */
-  firstAnswer(since: number): Preparation | undefined {
-    let first: Preparation | undefined;
-    for (const one of this) {
-      if (one.answeredAt >= since && one.answeredAt < (first?.answeredAt ?? Infinity)) first = one;
-    }
-    return first;
   }
 
   /** The one that was begun first of those that never answered. */

@@ -2,7 +2,7 @@ import { NEVER } from '../../base/clock.ts';
 import type { DrainNotice } from '../../session/drain-notice.ts';
 import type { LinkSignals } from '../../session/link-signals.ts';
 import type { LineReport } from '../lines/line-report.ts';
-import { candidatesOf } from './candidates.ts';
+import { badness, candidatesOf } from './candidates.ts';
 import { DecisionLog, type SwitchObserver } from './decision-log.ts';
 import { DrainPlan } from './drain-plan.ts';
 import { HoldDown } from './hold-down.ts';
@@ -407,7 +407,7 @@ export class SwitchMonitor {
       this.#suspicion.stalledMs(now, signals) >= rtoMs || this.#suspicion.question?.isQuiet !== true;
     const patienceMs = this.#suspicion.patienceMs(rtoMs, isPressing, isCopying);
     const isProved = trouble.isLost || now - askedAt >= patienceMs;
-    const target = this.#answering(signals, trouble);
+    const target = this.#answering(now, signals, trouble);
     if (target !== undefined && isProved) {
       this.#leaveFor(now, target, trouble);
       return;
@@ -423,10 +423,13 @@ export class SwitchMonitor {
     return reason === 'silence' && heardHereAt > since && stalledSince > since;
   }
 
-  /** A line that answered since the trouble began. */
-  #answering({ heardAt, heardHereAt }: LinkSignals, trouble: Trouble): string | undefined {
-    const first = this.#preparations.firstAnswer(trouble.since);
-    if (first !== undefined) return first.line;
+  /** The best line that answered since the trouble began. */
+  #answering(now: number, { heardAt, heardHereAt }: LinkSignals, trouble: Trouble): string | undefined {
+    const [best] = this.#preparations
+      .answeredSince(trouble.since)
+      .flatMap(({ line }) => this.#lines.get(line) ?? [])
+      .sort((a, b) => Number(a.isConnection) - Number(b.isConnection) || badness(now, a) - badness(now, b));
+    if (best !== undefined) return best.id;
     const { copyLine, copyingSince } = trouble;
     return heardAt > copyingSince && heardHereAt < copyingSince ? copyLine : undefined;
   }
