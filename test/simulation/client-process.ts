@@ -170,7 +170,10 @@ export class ClientProcess implements SessionObserver {
     const known = [...session.paths].find((path) => path !== session.path && !path.isLost);
     const path =
       place === undefined ? undefined : isBack && known !== undefined ? known : this.#tryLine(place);
-    session.copyTo(path, maxBytesPerSecond);
+    if (session.copyTo(path, maxBytesPerSecond) || path === undefined || path === known) return;
+    // A clear session has no copies, and its gateway may be there already, because it was tried.
+    if (this.conversation.isClear) this.conversation.isSheltered = false;
+    this.#endpoint.abandonPath(session, path);
   }
 
   /** The NAT in front of its lines for datagrams gives them other addresses. @returns whether there was any. */
