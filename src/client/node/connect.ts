@@ -7,7 +7,7 @@ import { login } from '../sdk/login.ts';
 import { createNodePlatform } from './node-platform.ts';
 
 /**
- * Logs in, or takes the credentials of a former login, and opens a session on one line.
+ * Logs in, or takes the credentials of a former login, and opens a session on whichever line leads to its gateway first.
  *
  * After a close that allows it (`mayReconnect`) connect again, after a random wait so that not all come at once: with the
  * `login` of the old connection as `credentials` while its ticket holds, for one after `stale_session` when the gateway was
