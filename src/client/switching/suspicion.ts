@@ -29,6 +29,7 @@ export class Suspicion {
   #reason: SwitchReason = 'silence';
   /** Questions in this stall that were answered, although nothing was acknowledged. */
   #vainQuestions = 0;
+  #stalledSince = NEVER;
   /** What usually passes between datagrams that come, in ms. */
   #gapMs = NEVER;
   #heardHereAt = -Infinity;
@@ -59,7 +60,9 @@ export class Suspicion {
     this.#learnGap(signals.heardHereAt);
     const stalledSince = Math.max(this.#since, signals.stalledSince);
     const heardAt = Math.max(this.#since, signals.heardHereAt);
-    if (signals.stalledSince === NEVER) this.#vainQuestions = 0;
+    // Whatever is acknowledged ends a stall: the next one is another.
+    if (signals.stalledSince !== this.#stalledSince) this.#vainQuestions = 0;
+    this.#stalledSince = signals.stalledSince;
     if (this.#question !== undefined)
       return this.#lookAtQuestion(now, this.#question, stalledSince, heardAt, times);
     const { askEveryMs, idleAfterMs, silenceMs, silenceGaps, heartbeatMs } = this.#config;

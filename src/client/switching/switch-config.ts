@@ -33,7 +33,7 @@ export interface SwitchConfig {
   readonly silenceGaps: number;
   /** Nothing was heard for so long, and traffic is recent: the line is asked. Default 3,000. */
   readonly heartbeatMs: number;
-  /** Questions to the line in use are at least so far apart. Default 500. */
+  /** Questions to the line in use are at least so far apart. Default 250. */
   readonly askEveryMs: number;
   /** Another line that answers takes over when the line in use answered nothing for so many retransmission timeouts. Default 2. */
   readonly moveAfterTimeouts: number;
@@ -151,7 +151,7 @@ const DEFAULTS: SwitchConfig = {
   silenceMs: 150,
   silenceGaps: 3,
   heartbeatMs: 3_000,
-  askEveryMs: 500,
+  askEveryMs: 250,
   moveAfterTimeouts: 2,
   moveAfterMs: 250,
   copiesMoveAfterTimeouts: 3,
