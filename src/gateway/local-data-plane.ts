@@ -21,7 +21,7 @@ import {
 } from '../endpoint/index.ts';
 import type { DrainNotice } from '../session/index.ts';
 import type { ProxyMode } from '../wire/proxy-header.ts';
-import { EchoUpstream, TcpUpstream, type Upstream } from '../upstream/index.ts';
+import { EchoUpstream, TcpUpstream, UdpUpstream, type Upstream } from '../upstream/index.ts';
 import {
   routeMatches,
   udpListeners,
@@ -375,6 +375,10 @@ function createUpstream(config: UpstreamConfig, logger: Logger): Upstream {
       return new EchoUpstream({ name: config.name });
     case 'tcp':
       return new TcpUpstream(config, {
+        logger: logger.child({ component: 'upstream', upstream: config.name }),
+      });
+    case 'udp':
+      return new UdpUpstream(config, {
         logger: logger.child({ component: 'upstream', upstream: config.name }),
       });
   }

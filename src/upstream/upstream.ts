@@ -2,7 +2,7 @@ import type { SocketAddress } from '../base/address.ts';
 import type { SessionPort, Sink } from '../base/sink.ts';
 
 /** What carries the data behind the gateway. */
-export type UpstreamKind = 'echo' | 'tcp';
+export type UpstreamKind = 'echo' | 'tcp' | 'udp';
 
 /**
  * What the data of a session means to an upstream: a byte `stream` without boundaries, or `message`s whose boundaries

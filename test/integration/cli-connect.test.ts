@@ -367,7 +367,14 @@ routes: [ { name: all, target: app } ]`,
   });
 
   test('carries UDP: a session for each local address, closed when it is quiet', async () => {
-    const running = await startLoginGateway();
+    const server = createSocket('udp4').bind(0, '127.0.0.1');
+    await once(server, 'listening');
+    closers.push(() => server.close());
+    server.on('message', (bytes, { port: from }) => server.send(bytes, from, '127.0.0.1'));
+    const running = await startLoginGateway({
+      rest: `upstreams: { app: { type: udp, servers: [ { address: "127.0.0.1:${String(server.address().port)}" } ] } }
+routes: [ { name: all, target: app } ]`,
+    });
     closers.push(() => running.gateway.stop());
     const client = await command(
       ...['connect', '--login', running.loginUrl, '--udp', '-l', '0'],

@@ -167,6 +167,11 @@ function upstreamDocument(upstream: UpstreamConfig): Record<string, unknown> {
         connect_timeout: formatDuration(upstream.connectTimeoutMs),
         proxy_protocol: upstream.proxyProtocol,
       };
+    case 'udp':
+      return {
+        type: 'udp',
+        servers: upstream.servers.map((server) => ({ address: serverText(server) })),
+      };
   }
 }
 

@@ -325,7 +325,7 @@ export interface PeerConfig {
   readonly region: string | null;
 }
 
-export type UpstreamConfig = EchoUpstreamConfig | TcpUpstreamConfig;
+export type UpstreamConfig = EchoUpstreamConfig | TcpUpstreamConfig | UdpUpstreamConfig;
 
 /** Sends everything back. */
 export interface EchoUpstreamConfig {
@@ -342,6 +342,14 @@ export interface TcpUpstreamConfig {
   readonly connectTimeoutMs: number;
   /** Whether each connection begins with a header that names the client's real address. */
   readonly proxyProtocol: UpstreamProxyProtocol;
+}
+
+/** A UDP socket per session, to one of the servers. */
+export interface UdpUpstreamConfig {
+  readonly name: string;
+  readonly type: 'udp';
+  /** At least one. */
+  readonly servers: readonly ServerConfig[];
 }
 
 export interface ServerConfig {

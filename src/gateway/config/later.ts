@@ -14,7 +14,7 @@ const KEYS: Readonly<Record<string, readonly string[]>> = {
 
 const TYPES: Readonly<Record<string, readonly string[]>> = {
   'listeners.*': ['tcp'],
-  'upstreams.*': ['udp', 'ws'],
+  'upstreams.*': ['ws'],
 };
 
 /** Whether a section of this name comes in a later version. */

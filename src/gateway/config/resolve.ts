@@ -57,10 +57,12 @@ export function resolveConfig(document: ConfigDocument, files: NamedFiles): Gate
 
 function resolveUpstream([name, upstream]: [string, ConfigDocument['upstreams'][string]]): UpstreamConfig {
   if (upstream.type === 'echo') return { name, type: 'echo' };
+  const servers = upstream.servers.map((server) => server.address);
+  if (upstream.type === 'udp') return { name, type: 'udp', servers };
   return {
     name,
     type: 'tcp',
-    servers: upstream.servers.map((server) => server.address),
+    servers,
     connectTimeoutMs: upstream.connect_timeout,
     proxyProtocol: upstream.proxy_protocol,
   };

@@ -22,7 +22,9 @@ import { SESSIONS_SCHEMA } from './sessions-schema.ts';
 import { formatDuration } from './units.ts';
 
 /** Upstream types of this version. */
-export const UPSTREAM_TYPES = ['echo', 'tcp'] as const;
+export const UPSTREAM_TYPES = ['echo', 'tcp', 'udp'] as const;
+const UPSTREAM_TYPES_TEXT =
+  '`echo` sends everything back. `tcp` opens one connection per session, for bytes; `udp` one socket, for messages.';
 /** Peer types of this version. */
 export const PEER_TYPES = ['gateway'] as const;
 
@@ -96,29 +98,23 @@ const peer = z.strictObject({
 });
 
 const echoUpstream = z.strictObject({
-  type: variant(
-    'echo',
-    UPSTREAM_TYPES,
-    '`echo` sends everything back. `tcp` opens one connection per session.',
-  ),
+  type: variant('echo', UPSTREAM_TYPES, UPSTREAM_TYPES_TEXT),
 });
 
+const upstreamServers = field(
+  z.array(z.strictObject({ address: serverAddress('Host name or IP address, and port.') })).min(1),
+  {
+    kind: 'servers',
+    type: 'list',
+    range: 'at least one',
+    expects: 'a list of servers',
+    text: 'Back ends (types `tcp` and `udp`).',
+  },
+);
+
 const tcpUpstream = z.strictObject({
-  type: variant(
-    'tcp',
-    UPSTREAM_TYPES,
-    '`echo` sends everything back. `tcp` opens one connection per session.',
-  ),
-  servers: field(
-    z.array(z.strictObject({ address: serverAddress('Host name or IP address, and port.') })).min(1),
-    {
-      kind: 'servers',
-      type: 'list',
-      range: 'at least one',
-      expects: 'a list of servers',
-      text: 'Back ends (type `tcp`).',
-    },
-  ),
+  type: variant('tcp', UPSTREAM_TYPES, UPSTREAM_TYPES_TEXT),
+  servers: upstreamServers,
   connect_timeout: duration(
     100,
     5 * MINUTE,
@@ -128,6 +124,11 @@ const tcpUpstream = z.strictObject({
     UPSTREAM_PROXY_PROTOCOLS,
     '`v2`: every connection begins with a PROXY protocol header that names the real address of the client (type `tcp`).',
   ).prefault('off'),
+});
+
+const udpUpstream = z.strictObject({
+  type: variant('udp', UPSTREAM_TYPES, UPSTREAM_TYPES_TEXT),
+  servers: upstreamServers,
 });
 
 const route = z.strictObject({
@@ -152,7 +153,7 @@ export const CONFIG_SCHEMA = z.strictObject({
   login: LOGIN_SCHEMA.prefault({}),
   peers: z.array(peer).prefault([]),
   upstreams: z
-    .record(z.string(), z.discriminatedUnion('type', [echoUpstream, tcpUpstream]))
+    .record(z.string(), z.discriminatedUnion('type', [echoUpstream, tcpUpstream, udpUpstream]))
     .prefault(DEFAULT_SECTIONS.upstreams),
   routes: z
     .array(route)

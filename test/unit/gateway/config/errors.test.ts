@@ -98,13 +98,13 @@ describe('shape', () => {
       '1:58: upstreams.a.servers[0].weight: "weight" is not supported in this version',
     ],
     [
-      'upstreams: { a: { type: udp } }',
-      '1:25: upstreams.a.type: type "udp" is not supported in this version; it can be one of echo, tcp',
+      'upstreams: { a: { type: ws } }',
+      '1:25: upstreams.a.type: type "ws" is not supported in this version; it can be one of echo, tcp, udp',
     ],
     // Missing.
     [listener('type: kcp-udp'), /^2:3: listeners\[0\].name: is required: a name/],
     [listener('name: a'), '2:3: listeners[0].type: is required: one of kcp-udp, kcp-tcp, http, relay'],
-    ['upstreams: { a: {} }', '1:17: upstreams.a.type: is required: one of echo, tcp'],
+    ['upstreams: { a: {} }', '1:17: upstreams.a.type: is required: one of echo, tcp, udp'],
     ['upstreams: { a: { type: tcp } }', '1:17: upstreams.a.servers: is required: a list of servers'],
     ['routes: [{ name: a }]', '1:10: routes[0].target: is required: the name of an upstream, or host:port'],
     [

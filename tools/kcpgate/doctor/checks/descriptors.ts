@@ -36,7 +36,7 @@ export function openFilesLimit(limits: string): number | undefined {
 }
 
 function tcpSessions({ listeners, sessions, routes, upstreams }: GatewayConfig): number {
-  const tcpUpstreams = new Set(upstreams.filter(({ type }) => type === 'tcp').map(({ name }) => name));
+  const tcpUpstreams = new Set(upstreams.filter(({ type }) => type !== 'echo').map(({ name }) => name));
   const leadsToTcp = (listener: ListenerConfig): boolean => {
     const route = routes.find(({ match }) => routeMatches(match, listener));
     return listener.type !== 'relay' && route !== undefined && tcpUpstreams.has(route.target);
