@@ -147,6 +147,10 @@ export default defineConfig(
     languageOptions: { globals: { console: 'readonly', process: 'readonly', URL: 'readonly' } },
   },
   {
+    files: ['examples/*.mjs'],
+    languageOptions: { globals: { fetch: 'readonly', performance: 'readonly', Response: 'readonly' } },
+  },
+  {
     files: ['examples/browser/page.js'],
     languageOptions: { globals: { document: 'readonly', TextDecoder: 'readonly', TextEncoder: 'readonly' } },
   },
