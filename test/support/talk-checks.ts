@@ -3,8 +3,8 @@ import { expect } from 'vitest';
 import type { TalkEvent } from './talk-order.ts';
 import type { Talk } from './talk-world.ts';
 
-/** How often what a version has to show is to happen; KCPGATE_SWITCH_RUNS=50 for the table of a release. */
-export const RUNS = Number(process.env.KCPGATE_SWITCH_RUNS ?? 2);
+/** How often what a version has to show is to happen; KCPGATE_MUST_SHOW_RUNS=50 for the table of a release. */
+export const RUNS = Number(process.env.KCPGATE_MUST_SHOW_RUNS ?? 2);
 /** Clients at once. */
 export const PARALLEL = 2;
 
