@@ -3,11 +3,12 @@ import { createServer, type RequestListener } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { chromium, type Browser, type Page } from 'playwright-core';
+import { CHROMIUM } from './peer-detection.ts';
 
 /** Debian's Chromium, without a window, on a profile of its own that goes with it. */
 export async function startChromium(): Promise<Browser> {
   return chromium.launch({
-    executablePath: '/usr/bin/chromium',
+    executablePath: CHROMIUM,
     // Its sandbox is not for root.
     chromiumSandbox: process.getuid?.() !== 0,
   });

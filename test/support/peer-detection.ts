@@ -14,12 +14,13 @@ interface PeerParts {
 
 /** Debian's own: another one in PATH does not have Debian's packages. */
 export const PYTHON = '/usr/bin/python3';
+export const CHROMIUM = '/usr/bin/chromium';
 
 const PEERS: Readonly<Record<PeerName, PeerParts>> = {
   'kcp-go': { commands: ['go'], paths: ['/usr/share/gocode/src/github.com/xtaci/kcp-go'] },
   kcptun: { commands: ['kcptun-client', 'kcptun-server'], paths: [] },
   iperf3: { commands: ['iperf3'], paths: [] },
-  chromium: { commands: ['chromium'], paths: [] },
+  chromium: { commands: [], paths: [CHROMIUM] },
   python: { commands: [], paths: [PYTHON, '/usr/lib/python3/dist-packages/cryptography'] },
 };
 

@@ -2,11 +2,13 @@
 export { createClient, findFastestLine, login } from './create-client.ts';
 export type { Client, ConnectSessionOptions } from '../sdk/client.ts';
 export type { ClientOptions } from '../sdk/client-options.ts';
-export type { ClientSession, ClientSessionStats, Explanation } from '../sdk/client-session.ts';
+export type { ClientSession, ClientSessionStats, Explanation, SessionLine } from '../sdk/client-session.ts';
 export type { LoginOptions, LoginProblem } from '../sdk/login.ts';
 export type { LoginStore } from '../sdk/login-store.ts';
 export type { TokenSource } from '../sdk/login-token.ts';
 export type { ConnectionStats } from '../sdk/connection.ts';
+export type { RedundantOptions } from '../sdk/redundant-line.ts';
+export type { SwitchOptions } from '../switching/switch-config.ts';
 export type { MoveOptions, PathStats } from '../sdk/session-lines.ts';
 export type { SurveyOptions } from '../sdk/survey-lines.ts';
 export type { LineEvidence, LineReport, LineScore } from '../lines/line-report.ts';
