@@ -94,6 +94,47 @@ describe('a gateway that is drained', () => {
     },
   );
 
+  test('to and fro, under load and with a slow reader', { timeout: 60_000 }, async () => {
+    const { gateways, loginUrls, stop } = await startLoginGateways(2);
+    closers.push(stop);
+    const client = create({ loginUrl: loginUrls });
+    const { session, statuses } = await connect(client);
+    const received: number[] = [];
+    let isSending = true;
+    const sending = (async () => {
+      let next = 0;
+      for (; isSending; next++) {
+        const message = Buffer.alloc(20_000);
+        message.writeUInt32LE(next);
+        while (session.send(message) < message.length) await session.writable();
+      }
+      session.end();
+      return next;
+    })();
+    const reading = (async () => {
+      for await (const message of session) {
+        received.push(Buffer.from(message).readUInt32LE());
+        if (received.length % 32 === 0) await delay(5);
+      }
+    })();
+    for (let times = 1; times <= 4; times++) {
+      const at = (session.stats().gatewayId ?? 0) - 1;
+      const begun = received.length;
+      while (received.length < begun + 200) await delay(5);
+      gateways[at]?.gateway.drain({ deadlineMs: 30_000, jitterMs: 50, lines: [] });
+      while (statuses.filter(({ type }) => type === 'left').length < times) await delay(5);
+      gateways[at]?.gateway.undrain();
+    }
+    isSending = false;
+    const sent = await sending;
+    await reading;
+    expect(received).toEqual(Array.from({ length: sent }, (_, number) => number));
+    for (const status of statuses) {
+      if (status.type === 'left') expect(status).toMatchObject({ lost: 0, unconfirmed: 0 });
+    }
+    expect(session.stats().connections).toBe(5);
+  });
+
   test(
     'and is the only one: the session stays, and comes back after it was cut off',
     { timeout: 60_000 },
