@@ -265,7 +265,6 @@ export class LineSwitcher implements LinesWatcher, StandbyUser {
       if (signal.aborted) return;
       surveyed(report);
       this.#components.report({ type: 'surveyed', report });
-      this.#components.report({ type: 'surveyed', report });
       this.#run((now) => this.#monitor.surveyed(now, report));
     } catch (error) {
       if (!signal.aborted) logger.debug('lines not measured', { error: GatewayError.from(error).code });
