@@ -144,6 +144,25 @@ peer('chromium').describe('a page in Chromium', () => {
     },
   );
 
+  test(
+    'goes on over another connection when the one it has is dead and nobody says so',
+    { timeout: 60_000 },
+    async () => {
+      const { gateway, proxy, loginUrl } = await serve();
+      const page = await openPage();
+      await connect(page, loginUrl);
+      expect(await page.evaluate(echoText, 'before')).toBe('before');
+      proxy.freeze();
+      expect(await page.evaluate(echoText, 'meanwhile')).toBe('meanwhile');
+      const types = await page.evaluate(() =>
+        statuses.map((text) => (JSON.parse(text) as { type: string }).type),
+      );
+      expect(types.filter((type) => ['reconnecting', 'close'].includes(type))).toEqual([]);
+      expect(types).toContain('moved');
+      expect(await gateway.sessions()).toHaveLength(1);
+    },
+  );
+
   test('shows code and reason of a kick', async () => {
     const { gateway, loginUrl } = await serve();
     const page = await openPage();

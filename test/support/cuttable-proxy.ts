@@ -10,6 +10,8 @@ export interface CuttableProxy {
   readonly accepted: number;
   /** Resets every connection, at once. */
   cut(): void;
+  /** Nothing passes on the connections there are any more, and nobody is told. */
+  freeze(): void;
   /** Resets every connection that comes, until it is false again. */
   refuses: boolean;
   close(): Promise<void>;
@@ -47,6 +49,9 @@ export async function startCuttableProxy(target: number): Promise<CuttableProxy>
     refuses: false,
     cut: () => {
       for (const socket of sockets) socket.resetAndDestroy();
+    },
+    freeze: () => {
+      for (const socket of sockets) socket.unpipe().pause();
     },
     close: async () => {
       server.close();
