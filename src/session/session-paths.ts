@@ -90,16 +90,14 @@ export class SessionPaths {
 
   /** Client: a path to be tried, with a number of its own. It is asked at once whether it leads to the gateway. */
   tryOut(port: number, slot: number, reliable: boolean): Path {
-    this.latestId = (this.latestId + 1) & 0xff;
-    const path = new Path(port, slot, reliable, this.latestId, { validated: true, announcing: true });
+    const path = new Path(port, slot, reliable, this.nextId(), { validated: true, announcing: true });
     this.ask(path);
     return this.add(path);
   }
 
   /** Client: one more path on which the handshake may be answered. */
   addCandidate(port: number, slot: number, reliable: boolean, announcing: boolean): Path {
-    this.latestId = (this.latestId + 1) & 0xff;
-    const path = new Path(port, slot, reliable, this.latestId, { validated: true, announcing });
+    const path = new Path(port, slot, reliable, this.nextId(), { validated: true, announcing });
     path.isCandidate = path.isHelloDue = true;
     return this.add(path, MAX_CANDIDATES);
   }
@@ -274,6 +272,13 @@ export class SessionPaths {
   /** The peer uses this number now. */
   noteId(path: Path, id: number): void {
     path.id = this.latestId = id;
+  }
+
+  /** The next number that none of the paths has: with that of the path in use, trying a path would move the session there. */
+  private nextId(): number {
+    do this.latestId = (this.latestId + 1) & 0xff;
+    while (this.current.id === this.latestId || this.others.some(({ id }) => id === this.latestId));
+    return this.latestId;
   }
 
   private putInUse(path: Path): void {

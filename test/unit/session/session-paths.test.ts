@@ -112,15 +112,16 @@ describe('the paths of a session', () => {
     expect(host.released.every(({ code }) => code === CloseCode.kicked)).toBe(true);
   });
 
-  it('get a number of their own each when a client tries them, also beyond 255', () => {
-    const { paths } = new Bench();
+  it('get a number of their own each when a client tries them, also beyond 255: that of the path in use is not given again', () => {
+    const { paths, first } = new Bench();
     const ids = Array.from({ length: 258 }, (_, i) => {
       const path = paths.tryOut(0, 10 + i, false);
       expect(path).toMatchObject({ isValidated: true, isAnnouncing: true });
       expect(path.challenge).toBeDefined();
       return path.id;
     });
-    expect([ids[0], ids[254], ids[255], ids[256]]).toEqual([1, 255, 0, 1]);
+    expect([ids[0], ids[254], ids[255], ids[256]]).toEqual([1, 255, 1, 2]);
+    expect(ids).not.toContain(first.id);
   });
 
   it('are few: broken ones give way first, then those nobody proved, then the oldest', () => {
