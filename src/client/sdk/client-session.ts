@@ -341,6 +341,8 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
   }
 
   #carryOut(command: SuccessionCommand): void {
+    // Whoever was told of the one before may have ended it all.
+    if (this.#closing !== undefined && command.type !== 'abort') return;
     switch (command.type) {
       case 'open':
         this.#held = command;
@@ -572,6 +574,8 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
   // ---- small things ----
 
   #tell(status: ClientStatus): void {
+    // The close is the last one.
+    if (this.#closeInfo !== undefined && status.type !== 'close') return;
     this.#listeners.tell(status);
   }
 

@@ -365,6 +365,20 @@ describe('a gateway that is drained', () => {
     await done;
   });
 
+  test('a listener that ends the session ends it: nothing that was decided before is done', async () => {
+    const { session, opener, statuses } = await opened();
+    opener.prepare = (connection) => (connection.finishes = false);
+    opener.last.finishes = false;
+    opener.last.drain();
+    await settle();
+    // Both become due in the same moment: giving the first up, and leaving the second.
+    opener.last.drain();
+    session.on('left', () => void session.destroy());
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(opener.connections.map(({ isClosed }) => isClosed)).toEqual([true, true]);
+    expect(statuses.at(-1)).toMatchObject({ type: 'close' });
+  });
+
   test('and is the only one there is: all stays where it is', async () => {
     const { session, opener, statuses } = await opened();
     opener.failures.push(new GatewayError('no_line'));
