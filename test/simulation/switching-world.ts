@@ -22,6 +22,8 @@ export interface LineConditions {
   readonly delayMs: number;
   readonly jitterMs: number;
   readonly lossRate: number;
+  /** Bottleneck; what waits for it may be 200 ms old. */
+  readonly bytesPerSecond: number;
   /** Nothing passes. */
   readonly isDark: boolean;
   /** Nobody takes connections. */
@@ -29,7 +31,7 @@ export interface LineConditions {
 }
 
 export const conditions = (parts: Partial<LineConditions> = {}): LineConditions => ({
-  ...{ delayMs: 20, jitterMs: 0, lossRate: 0, isDark: false, isRefused: false },
+  ...{ delayMs: 20, jitterMs: 0, lossRate: 0, bytesPerSecond: Infinity, isDark: false, isRefused: false },
   ...parts,
 });
 
@@ -558,12 +560,13 @@ export class Flow {
 
 const byteAt = (place: number): number => (place * 31 + (place >>> 8)) & 0xff;
 
-function linkOf({ delayMs, jitterMs, lossRate }: LineConditions): LinkProfile {
-  return { ...PERFECT_LINK, mtuBytes: 1_500, delayMs, jitterMs, lossRate };
+function linkOf({ delayMs, jitterMs, lossRate, bytesPerSecond }: LineConditions): LinkProfile {
+  const queueBytes = bytesPerSecond / 5;
+  return { ...PERFECT_LINK, mtuBytes: 1_500, delayMs, jitterMs, lossRate, bytesPerSecond, queueBytes };
 }
 
-function pipeOf({ delayMs, jitterMs }: LineConditions): PipeProfile {
-  return { ...PERFECT_PIPE, delayMs, jitterMs };
+function pipeOf({ delayMs, jitterMs, bytesPerSecond }: LineConditions): PipeProfile {
+  return { ...PERFECT_PIPE, delayMs, jitterMs, bytesPerSecond };
 }
 
 function groupOf(pool: SegmentPool, keepAliveMs: number, copyBytesPerSecond = 0): SessionGroupConfig {

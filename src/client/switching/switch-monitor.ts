@@ -548,13 +548,12 @@ export class SwitchMonitor {
     let best: KnownLine | undefined;
     let bestMs = Infinity;
     for (const line of this.#others) {
-      const score = line.score(now);
-      if (score === null || line.isUnwanted || line.avoidUntil > now) continue;
-      const expectedMs = score + line.experienceMs(now, score);
-      if (expectedMs < bestMs && this.#isBetter(now, line, isDegraded)) {
-        best = line;
-        bestMs = expectedMs;
-      }
+      const expectedMs = this.#expectedMs(now, line);
+      if (expectedMs === null || line.isUnwanted || line.avoidUntil > now) continue;
+      const isBetterNow = expectedMs < Math.min(bestMs, this.#current.score ?? 0);
+      if (!isBetterNow || !this.#isBetter(now, line, isDegraded)) continue;
+      best = line;
+      bestMs = expectedMs;
     }
     if (best === undefined) return;
     this.#beginSoftMove(now, best.id, 'better_line', {
@@ -591,10 +590,16 @@ export class SwitchMonitor {
   #looksBetter(now: number, line: KnownLine): boolean {
     const { betterFactor, betterMs, betterSeconds } = this.#config;
     const currentMs = this.#current.score;
-    const score = line.score(now);
-    if (currentMs === null || score === null || line.isUnwanted) return false;
+    const expectedMs = this.#expectedMs(now, line);
+    if (currentMs === null || expectedMs === null || line.isUnwanted) return false;
     if (Math.max(line.avoidUntil, this.#holdDown.until) - now > betterSeconds * 1_000) return false;
-    return (score + line.experienceMs(now, score)) * betterFactor + betterMs < currentMs;
+    return expectedMs * betterFactor + betterMs < currentMs;
+  }
+
+  /** What another line is to be expected to be like in use; null when it does not answer. */
+  #expectedMs(now: number, line: KnownLine): number | null {
+    const score = line.score(now);
+    return score === null ? null : score + line.experienceMs(now, score);
   }
 
   /** From a line that works to another, or back to UDP. */
