@@ -63,9 +63,9 @@ export class ClearClient implements SessionObserver {
   }
 
   /** One more session, beside the one it has. */
-  dialAnother(): void {
+  dialAnother(wrap?: (sink: RecordingSink) => Sink): void {
     this.credentials = this.pair.gateway.login({ seal: 'clear', conv: this.credentials.conv + 1 });
-    this.dial();
+    this.dial(undefined, wrap);
   }
 
   /** Begins the session on a line of its own. */

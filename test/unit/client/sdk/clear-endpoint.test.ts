@@ -198,6 +198,31 @@ describe('its end', () => {
     });
   });
 
+  test('a KICK that comes where the session is not ends nothing', () => {
+    onClearClient((client, pair) => {
+      client.dial();
+      pair.loop.runFor(100);
+      client.attach(client.connect());
+      pair.loop.runFor(100);
+      const { arena } = pair.tcp.carrier;
+      for (const [slot, isHeard] of [
+        [1, false],
+        [0, true],
+      ] as const) {
+        arena.target = slot;
+        const at = arena.reserve(24);
+        arena.bytes.fill(0, at, at + 24);
+        arena.view.setUint32(at, client.credentials.conv, true);
+        arena.view.setUint8(at + 4, 85);
+        arena.view.setUint32(at + 12, CloseCode.kicked, true);
+        arena.commit(24);
+        pair.tcp.carrier.flush();
+        pair.loop.runFor(100);
+        expect(client.sink.isClosed).toBe(isHeard);
+      }
+    });
+  });
+
   test('nobody answers the handshake', () => {
     onClearClient((client, pair) => {
       const line = client.connect();
@@ -271,6 +296,35 @@ describe('its end', () => {
       expect(pair.loop.step()).toBe(false);
     });
     await gone;
+  });
+
+  test('what a sink has another session send leaves at once, whichever comes first', () => {
+    onClearClient((client, pair) => {
+      client.dial();
+      const { session: first, sink: firstSink } = client;
+      client.dialAnother((sink) => {
+        const flush = (): void => void sendText(first, 'pass it on');
+        return Object.assign(sink, { flush });
+      });
+      pair.loop.runFor(100);
+      sendText(pair.gateway.sinks[1]!.port, 'hello');
+      pair.loop.runFor(25);
+      expect(pair.gateway.sinks[0]!.text).toBe('pass it on');
+      expect(firstSink.text).toBe('');
+    });
+  });
+
+  test('ports that are not used any more are given up, however often it moves', () => {
+    onClearClient((client, pair) => {
+      client.dial();
+      pair.loop.runFor(100);
+      for (let i = 0; i < 10; i++) {
+        client.moveTo();
+        pair.loop.runFor(5_000);
+      }
+      expect(client.session.moves).toBe(10);
+      expect(client.session.path.port).toBeLessThan(3);
+    });
   });
 
   test('a port that is given up takes its path with it', () => {
