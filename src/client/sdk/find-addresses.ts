@@ -13,7 +13,7 @@ export interface FoundLine {
 }
 
 /**
- * Looks the hosts of lines up, all at once. Who takes more than a second is not waited for when others are known; nobody is
+ * Looks the hosts of lines up, all at once, each once. Who takes more than a second is not waited for when others are known; nobody is
  * waited for longer than `timeoutMs`.
  * @throws GatewayError the reason of the signal when it is aborted.
  */
@@ -27,10 +27,13 @@ export async function findAddresses(
     const isSupported = platform.transports.includes(line.transport);
     return { line, addresses: [], fault: isSupported ? 'connect_timeout' : 'unsupported' };
   });
-  const lookUps = results.map(async ({ line, fault }, index) => {
-    if (fault === 'unsupported') throw new GatewayError('no_line');
-    results[index] = await lookUp(platform, line, signal);
-    if (results[index].fault !== undefined) throw new GatewayError('connect_failed');
+  const lookUps = [...indicesByHost(results)].map(async ([host, indices]) => {
+    const found = await lookUp(platform, host, results[indices[0]]?.line.port ?? 0, signal);
+    for (const index of indices) {
+      const { line } = results[index] ?? {};
+      if (line !== undefined) results[index] = { line, ...found, addresses: at(line.port, found.addresses) };
+    }
+    if (found.fault !== undefined) throw new GatewayError('connect_failed');
   });
   const waiting = new AbortController();
   const all = Promise.allSettled(lookUps);
@@ -43,16 +46,32 @@ export async function findAddresses(
   return [...results];
 }
 
+/** Those to be looked up. */
+function indicesByHost(lines: readonly FoundLine[]): ReadonlyMap<string, readonly [number, ...number[]]> {
+  const byHost = new Map<string, [number, ...number[]]>();
+  for (const [index, { line, fault }] of lines.entries()) {
+    if (fault === 'unsupported') continue;
+    const indices = byHost.get(line.host);
+    if (indices === undefined) byHost.set(line.host, [index]);
+    else indices.push(index);
+  }
+  return byHost;
+}
+
+const at = (port: number, addresses: FoundLine['addresses']): FoundLine['addresses'] =>
+  addresses.map((address) => address && { ...address, port });
+
 async function lookUp(
   platform: Pick<ClientPlatform, 'resolve'>,
-  line: Line,
+  host: string,
+  port: number,
   signal: AbortSignal,
-): Promise<FoundLine> {
+): Promise<Omit<FoundLine, 'line'>> {
   try {
-    const addresses = await platform.resolve(line.host, line.port, signal);
-    return { line, addresses, fault: addresses.length > 0 ? undefined : 'connect_failed' };
+    const addresses = await platform.resolve(host, port, signal);
+    return { addresses, fault: addresses.length > 0 ? undefined : 'connect_failed' };
   } catch (error) {
-    return { line, addresses: [], fault: GatewayError.from(error).code };
+    return { addresses: [], fault: GatewayError.from(error).code };
   }
 }
 

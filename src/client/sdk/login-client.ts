@@ -14,7 +14,7 @@ import {
 import { loginWithRetries } from './login-retries.ts';
 import type { LoginStore } from './login-store.ts';
 import { LoginToken, type TokenSource } from './login-token.ts';
-import { reasonOf } from './time-limit.ts';
+import { orAborted } from './time-limit.ts';
 
 /** What a {@link LoginClient} takes. */
 export interface LoginClientOptions extends Omit<LoginOptions, 'loginUrl' | 'token' | 'signal'> {
@@ -102,7 +102,9 @@ export class LoginClient {
   #kept: KeptLogin | undefined;
   #line: string | undefined;
   #loading: Promise<void> | undefined;
-  #saving: Promise<void> = Promise.resolve();
+  /** The text that is to be kept next, and whether one is being kept. */
+  #unsaved: string | undefined;
+  #isSaving = false;
 
   /** @throws GatewayError `config_invalid`. */
   constructor(options: LoginClientOptions, context: LoginClientContext) {
@@ -145,8 +147,7 @@ export class LoginClient {
    */
   async take({ signal = NEVER_ABORTED, cacheFirst = false }: TakeLoginOptions = {}): Promise<HeldLogin> {
     this.#loading ??= this.#load();
-    await this.#loading;
-    if (signal.aborted) throw reasonOf(signal);
+    await orAborted(this.#loading, signal);
     return (cacheFirst ? this.#takeKept() : undefined) ?? this.#logIn(signal);
   }
 
@@ -251,14 +252,25 @@ export class LoginClient {
     }
   }
 
-  /** One after the other, so that the last one stays. */
   #save(): void {
     const store = this.#store;
     if (store === undefined) return;
-    const text = formatCachedLogin({ login: this.#kept?.dated, line: this.#line }, this.#hrefs());
-    this.#saving = this.#saving
-      .then(() => store.set(text))
-      .catch((error: unknown) => this.#storeFailed(error));
+    this.#unsaved = formatCachedLogin({ login: this.#kept?.dated, line: this.#line }, this.#hrefs());
+    if (!this.#isSaving) void this.#saveTo(store);
+  }
+
+  /** One after the other, so that the last one stays; what is outdated before its turn comes is left out. */
+  async #saveTo(store: LoginStore): Promise<void> {
+    this.#isSaving = true;
+    for (let text = this.#unsaved; text !== undefined; text = this.#unsaved) {
+      this.#unsaved = undefined;
+      try {
+        await store.set(text);
+      } catch (error) {
+        this.#storeFailed(error);
+      }
+    }
+    this.#isSaving = false;
   }
 
   #storeFailed(err: unknown): void {

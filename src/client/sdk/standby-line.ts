@@ -5,6 +5,7 @@ import type { ProbeAck } from '../../wire/probe-ack.ts';
 import type { ProbeAnswer } from '../switching/known-line.ts';
 import { PROBE_DATAGRAM_BYTES, ProbeCarrier } from './probe-carrier.ts';
 import type { ProbePlatform } from './survey-lines.ts';
+import { orAborted } from './time-limit.ts';
 
 /** How one probe goes. */
 export interface ProbeOptions {
@@ -76,9 +77,9 @@ export class StandbyLine {
     const { signal } = this.#own;
     const { host, port } = this.#line;
     try {
-      const addresses = await this.#platform.resolve(host, port, signal);
+      // Not every look-up ends when it is told to.
+      const addresses = await orAborted(this.#platform.resolve(host, port, signal), signal);
       const address = addresses[this.#turn % Math.max(1, addresses.length)];
-      signal.throwIfAborted();
       const options = { address, maxDatagramBytes: PROBE_DATAGRAM_BYTES, timeoutMs, signal };
       const opened = await this.#platform.openLine(this.#line, options);
       return new ProbeCarrier(opened, {

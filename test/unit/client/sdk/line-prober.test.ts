@@ -157,3 +157,19 @@ test('closed, it leaves nothing behind and answers nobody', async () => {
   await vi.advanceTimersByTimeAsync(100);
   expect(vi.getTimerCount()).toBe(0);
 });
+
+test('closed while a name is looked up, it does not wait for that', async () => {
+  const { platform, prober } = proberOf(
+    { udp: { rttMs: 5 } },
+    { 'gw.example': () => new Promise(() => undefined) },
+  );
+  const answer = prober.probe(UDP, { bytes: 64, timeoutMs: 60_000 });
+  await vi.advanceTimersByTimeAsync(10);
+  let isClosed = false;
+  void prober.close().then(() => (isClosed = true));
+  await vi.advanceTimersByTimeAsync(0);
+  expect(isClosed).toBe(true);
+  expect(await answer).toBeUndefined();
+  expect(platform.open).toBe(0);
+  expect(vi.getTimerCount()).toBe(0);
+});

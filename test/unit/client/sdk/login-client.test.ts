@@ -355,6 +355,32 @@ describe('a store', () => {
     expect(loginStore.text).not.toContain(held.answer.sessions[0]!.secret);
   });
 
+  test('that does not answer holds nobody who gives up, and gets the latest text alone once it does', async () => {
+    const texts: string[] = [];
+    let answer = (): void => undefined;
+    const hanging: LoginStore = { get: () => new Promise(() => undefined), set: () => undefined };
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 100);
+    const given = new Logins({ [A]: ['answer'] }).client({ loginStore: hanging });
+    expect(await failure(given.take({ signal: controller.signal }))).toMatchObject({
+      code: 'connect_failed',
+    });
+    const slow: LoginStore = {
+      get: () => undefined,
+      set: (text) => {
+        texts.push(text);
+        return new Promise((resolve) => (answer = resolve));
+      },
+    };
+    const client = new Logins({ [A]: ['answer'] }).client({ loginStore: slow });
+    await run(client.take());
+    for (let i = 0; i < 100; i++) client.rememberLine(`line-${String(i)}`);
+    answer();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(texts).toHaveLength(2);
+    expect(texts[1]).toContain('line-99');
+  });
+
   test('that fails harms nothing and is told', async () => {
     const loginStore: LoginStore = {
       get: () => {

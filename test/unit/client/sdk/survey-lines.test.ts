@@ -96,6 +96,28 @@ describe('a survey', () => {
     expectNothingLeft(platform);
   });
 
+  test('looks each name up once, however many lines have it', async () => {
+    const asked: string[] = [];
+    const lookUp = (host: string) => () => {
+      asked.push(host);
+      return Promise.resolve([v4('192.0.2.1')]);
+    };
+    const platform = new ProbedGateways(
+      { a: { rttMs: 20 }, b: { rttMs: 10 } },
+      { 'gw.example': lookUp('gw.example'), 'gw2.example': lookUp('gw2.example') },
+    );
+    const report = await survey(platform, [
+      lineOf('a', { port: 4000 }),
+      lineOf('b', { port: 4001 }),
+      lineOf('c', { host: 'gw2.example' }),
+      lineOf('wss', { transport: 'wss', host: 'gw2.example' }),
+    ]);
+    expect(asked).toEqual(['gw.example', 'gw2.example']);
+    const ports = new Map(report.lines.map(({ line, address }) => [line.id, address?.port]));
+    expect([ports.get('a'), ports.get('b')]).toEqual([4000, 4001]);
+    expect(faultOf(report, 'wss')).toBe('unsupported');
+  });
+
   test('tries every address of a line', async () => {
     const platform = new ProbedGateways(
       { '2001:db8::1': { rttMs: 70 }, '192.0.2.1': { rttMs: 30 } },
