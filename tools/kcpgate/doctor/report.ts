@@ -9,8 +9,8 @@ export function formatReport(findings: readonly Finding[], version: string, hasC
     '',
   ];
   for (const { check, status, text, advice = [] } of findings) {
-    lines.push(`${label(status, hasColour)}  ${check.padEnd(width)}  ${text}`);
-    for (const line of advice) lines.push(`${' '.repeat(LABEL_WIDTH + width + 4)}-> ${line}`);
+    lines.push(`${label(status, hasColour)}  ${shown(check).padEnd(width)}  ${shown(text)}`);
+    for (const line of advice) lines.push(`${' '.repeat(LABEL_WIDTH + width + 4)}-> ${shown(line)}`);
   }
   return `${lines.join('\n')}\n\n${summary(findings)}\n`;
 }
@@ -28,6 +28,9 @@ function summary(findings: readonly Finding[]): string {
   if (warnings > 0) return `Works; ${warnings} of ${findings.length} checks found something to improve.`;
   return 'All is well.';
 }
+
+/** What others said may be in it; line ends are our own. */
+const shown = (text: string): string => text.replace(/(?!\n)\p{C}/gu, '?');
 
 const LABELS: Readonly<Record<FindingStatus, readonly [word: string, colour: number]>> = {
   ok: ['ok', 32],

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { connect, type PeerCertificate } from 'node:tls';
 import type { Line } from '../../../../src/client/login-answer.ts';
+import { textCell } from '../../admin/cell.ts';
 import type { Finding } from '../finding.ts';
 import { explainFault } from './fault-words.ts';
 
@@ -15,7 +16,7 @@ export interface SeenCertificate {
   /** Why it is not believed; null when it is. */
   readonly fault: unknown;
   readonly issuer: string;
-  /** Unix time in ms. */
+  /** Unix time in ms; NaN when it does not say. */
   readonly expiresAtMs: number;
 }
 
@@ -41,15 +42,18 @@ export async function checkCertificates(servers: readonly TlsServer[]): Promise<
 
 export function judgeCertificate({ host, port }: TlsServer, seen: SeenCertificate, now: number): Finding {
   const check = 'certificate';
-  const details = { host, port, issuer: seen.issuer, expiresAt: new Date(seen.expiresAtMs).toISOString() };
+  const expiresAt = Number.isNaN(seen.expiresAtMs) ? null : new Date(seen.expiresAtMs).toISOString();
+  const issuer = textCell(seen.issuer);
+  const details = { host, port, issuer, expiresAt };
   const where = `${host}:${String(port)}`;
   if (seen.fault !== null) {
     const { text, advice } = explainFault(seen.fault, host);
-    const by = seen.issuer === '' ? '' : ` (by ${seen.issuer})`;
+    const by = issuer === '' ? '' : ` (by ${issuer})`;
     return { check, status: 'failure', text: `${where}: ${text}${by}`, advice, details };
   }
+  if (expiresAt === null) return { check, status: 'warning', text: `${where}: it has no end`, details };
   const days = Math.floor((seen.expiresAtMs - now) / DAY_MS);
-  const text = `${where}: good for ${String(days)} days, by ${seen.issuer}`;
+  const text = `${where}: good for ${String(days)} days, by ${issuer}`;
   if (days >= FEW_DAYS) return { check, status: 'ok', text, details };
   return { check, status: 'warning', text, advice: [`whoever runs ${host}: renew it`], details };
 }

@@ -27,3 +27,9 @@ test('colour only when asked for', () => {
   expect(formatReport([OK, WARNING, FAILURE], '1.2.3', false)).not.toContain('\u001b');
   expect(formatReport([FAILURE], '1.2.3', true)).toContain('\u001b[31mFAIL\u001b[0m');
 });
+
+test('nothing that a terminal might obey', () => {
+  const hostile: Finding = { ...WARNING, text: 'a\u001b[2Jb', advice: ['c\u0007\u009bd', 'e\r'] };
+  // eslint-disable-next-line no-control-regex -- these are what is looked for
+  expect(formatReport([hostile], '1.2.3', false)).not.toMatch(/[^\n\x20-\x7e]/);
+});

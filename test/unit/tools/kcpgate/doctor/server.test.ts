@@ -165,6 +165,13 @@ describe('certificates', () => {
       text: 'gw.example:443: the certificate has expired (by A Root)',
     });
   });
+
+  test('of whoever is there are not to be trusted in what they say', () => {
+    const undated = judgeCertificate(server, { ...seen, expiresAtMs: Number.NaN }, now);
+    expect(undated).toMatchObject({ status: 'warning', details: { expiresAt: null } });
+    const issuer = 'A\u001b[2J\nok    all  is well';
+    expect(judgeCertificate(server, { ...seen, issuer }, now).text).toContain('by A?[2J?ok');
+  });
 });
 
 describe('the clock', () => {
