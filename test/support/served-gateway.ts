@@ -12,7 +12,8 @@ export interface ServedGatewayOptions {
   readonly udp: readonly string[];
   /** Where its listeners are to be, by name. Default: anywhere. */
   readonly ports?: Readonly<Record<string, number>>;
-  /** More keys of the sections `sessions` and `login`. */
+  /** More keys of the sections `common`, `sessions` and `login`. */
+  readonly common?: string;
   readonly sessions?: string;
   readonly login?: string;
 }
@@ -33,7 +34,7 @@ export interface ServedGateway {
 
 /** Starts one on 127.0.0.1. Line ids end with the id of the gateway: `udp-1`. */
 export async function serveGateway(options: ServedGatewayOptions): Promise<ServedGateway> {
-  const { id, ticketKey, udp, ports: wanted = {}, sessions = '', login = '' } = options;
+  const { id, ticketKey, udp, ports: wanted = {}, common = '', sessions = '', login = '' } = options;
   const folder = mkdtempSync(join(tmpdir(), 'kcpgate-served-'));
   const file = join(folder, 'gateway.yaml');
   const listener = (name: string, type: string): string =>
@@ -46,7 +47,7 @@ export async function serveGateway(options: ServedGatewayOptions): Promise<Serve
   writeFileSync(
     file,
     `
-common: { gateway_id: ${String(id)}, admin_addr: "127.0.0.1:0", drain_timeout: 2s }
+common: { gateway_id: ${String(id)}, admin_addr: "127.0.0.1:0", drain_timeout: 2s, ${common} }
 listeners:
 ${names.map(([name, type]) => listener(name, type)).join('')}
 sessions: { new_sessions_per_source_per_second: 10000, max_sessions_per_source: 10000, ${sessions} }
