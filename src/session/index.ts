@@ -13,12 +13,7 @@ export {
   type ServerHandshakeTools,
 } from './server-handshake.ts';
 export type { PeerKind, SessionConfig, SessionRole } from './session-config.ts';
+export type { SessionObserver } from './session-observer.ts';
 export type { PathHost, PathOutput } from './session-paths.ts';
-export {
-  Session,
-  type SessionBeginning,
-  type SessionHost,
-  type SessionObserver,
-  type SessionState,
-} from './session.ts';
+export { Session, type SessionBeginning, type SessionHost, type SessionState } from './session.ts';
 export type { TicketFault, TicketOpener } from './ticket-opener.ts';

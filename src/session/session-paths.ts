@@ -200,7 +200,7 @@ export class SessionPaths {
     now: number,
     output: PathOutput,
     context: SegmentContext,
-    instead: (now: number, arena: PathArena, path: Path) => boolean | undefined,
+    instead?: (now: number, arena: PathArena, path: Path) => boolean | undefined,
   ): boolean {
     for (const path of this) {
       if (path.answer !== undefined) {
@@ -211,7 +211,7 @@ export class SessionPaths {
       if (challenge?.isDue(now) === true) {
         const { conv, seal } = context;
         const wasWritten =
-          instead(now, output.arenaOf(path).select(conv, seal, path), path) ??
+          instead?.(now, output.arenaOf(path).select(conv, seal, path), path) ??
           this.writeProbe(now, output, context, path, 'pathChallenge', challenge.data);
         if (!wasWritten) return true;
         const pto = path.rttMs < 0 ? Math.max(context.ptoMs, MIN_FIRST_PTO_MS) : context.ptoMs;

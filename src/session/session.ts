@@ -1,6 +1,5 @@
 import { NEVER } from '../base/clock.ts';
 import { CloseCode } from '../base/close-code.ts';
-import type { SendArena } from '../base/send-arena.ts';
 import { SendError, type SessionPort, type Sink } from '../base/sink.ts';
 import {
   DatagramFault,
@@ -14,47 +13,32 @@ import { Command } from '../wire/command.ts';
 import { readDrain } from '../wire/drain.ts';
 import { FIN_BYTES, finCodeOf, finalSequenceOf, isFinAck, writeFin } from '../wire/fin.ts';
 import { KICK_MAX_BYTES, kickCodeOf, readKick, writeKick } from '../wire/kick.ts';
-import { PATH_DATA_BYTES, PATH_PROBE_BYTES, writePathProbe } from '../wire/path-probe.ts';
-import { SEGMENT_HEADER_BYTES, sequenceOf } from '../wire/segment.ts';
+import { PATH_DATA_BYTES } from '../wire/path-probe.ts';
+import { SEGMENT_HEADER_BYTES } from '../wire/segment.ts';
 import { utf8Length } from '../wire/utf8.ts';
 import type { ClientHandshake } from './client-handshake.ts';
+import { ClientHellos } from './client-hellos.ts';
 import { Copier } from './copier.ts';
-import { DatagramQueue } from './datagram-queue.ts';
 import { DrainAnnouncement, type DrainNotice } from './drain-notice.ts';
-import { EarlyArena } from './early-arena.ts';
 import { FinExchange } from './fin-exchange.ts';
 import { isProbing } from './is-probing.ts';
 import { KickExchange } from './kick-exchange.ts';
 import type { LinkSignals } from './link-signals.ts';
-import { MessageNumbers } from './message-numbers.ts';
+import { Liveness, onGrid } from './liveness.ts';
 import type { PathArena } from './path-arena.ts';
 import type { Path } from './path.ts';
 import { PeerEnd } from './peer-end.ts';
 import type { Seal } from './seal.ts';
 import type { SessionConfig } from './session-config.ts';
+import type { SessionObserver } from './session-observer.ts';
 import { SessionPaths, type PathHost, type PathOutput, type SegmentContext } from './session-paths.ts';
 import type { Traffic } from './traffic.ts';
+import { UnorderedMessages } from './unordered-messages.ts';
 
 /** Whoever drives a session. */
 export interface SessionHost extends PathHost {
   /** The session was called from outside a turn and wants a {@link Session.drain}. Called at most once until then. */
   wake(session: Session): void;
-}
-
-/** What a session tells of its paths, from within its turns. A client decides by it where to go. */
-export interface SessionObserver {
-  /** The peer answered on a path that was tried. */
-  pathValidated?(path: Path): void;
-  /** The peer answered on the path in use, which was asked by {@link Session.checkPath} or because it was quiet. */
-  pathChecked?(path: Path, rttMs: number): void;
-  /** Nobody answered on a path that was tried; it is given up unless it is the one in use. */
-  pathFailed?(path: Path): void;
-  /** The connection of the path in use broke. */
-  pathLost?(path: Path): void;
-  /** The session uses another path. */
-  moved?(from: Path, to: Path): void;
-  /** Client: the gateway asks to go elsewhere. */
-  draining?(notice: DrainNotice): void;
 }
 
 /** What a session begins with, beside its configuration. */
@@ -97,7 +81,8 @@ export class Session implements SessionPort, DirectReceiver {
   private readonly host: SessionHost;
   private readonly ways: SessionPaths;
   private currentSeal: Seal | undefined;
-  private handshake: ClientHandshake | undefined;
+  /** Of a client that logged in. */
+  private readonly hellos: ClientHellos | undefined;
   private sink: Sink | undefined;
   private currentState: SessionState = 'open';
   /** The path the datagram being read came on. */
@@ -105,33 +90,14 @@ export class Session implements SessionPort, DirectReceiver {
   /** The path that is written to in this drain. */
   private target: Path;
   private arrivalBytes: Uint8Array = NO_BYTES;
-  private datagrams: DatagramQueue | undefined;
+  private messages: UnorderedMessages | undefined;
   /** What is written goes out on another path, too. */
   private copier: Copier | undefined;
-  /** The messages outside the order that came. */
-  private seenMessages: MessageNumbers | undefined;
   private drainAnnouncement: DrainAnnouncement | undefined;
   private moveCount = 0;
-  /** Client of a clear session: the gateway may be elsewhere, and is to be told by a HELLO_CLEAR on the path in use. */
-  private helloWanted = false;
-  private unwantedDatagrams = 0;
-  private openedAt: number;
-  private heardAt: number;
-  /** When the path in use became that, and when something came on it last. */
-  private pathSince: number;
-  private heardHereAt: number;
-  /** When a message outside the order was last sent, or came. */
-  private messageAt: number;
-  /** The last turn in which no gap was open in what arrived, or it moved. */
-  private progressAt: number;
-  private progressSn = 0;
-  /** The last turn in which anything was sent or arrived; a session quiet since then is trimmed. */
-  private activeAt: number;
-  private touched = false;
-  private trimmed = false;
-  /** Quiet for so long, it asks for a sign of life; and when that is next to be looked at. */
-  private keepAliveWait: number;
-  private keepAliveAt: number;
+  /** When it was opened, in the host's ms. */
+  readonly startedAt: number;
+  private readonly liveness: Liveness;
   private wakePending = false;
   private inDrain = false;
   /** How far this drain is behind what has arrived. */
@@ -184,21 +150,19 @@ export class Session implements SessionPort, DirectReceiver {
     this.host = host;
     this.loggedIn = loggedIn;
     this.currentSeal = seal;
-    this.handshake = handshake;
-    if (handshake !== undefined) {
-      this.currentState = 'opening';
-      path.isCandidate = true;
-    }
     this.ways = new SessionPaths(host, path);
     this.arrival = this.target = path;
     this.engine = new KcpEngine(config.kcp, pool, config.peer === 'kcpgate' ? this : undefined, this);
     if (path.reliable) this.engine.setReliable(true);
+    if (handshake !== undefined) {
+      this.currentState = 'opening';
+      path.isCandidate = true;
+      this.hellos = new ClientHellos(handshake, this.engine, this.ways, config.earlyData);
+    }
     if (loggedIn && !path.isValidated) this.ways.ask(path);
-    this.openedAt = this.heardAt = this.activeAt = this.progressAt = now;
-    this.pathSince = this.heardHereAt = this.messageAt = now;
-    this.progressSn = this.engine.expectedSequence;
-    this.keepAliveWait = config.keepAliveMs > 0 ? this.keepAliveWaitMs() : NEVER;
-    this.keepAliveAt = now + this.keepAliveWait;
+    this.startedAt = now;
+    const keepAliveWaitMs = config.keepAliveMs > 0 ? this.keepAliveWaitMs() : NEVER;
+    this.liveness = new Liveness(now, this.engine.expectedSequence, keepAliveWaitMs);
   }
 
   /** Binds the sink; once, before the first drain. */
@@ -226,11 +190,6 @@ export class Session implements SessionPort, DirectReceiver {
     return { code: this.closeCode, reason: this.closeReason };
   }
 
-  /** When it was opened, in the host's ms. */
-  get startedAt(): number {
-    return this.openedAt;
-  }
-
   /** Whether everything queued towards the peer was acknowledged. */
   get isFlushed(): boolean {
     return this.engine.isAllAcknowledged;
@@ -247,17 +206,18 @@ export class Session implements SessionPort, DirectReceiver {
 
   /** How it fares on the path in use. */
   linkSignals(): LinkSignals {
-    const { engine, pathSince } = this;
+    const { engine, startedAt } = this;
+    const { heardAt, heardHereAt, pathSince } = this.liveness;
     const { srttMs, rttvarMs, rtoMs, segmentsSent, timeoutRetransmits, fastRetransmits } = engine.stats();
     const { stalledSince } = engine;
     const { sentBytes, receivedBytes } = this.ways.traffic;
     return {
       ...{ srttMs, rttvarMs, rtoMs, segmentsSent, timeoutRetransmits, fastRetransmits },
-      heardAt: this.heardAt,
-      heardHereAt: this.heardHereAt,
+      heardAt,
+      heardHereAt,
       // What waits since before the last move says nothing of the path that is in use now.
       stalledSince: stalledSince === NEVER ? NEVER : Math.max(stalledSince, pathSince),
-      activeAt: Math.max(engine.dataAt, this.messageAt),
+      activeAt: Math.max(startedAt, engine.dataAt, this.messages?.lastAt ?? startedAt),
       sentBytes,
       receivedBytes,
     };
@@ -295,8 +255,8 @@ export class Session implements SessionPort, DirectReceiver {
 
   /** Messages sent outside the order, and those that gave way or had no taker. */
   get datagramCounts(): { readonly sent: number; readonly dropped: number; readonly unwanted: number } {
-    const { sent = 0, dropped = 0 } = this.datagrams ?? {};
-    return { sent, dropped, unwanted: this.unwantedDatagrams };
+    const { sent = 0, dropped = 0, unwanted = 0 } = this.messages ?? {};
+    return { sent, dropped, unwanted };
   }
 
   // ---- SessionPort: what the sink may do ----
@@ -307,7 +267,7 @@ export class Session implements SessionPort, DirectReceiver {
     if (!this.isUsable || ended || this.closeWanted) return SendError.closed;
     const taken = this.engine.send(bytes, offset, length);
     if (taken >= 0 && taken < length) this.sendBlocked = true;
-    this.touched = true;
+    this.liveness.touch();
     // A send from within a turn leaves in that turn.
     if (!this.inDrain) this.wake();
     return taken;
@@ -317,8 +277,8 @@ export class Session implements SessionPort, DirectReceiver {
     if (!this.isUsable || this.closeWanted || !this.loggedIn) return SendError.closed;
     if (length === 0) return SendError.empty;
     if (length > this.config.kcp.mtu - SEGMENT_HEADER_BYTES) return SendError.tooLarge;
-    (this.datagrams ??= new DatagramQueue()).push(bytes, offset, length);
-    this.touched = true;
+    (this.messages ??= new UnorderedMessages()).push(bytes, offset, length);
+    this.liveness.touch();
     if (!this.inDrain) this.wake();
     return length;
   }
@@ -386,8 +346,7 @@ export class Session implements SessionPort, DirectReceiver {
     if (this.currentState !== 'opening') return this.tryPath(port, slot, reliable);
     const { ways } = this;
     const path =
-      ways.find(port, slot) ??
-      ways.addCandidate(port, slot, reliable, this.handshake?.credentials.seal === 'aead');
+      ways.find(port, slot) ?? ways.addCandidate(port, slot, reliable, this.hellos?.isClear === false);
     if (ways.active.isLost) this.leaveCandidate(ways.active);
     this.wake();
     return path;
@@ -407,12 +366,12 @@ export class Session implements SessionPort, DirectReceiver {
   /** Client: goes on on another path of this session; what was not acknowledged is sent again there, at once. */
   moveTo(now: number, path: Path): void {
     if (path === this.ways.active || !this.isUsable) return;
-    if (this.handshake !== undefined) this.handshake.hurry();
+    this.hellos?.handshake.hurry();
     if (this.currentState === 'opening') path.isCandidate = true;
     // Whether the gateway is there still matters to nobody; and a clear session would call it back by asking.
     this.ways.active.challenge = undefined;
     this.move(now, path);
-    if (this.helloWanted) this.ways.ask(path);
+    if (this.hellos?.isCallingBack === true) this.ways.ask(path);
     this.wake();
   }
 
@@ -498,7 +457,7 @@ export class Session implements SessionPort, DirectReceiver {
     if (this.currentState !== 'open' && this.currentState !== 'closing') return true;
     if (this.currentState === 'open') this.setClose(code, reason);
     const arena = this.activeArena(output);
-    if (this.config.role === 'gateway') return this.writeKickSegment(this.heardAt, arena);
+    if (this.config.role === 'gateway') return this.writeKickSegment(this.liveness.heardAt, arena);
     return this.config.peer === 'stock' || this.writeFinSegment(arena, false, this.engine.endSequence, code);
   }
 
@@ -519,7 +478,7 @@ export class Session implements SessionPort, DirectReceiver {
       this.engine.dispose();
       // A sink may do this from within a write; what follows in its datagram must not be kept.
       this.engine.refuseNewData();
-      this.handshake?.dispose();
+      this.hellos?.handshake.dispose();
       this.disposePaths();
     }
   }
@@ -532,7 +491,7 @@ export class Session implements SessionPort, DirectReceiver {
   handleDatagram(now: number, bytes: Uint8Array, view: DataView, offset: number, length: number): number {
     if (this.currentState === 'gone') return DatagramFault.none;
     this.ways.traffic.receivedBytes += length;
-    this.heardHereAt = now;
+    this.liveness.heardHereAt = now;
     return this.readDatagram(now, bytes, view, offset, length);
   }
 
@@ -545,8 +504,7 @@ export class Session implements SessionPort, DirectReceiver {
   ): number {
     const fault = this.engine.handleDatagram(now, bytes, view, offset, length);
     if (fault === DatagramFault.none) {
-      this.heardAt = now;
-      this.touched = true;
+      this.liveness.heard(now);
     }
     if (this.currentState === 'lingering') this.reminderWanted = true;
     return fault;
@@ -591,7 +549,7 @@ export class Session implements SessionPort, DirectReceiver {
         path = this.ways.find(port, slot) ?? path;
       }
     } else {
-      this.heardHereAt = now;
+      this.liveness.heardHereAt = now;
     }
     if (!path.isValidated) {
       path.receivedBytes += wireBytes;
@@ -634,11 +592,12 @@ export class Session implements SessionPort, DirectReceiver {
     port: number,
     slot: number,
   ): boolean {
-    const { handshake, ways } = this;
+    const { hellos, ways } = this;
     const path = ways.find(port, slot);
-    if (handshake === undefined || path === undefined) return false;
+    if (hellos === undefined || path === undefined) return false;
     const isFirst = this.currentState === 'opening';
-    if (!isFirst && !this.isAskedByHello(path)) return false;
+    if (!isFirst && !hellos.isAskedOn(path)) return false;
+    const { handshake } = hellos;
     const answer = handshake.handleAck(bytes, view, offset, length);
     if (answer === undefined) return false;
     if (answer.isAnother) {
@@ -649,8 +608,8 @@ export class Session implements SessionPort, DirectReceiver {
     path.isAnnouncing = false;
     path.challenge = undefined;
     if (!isFirst) {
-      this.heardAt = now;
-      if (path === ways.active) this.helloWanted = false;
+      this.liveness.heardAt = now;
+      if (path === ways.active) hellos.isCallingBack = false;
       else this.observer?.pathValidated?.(path);
       return true;
     }
@@ -661,7 +620,7 @@ export class Session implements SessionPort, DirectReceiver {
     this.engine.setReliable(path.reliable);
     this.arrival = path;
     this.ways.traffic.receivedBytes += length;
-    this.pathSince = this.heardHereAt = now;
+    this.liveness.moved(now);
     this.readDatagram(now, bytes, view, answer.bodyAt, answer.bodyLength);
     // A KICK in it is a refusal.
     if (this.closeWanted) return true;
@@ -705,7 +664,7 @@ export class Session implements SessionPort, DirectReceiver {
       path.sentBytes += answerBytes;
     }
     if (path !== this.ways.active) this.move(now, path);
-    this.heardAt = now;
+    this.liveness.heardAt = now;
     this.wake();
   }
 
@@ -714,7 +673,7 @@ export class Session implements SessionPort, DirectReceiver {
    * @returns whether its token is the one that came with the login; others are ignored.
    */
   handleReset(now: number, token: Uint8Array): boolean {
-    if (this.handshake?.isResetToken(token) !== true) return false;
+    if (this.hellos?.handshake.isResetToken(token) !== true) return false;
     this.becomeStale(now);
     return true;
   }
@@ -814,12 +773,10 @@ export class Session implements SessionPort, DirectReceiver {
   nextDeadline(): number {
     switch (this.currentState) {
       case 'opening':
-        return this.handshake?.deadline ?? NEVER;
+        return this.hellos?.deadline ?? NEVER;
       case 'open': {
-        const trimAt = this.trimmed ? NEVER : onGrid(this.activeAt + TRIM_AFTER_MS);
-        const idleAt = onGrid(this.heardAt + this.config.idleTimeoutMs);
-        const gapAt = this.engine.hasGap ? onGrid(this.progressAt + this.gapTimeoutMs) : NEVER;
-        const quiet = Math.min(idleAt, gapAt, trimAt, this.keepAliveAt);
+        const gapTimeoutMs = this.engine.hasGap ? this.gapTimeoutMs : NEVER;
+        const quiet = this.liveness.deadline(this.config.idleTimeoutMs, gapTimeoutMs);
         const { isLost } = this.ways.active;
         const finAt = this.draining || isLost ? NEVER : (this.finExchange?.deadline ?? NEVER);
         const drainAt = this.ways.active.isReady ? (this.drainAnnouncement?.deadline ?? NEVER) : NEVER;
@@ -857,37 +814,17 @@ export class Session implements SessionPort, DirectReceiver {
 
   /** Repeats the HELLO until it is answered, for a bounded time, on every path that may answer it. */
   private drainOpening(now: number, output: PathOutput): boolean {
-    const { handshake, ways } = this;
-    if (handshake === undefined) return false;
-    if (this.closeWanted || handshake.isSpent(now)) {
+    const { hellos } = this;
+    if (hellos === undefined) return false;
+    if (this.closeWanted || hellos.handshake.isSpent(now)) {
       // The gateway knows nothing of this session yet, or never will: there is nobody to say goodbye to.
       if (!this.closeWanted) this.setClose(CloseCode.deadLink, 'no answer to the handshake');
-      handshake.dispose();
+      hellos.handshake.dispose();
       this.linger(now);
       return this.drainLingering(now, this.activeArena(output));
     }
-    if (handshake.isDue(now)) {
-      handshake.beginRound(now);
-      for (const path of ways) path.isHelloDue = path.isCandidate;
-    }
-    for (const path of ways) {
-      if (!path.isHelloDue || path.isLost) continue;
-      // Whichever HELLO comes first, the same data is in it.
-      if (this.config.earlyData) this.engine.resendAll(now);
-      const arena = output.arenaOf(path).select(this.conv, undefined, path);
-      if (!handshake.write(arena, path, this.writeEarly)) return true;
-      path.isHelloDue = false;
-    }
-    return false;
+    return hellos.write(now, output, this.conv, this.caughtUpAt);
   }
-
-  /** Early data: what is queued goes out with the HELLO, as far as it fits. */
-  private readonly writeEarly = (arena: SendArena, at: number, room: number): number => {
-    if (!this.config.earlyData) return 0;
-    const early = new EarlyArena(arena, at, room);
-    this.engine.pollTransmit(this.caughtUpAt, early, this.caughtUpAt, room);
-    return early.length;
-  };
 
   // ---- open ----
 
@@ -938,23 +875,15 @@ export class Session implements SessionPort, DirectReceiver {
 
   /** Messages outside the order, and what the gateway announces. @returns true when the arena was full. */
   private writeUnordered(now: number, arena: PathArena): boolean {
-    const { datagrams, drainAnnouncement } = this;
-    if (datagrams === undefined && drainAnnouncement === undefined) return false;
+    const { messages, drainAnnouncement } = this;
+    if (messages === undefined && drainAnnouncement === undefined) return false;
     const { active } = this.ways;
     if (active.isFull) return false;
     const { wnd, una } = this.engine.advertised;
     if (active.isReady && drainAnnouncement?.isDue(now) === true) {
       if (!drainAnnouncement.write(now, arena, this.conv, wnd, una, this.engine.rtoMs)) return true;
     }
-    if (datagrams === undefined) return false;
-    const { sent } = datagrams;
-    const wroteAll = datagrams.write(arena, this.conv, wnd, una);
-    if (datagrams.sent !== sent) this.messageAt = now;
-    if (wroteAll) return false;
-    // One for which the path has no budget waits, and holds nothing else up.
-    const isArenaFull = !arena.isOverBudget;
-    arena.isOverBudget = false;
-    return isArenaFull;
+    return messages?.write(now, arena, this.conv, wnd, una) ?? false;
   }
 
   private deliver(): void {
@@ -993,10 +922,7 @@ export class Session implements SessionPort, DirectReceiver {
   /** Looks for every way in which an open session can end. */
   private checkEnds(now: number): void {
     const { engine, peerEnd } = this;
-    if (!engine.hasGap || engine.expectedSequence !== this.progressSn) {
-      this.progressSn = engine.expectedSequence;
-      this.progressAt = now;
-    }
+    this.liveness.noteProgress(now, engine.hasGap, engine.expectedSequence);
     const sent = this.sendEnded && engine.isAllAcknowledged;
     if (this.closeWanted) {
       this.enterClosing(now, this.closeCode, this.closeReason, this.flushWanted, this.deliverWanted);
@@ -1022,9 +948,9 @@ export class Session implements SessionPort, DirectReceiver {
       this.linger(now);
     } else if (!this.draining && !this.ways.active.isLost && this.finExchange?.isSpent(now) === true) {
       this.enterClosing(now, CloseCode.deadLink, 'no answer to the end of the stream', false, true);
-    } else if (now - this.heardAt >= this.config.idleTimeoutMs) {
+    } else if (this.liveness.isSilent(now, this.config.idleTimeoutMs)) {
       this.enterClosing(now, CloseCode.idleTimeout, 'nothing arrived', false, true);
-    } else if (now - this.progressAt >= this.gapTimeoutMs) {
+    } else if (this.liveness.isStuck(now, this.gapTimeoutMs)) {
       this.enterClosing(now, CloseCode.idleTimeout, 'what is missing never arrived', false, true);
     }
   }
@@ -1056,23 +982,12 @@ export class Session implements SessionPort, DirectReceiver {
 
   /** Gives memory back when quiet, and keeps the session alive. */
   private houseKeep(now: number): void {
-    if (this.touched) {
-      this.touched = false;
-      this.trimmed = false;
-      this.activeAt = now;
-    } else if (!this.trimmed && now - this.activeAt >= TRIM_AFTER_MS) {
-      this.trimmed = true;
-      this.engine.trim();
-    }
-    if (now < this.keepAliveAt) return;
-    if (now - this.heardAt < this.keepAliveWait) {
-      this.keepAliveAt = this.heardAt + this.keepAliveWait;
-      return;
-    }
+    const { liveness } = this;
+    if (liveness.becameQuiet(now)) this.engine.trim();
+    if (!liveness.isKeepAliveDue(now)) return;
     if (this.loggedIn) this.ways.ask(this.ways.active);
     else this.engine.askWindow();
-    this.keepAliveWait = this.keepAliveWaitMs();
-    this.keepAliveAt = now + this.keepAliveWait;
+    liveness.asked(now, this.keepAliveWaitMs());
   }
 
   /** With jitter for sessions that logged in, so that thousands of clients do not ask in step. */
@@ -1300,20 +1215,24 @@ export class Session implements SessionPort, DirectReceiver {
         if (payloadLength === PATH_DATA_BYTES) this.handlePathResponse(now, view, at);
         return;
       case Command.datagram:
-        if (!this.isNewMessage(sequenceOf(view, at))) return;
-        this.messageAt = now;
-        if (!this.takesNow || this.sink?.datagram === undefined) this.unwantedDatagrams++;
-        else this.sink.datagram(this.arrivalBytes, payloadAt, payloadLength);
+        this.handleMessage(now, view, at, payloadAt, payloadLength);
         return;
       case Command.drain:
         if (this.config.role === 'client') this.handleDrain(view, at);
     }
   }
 
-  /** A copy may bring it again, or the network where nothing is sealed. */
-  private isNewMessage(number: number): boolean {
-    this.seenMessages ??= new MessageNumbers(this.currentSeal !== undefined);
-    return this.seenMessages.accept(number);
+  private handleMessage(
+    now: number,
+    view: DataView,
+    at: number,
+    payloadAt: number,
+    payloadLength: number,
+  ): void {
+    const messages = (this.messages ??= new UnorderedMessages());
+    if (!messages.accept(now, view, at, this.currentSeal !== undefined)) return;
+    if (!this.takesNow || this.sink?.datagram === undefined) messages.unwanted++;
+    else this.sink.datagram(this.arrivalBytes, payloadAt, payloadLength);
   }
 
   private handlePathResponse(now: number, view: DataView, at: number): void {
@@ -1338,7 +1257,7 @@ export class Session implements SessionPort, DirectReceiver {
     const { engine, ways } = this;
     const from = ways.active;
     const onlyPort = ways.activate(path, now + RETIRE_PTOS * engine.rtoMs);
-    this.pathSince = this.heardHereAt = now;
+    this.liveness.moved(now);
     engine.setReliable(path.reliable);
     if (!onlyPort) {
       engine.resetPath(path.rttMs < 0 ? undefined : path.rttMs);
@@ -1360,29 +1279,7 @@ export class Session implements SessionPort, DirectReceiver {
     for (let failed = ways.expire(now); failed !== undefined; failed = ways.expire(now)) {
       this.handlePathFailed(now, failed);
     }
-    return ways.write(now, output, this.context(), this.writeClearHello);
-  }
-
-  /** A clear session has no PATH_CHALLENGE that would prove anything: its client tries a path by HELLO_CLEAR. */
-  private readonly writeClearHello = (now: number, arena: PathArena, path: Path): boolean | undefined => {
-    if (this.handshake === undefined) return undefined;
-    const { challenge } = path;
-    if (challenge === undefined || !this.isAskedByHello(path)) return undefined;
-    const { conv } = this;
-    const { wnd, una } = this.engine.advertised;
-    // The challenge in it tells a gateway that does not know the session not to open another.
-    return this.handshake.write(arena, path, (memory, at, room) => {
-      if (room < PATH_PROBE_BYTES) return 0;
-      return writePathProbe(memory, at, {
-        type: 'pathChallenge',
-        ...{ conv, wnd, una, ts: now | 0, data: challenge.data },
-      });
-    });
-  };
-
-  private isAskedByHello(path: Path): boolean {
-    if (this.currentSeal !== undefined || path.challenge === undefined) return false;
-    return path !== this.ways.active || this.helloWanted;
+    return ways.write(now, output, this.context(), this.hellos?.writeInstead);
   }
 
   private handlePathFailed(now: number, path: Path): void {
@@ -1393,7 +1290,7 @@ export class Session implements SessionPort, DirectReceiver {
       return;
     }
     // Once: what is not answered is asked again when it is time to.
-    if (!this.helloWanted) this.comeBack();
+    if (this.hellos?.isCallingBack !== true) this.comeBack();
     // Somebody may have sent a copy of a datagram from an address that is not the peer's.
     const back = path.isValidated ? undefined : ways.fallback();
     if (back === undefined) return;
@@ -1406,9 +1303,9 @@ export class Session implements SessionPort, DirectReceiver {
    * it does not hear this side at an address that a NAT changed. Only another HELLO_CLEAR on the path in use helps.
    */
   private comeBack(): void {
-    if (this.handshake === undefined || this.currentSeal !== undefined || this.currentState !== 'open')
-      return;
-    this.helloWanted = true;
+    const { hellos } = this;
+    if (hellos?.isClear !== true || this.currentState !== 'open') return;
+    hellos.isCallingBack = true;
     if (this.ways.active.isLost) return;
     this.ways.ask(this.ways.active);
     this.wake();
@@ -1500,11 +1397,6 @@ export class Session implements SessionPort, DirectReceiver {
   }
 }
 
-/** Rounds a far deadline up to whole seconds: thousands of quiet sessions then wake the process once a second at most. */
-function onGrid(at: number): number {
-  return Math.ceil(at / 1000) * 1000;
-}
-
 /** Codes from the wire are numbers; one that is not in the table reads as a protocol error. */
 function closeCodeFrom(code: number): CloseCode {
   for (const known of Object.values(CloseCode)) if (known === code) return known;
@@ -1520,7 +1412,6 @@ const KEEP_ALIVE_JITTER = 0.2;
 const RELIABLE_FIN_WAIT_MS = 1_000;
 /** How long a path that was left can still be heard, in retransmission timeouts. */
 const RETIRE_PTOS = 3;
-const TRIM_AFTER_MS = 2000;
 const MAX_OPENING_GAP_MS = 5000;
 const UNHEARD_REASON_LENGTH = 32;
 const MEMORY_RETRY_MS = 50;

@@ -97,6 +97,19 @@ export class FuzzClient {
     line.carrier.release(slot);
   }
 
+  /** Begins on one more line; once the session is open it is only tried. */
+  alsoOpen(gateway: SocketAddress, isConnected: boolean): void {
+    const { port, slot, line } = this.#addLine(gateway, isConnected);
+    this.endpoint.tryOpening(this.#session, port, slot);
+    line.carrier.release(slot);
+  }
+
+  /** What it sends goes to any other path it has, too, or not any more. @returns whether it does. */
+  copy(choose: (paths: readonly Path[]) => Path | undefined): boolean {
+    const others = [...this.#session.paths].filter((path) => path !== this.#session.path);
+    return this.#session.copyTo(choose(others));
+  }
+
   /** Moves to a line that was tried, if one has answered. */
   goOn(): void {
     const path = this.#tried.pop();

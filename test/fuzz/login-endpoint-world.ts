@@ -45,6 +45,8 @@ const IDLE_TIMEOUT_MS = 20_000;
 const QUIET_MS = 400_000;
 /** The path in use, and those beside it. */
 const MAX_PATHS = 4;
+/** Addresses one half-open handshake may have been begun from. */
+const MAX_ORIGINS = 32;
 
 interface Travelling {
   readonly at: number;
@@ -184,7 +186,8 @@ export class LoginWorld {
     else if (roll < 0.64) for (const application of this.#lucky) if (chance(random, 0.3)) application.act();
     if (roll >= 0.64 && roll < 0.66) this.#rebind();
     else if (roll >= 0.66 && roll < 0.69) this.#tryLine();
-    else if (roll >= 0.69 && roll < 0.72) pickOf(random, this.#clients).goOn();
+    else if (roll >= 0.69 && roll < 0.71) pickOf(random, this.#clients).goOn();
+    else if (roll >= 0.71 && roll < 0.72) this.#copy();
     else if (roll >= 0.72 && roll < 0.73) await this.#restart();
     else if (roll >= 0.73 && roll < 0.75) this.#disturbConnections();
     else if (roll >= 0.75 && roll < 0.76) this.#kickHostile();
@@ -345,6 +348,15 @@ export class LoginWorld {
     client.tryLine(isConnected ? GATEWAY_TCP : GATEWAY_UDP, isConnected);
   }
 
+  #copy(): void {
+    const random = this.#random;
+    const client = this.#clients[random.nextInt(EXACT_CLIENTS)]!;
+    const isCopying = client.copy((paths) =>
+      paths.length === 0 || chance(random, 0.2) ? undefined : pickOf(random, paths),
+    );
+    if (isCopying) this.features.add('a client sent copies');
+  }
+
   /** A client's process dies and begins anew with the same login. */
   async #restart(): Promise<void> {
     const index = this.#random.nextInt(this.#clients.length);
@@ -493,7 +505,8 @@ export class LoginWorld {
     for (const [source, count] of perSource)
       if (count > maxSessionsPerSource) this.#fail(`${String(count)} sessions of ${source}`);
     const all = logins.openSessions + logins.lingeringSessions;
-    const slots = logins.halfOpen + MAX_PATHS * all + stock.openSessions + stock.lingeringSessions;
+    const slots =
+      MAX_ORIGINS * logins.halfOpen + MAX_PATHS * all + stock.openSessions + stock.lingeringSessions;
     if (this.#udp.retained > slots) this.#fail(`${String(this.#udp.retained)} address slots are retained`);
     const keys = 2 * (logins.halfOpen + all);
     if (this.#cipher.keys > keys) this.#fail(`${String(this.#cipher.keys)} keys, at most ${String(keys)}`);
@@ -728,6 +741,7 @@ export class LoginWorld {
         keepAliveMs: 0,
         closeTimeoutMs: 2_000,
         lingerMs: pick(random, [500, 5_000]),
+        copyBytesPerSecond: pick(random, [0, 5_000, 100_000]),
       },
       admission: this.#limits,
     };
@@ -828,6 +842,11 @@ export class LoginWorld {
       isClear ? GATEWAY_TCP : GATEWAY_UDP,
       isClear,
     );
+    for (let lines = this.#random.nextInt(4); lines > 1; lines--) {
+      const isConnected = isClear || chance(this.#random, 0.4);
+      this.#clients[index].alsoOpen(isConnected ? GATEWAY_TCP : GATEWAY_UDP, isConnected);
+      this.features.add('a client began on several lines');
+    }
   }
 
   /** Clients that were turned away for want of room come again. */

@@ -108,6 +108,8 @@ const REACHED = [
     dropOf,
   ),
   ...['unknown_session', 'open_failed', 'replayed', 'seal_required', 'path_not_allowed'].map(dropOf),
+  'a client began on several lines',
+  'a client sent copies',
   ...['probe_malformed', 'reset_not_believed', 'connection_taken', 'hello_unexpected'].map(dropOf),
   ...['normal', 'idle_timeout', 'replaced', 'kicked', 'overload'].map((name) => `close ${name}`),
   ...['overload', 'ticket_expired', 'auth_failed'].map((name) => `refusal ${name}`),
