@@ -117,6 +117,7 @@ export class SessionLines implements SessionObserver, PreparedLineHost {
       path = endpoint.tryOpening(session, port, slot);
     }
     carrier.release(slot);
+    this.#loseWhatGaveWay();
     await this.#trial(path, signal);
     throw new GatewayError('internal');
   }
@@ -374,9 +375,9 @@ export class SessionLines implements SessionObserver, PreparedLineHost {
   /** A session has a bounded number of paths: the oldest make room for new ones. */
   #loseWhatGaveWay(): void {
     const paths = new Set(this.session.paths);
-    for (const { path } of [...this.#prepared]) {
-      if (!paths.has(path)) this.#lose(path, new GatewayError('move_failed', 'it gave way to other lines'));
-    }
+    const error = new GatewayError('move_failed', 'it gave way to other lines');
+    for (const [path, trial] of this.#trials) if (!paths.has(path)) trial.fail(error);
+    for (const { path } of [...this.#prepared]) if (!paths.has(path)) this.#lose(path, error);
   }
 
   // ---- the connection broke, and nobody watches ----
