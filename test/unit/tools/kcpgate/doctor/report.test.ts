@@ -30,6 +30,5 @@ test('colour only when asked for', () => {
 
 test('nothing that a terminal might obey', () => {
   const hostile: Finding = { ...WARNING, text: 'a\u001b[2Jb', advice: ['c\u0007\u009bd', 'e\r'] };
-  // eslint-disable-next-line no-control-regex -- these are what is looked for
   expect(formatReport([hostile], '1.2.3', false)).not.toMatch(/[^\n\x20-\x7e]/);
 });
