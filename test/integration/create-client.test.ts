@@ -102,10 +102,10 @@ describe('a gateway that is drained', () => {
     const client = create({ loginUrl: loginUrls });
     const { session, statuses } = await connect(client);
     const received: number[] = [];
-    let isSending = true;
+    const enough = new AbortController();
     const sending = (async () => {
       let next = 0;
-      for (; isSending; next++) {
+      for (; !enough.signal.aborted; next++) {
         const message = Buffer.alloc(20_000);
         message.writeUInt32LE(next);
         while (session.send(message) < message.length) await session.writable();
@@ -127,7 +127,7 @@ describe('a gateway that is drained', () => {
       while (statuses.filter(({ type }) => type === 'left').length < times) await delay(5);
       gateways[at]?.gateway.undrain();
     }
-    isSending = false;
+    enough.abort();
     const sent = await sending;
     await reading;
     expect(received).toEqual(Array.from({ length: sent }, (_, number) => number));
