@@ -31,9 +31,9 @@ export function createNodePlatform(options: NodePlatformOptions = {}): ClientPla
     seals: ['aes-128-gcm', 'clear'],
     fetch: options.fetch ?? fetch,
     resolve: (host, port) => resolveHost(host, port),
-    openLine: async (line, { address, maxDatagramBytes, timeoutMs, signal }) => {
+    openLine: async (line, { address, maxDatagramBytes, isForProbes, timeoutMs, signal }) => {
       const [remote] = address === undefined ? await resolveHost(line.host, line.port) : [address];
-      const shared = { tls, socketBufferBytes, logger, maxDatagramBytes, timeoutMs };
+      const shared = { tls, socketBufferBytes, logger, maxDatagramBytes, isForProbes, timeoutMs };
       return openCarrier(line, remote, shared, signal);
     },
     createEndpoint: (config) => new NodeSessionEndpoint(config),

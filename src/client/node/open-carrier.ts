@@ -8,7 +8,7 @@ import type { TlsClientOptions } from '../../carrier/node/tls-client.ts';
 import { connectWsCarrier } from '../../carrier/node/ws-client.ts';
 import type { Line } from '../login-answer.ts';
 import type { OpenedLine } from '../sdk/client-platform.ts';
-import { openUdp, type OpenUdpOptions } from './open-udp.ts';
+import { openUdp, SMALL, type OpenUdpOptions } from './open-udp.ts';
 
 /** What carriers of lines are made with. */
 export interface OpenCarrierOptions extends OpenUdpOptions {
@@ -29,8 +29,8 @@ export async function openCarrier(
   options: OpenCarrierOptions,
   signal: AbortSignal,
 ): Promise<OpenedLine> {
-  const { maxDatagramBytes, timeoutMs, logger = NO_LOG } = options;
-  const shared = { maxDatagramBytes, timeoutMs, logger, signal };
+  const { maxDatagramBytes, isForProbes = false, timeoutMs, logger = NO_LOG } = options;
+  const shared = { maxDatagramBytes, timeoutMs, logger, signal, ...(isForProbes ? SMALL : {}) };
   switch (line.transport) {
     case 'udp':
       return opened(line, await openUdp(remote, options), remote);

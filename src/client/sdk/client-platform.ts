@@ -18,6 +18,8 @@ export interface OpenLineOptions {
   /** One of the addresses of the line's host; undefined where the platform looks names up by itself. */
   readonly address: SocketAddress | undefined;
   readonly maxDatagramBytes: number;
+  /** Few datagrams go to and fro, one at a time: little memory will do. Default false. */
+  readonly isForProbes?: boolean;
   /** How long connecting may take, in ms. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;

@@ -97,5 +97,5 @@ export class ProbeCarrier {
   }
 }
 
-/** Room for the largest datagram of a {@link ProbeCarrier}. */
-export const PROBE_DATAGRAM_BYTES = 2048;
+/** What the carrier of a {@link ProbeCarrier} is opened with. */
+export const PROBE_CARRIER = { maxDatagramBytes: 2048, isForProbes: true } as const;

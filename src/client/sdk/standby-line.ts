@@ -3,7 +3,7 @@ import { isConnection } from '../lines/line-candidate.ts';
 import type { Line } from '../login-answer.ts';
 import type { ProbeAck } from '../../wire/probe-ack.ts';
 import type { ProbeAnswer } from '../switching/known-line.ts';
-import { PROBE_DATAGRAM_BYTES, ProbeCarrier } from './probe-carrier.ts';
+import { PROBE_CARRIER, ProbeCarrier } from './probe-carrier.ts';
 import type { ProbePlatform } from './survey-lines.ts';
 import { orAborted } from './time-limit.ts';
 
@@ -80,7 +80,7 @@ export class StandbyLine {
       // Not every look-up ends when it is told to.
       const addresses = await orAborted(this.#platform.resolve(host, port, signal), signal);
       const address = addresses[this.#turn % Math.max(1, addresses.length)];
-      const options = { address, maxDatagramBytes: PROBE_DATAGRAM_BYTES, timeoutMs, signal };
+      const options = { address, ...PROBE_CARRIER, timeoutMs, signal };
       const opened = await this.#platform.openLine(this.#line, options);
       return new ProbeCarrier(opened, {
         answered: (ack) => this.#answered(ack),

@@ -5,7 +5,7 @@ import { LineSurvey } from '../lines/line-survey.ts';
 import type { Line, ProbeTerms } from '../login-answer.ts';
 import type { ClientPlatform } from './client-platform.ts';
 import { findAddresses, type FoundLine } from './find-addresses.ts';
-import { PROBE_DATAGRAM_BYTES, ProbeCarrier, type ProbeCarrierEvents } from './probe-carrier.ts';
+import { PROBE_CARRIER, ProbeCarrier, type ProbeCarrierEvents } from './probe-carrier.ts';
 import { orAborted, withinTime } from './time-limit.ts';
 
 /** What a survey needs of the place it runs in. */
@@ -102,7 +102,7 @@ class SurveyRun {
     try {
       const opened = await this.#platform.openLine(line, {
         address,
-        maxDatagramBytes: PROBE_DATAGRAM_BYTES,
+        ...PROBE_CARRIER,
         timeoutMs: Math.max(1, this.#endsAt - clock.now()),
         signal: this.#own.signal,
       });

@@ -38,3 +38,20 @@ test('a TLS server is told the name of the line, however its address was found',
   await once(server, 'close');
   expect(names).toEqual(['localhost', 'false', 'gw.example', 'localhost', 'false']);
 });
+
+test('what is for probes takes little memory', async () => {
+  const remote = { address: '127.0.0.1', family: 4, port: 9 } as const;
+  const line: Line = {
+    ...{ id: 'line', gatewayId: 0, transport: 'udp', tls: false, host: '127.0.0.1', port: 9 },
+    ...{ path: '', region: '', priority: 0, weight: 100 },
+  };
+  const { signal } = new AbortController();
+  const sizeOf = async (isForProbes?: boolean): Promise<number> => {
+    const options = { maxDatagramBytes: 2048, isForProbes, timeoutMs: 1000 };
+    const { carrier } = await openCarrier(line, remote, options, signal);
+    await carrier.close();
+    return carrier.arena.bytes.length;
+  };
+  expect(await sizeOf()).toBeGreaterThan(100_000);
+  expect(await sizeOf(true)).toBeLessThan(20_000);
+});

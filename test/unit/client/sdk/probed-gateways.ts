@@ -113,7 +113,11 @@ export class ProbedGateways implements ProbePlatform {
   readonly resolve: ProbePlatform['resolve'] = (host) =>
     this.hosts[host]?.() ?? Promise.resolve([v4('192.0.2.1')]);
 
-  readonly openLine = async (line: Line, { address, signal }: OpenLineOptions): Promise<OpenedLine> => {
+  readonly openLine = async (
+    line: Line,
+    { address, isForProbes, signal }: OpenLineOptions,
+  ): Promise<OpenedLine> => {
+    if (isForProbes !== true) throw new Error('a carrier of probes is small');
     const behaviour = this.behaviours[address?.address ?? ''] ?? this.behaviours[line.id] ?? { rttMs: null };
     const { opens = 0 } = behaviour;
     if (opens instanceof GatewayError) throw opens;

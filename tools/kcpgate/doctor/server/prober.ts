@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { SocketAddress } from '../../../../src/base/address.ts';
 import type { Line } from '../../../../src/client/login-answer.ts';
 import type { ClientPlatform, OpenedLine } from '../../../../src/client/sdk/client-platform.ts';
-import { PROBE_DATAGRAM_BYTES, ProbeCarrier } from '../../../../src/client/sdk/probe-carrier.ts';
+import { PROBE_CARRIER, ProbeCarrier } from '../../../../src/client/sdk/probe-carrier.ts';
 import type { ProbeAck } from '../../../../src/wire/probe-ack.ts';
 
 /** What came back for one PROBE. */
@@ -27,7 +27,7 @@ export class Prober {
     address: SocketAddress | undefined,
   ): Promise<Prober> {
     const { signal } = new AbortController();
-    const options = { address, maxDatagramBytes: PROBE_DATAGRAM_BYTES, timeoutMs: OPEN_MS, signal };
+    const options = { address, ...PROBE_CARRIER, timeoutMs: OPEN_MS, signal };
     return new Prober(await platform.openLine(line, options));
   }
 
