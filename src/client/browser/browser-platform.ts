@@ -24,7 +24,7 @@ export function createBrowserPlatform(options: BrowserPlatformOptions = {}): Cli
   return {
     clock,
     wallClock: { now: () => Date.now() },
-    random: Math.random,
+    random: () => new DataView(CLEAR_CRYPTO.randomBytes(4).buffer).getUint32(0) / 2 ** 32,
     // A page that is secure itself may not use lines that are not.
     transports:
       (globalThis.location as Location | undefined)?.protocol === 'https:' ? ['wss'] : ['wss', 'ws'],

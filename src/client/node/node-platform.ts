@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { NO_LOG, type Logger } from '../../base/logger.ts';
 import type { TlsClientOptions } from '../../carrier/node/tls-client.ts';
 import { NODE_CLOCK } from '../../endpoint/index.ts';
@@ -26,7 +27,7 @@ export function createNodePlatform(options: NodePlatformOptions = {}): ClientPla
   return {
     clock: NODE_CLOCK,
     wallClock: { now: () => Date.now() },
-    random: Math.random,
+    random: () => randomInt(2 ** 32) / 2 ** 32,
     transports: ['udp', 'tcp', 'ws', 'wss'],
     seals: ['aes-128-gcm', 'clear'],
     fetch: options.fetch ?? fetch,

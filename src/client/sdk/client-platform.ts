@@ -40,7 +40,7 @@ export interface ClientPlatform {
   readonly clock: Clock;
   /** Unix time in ms, for the ends of tickets and tokens. */
   readonly wallClock: Clock;
-  /** From 0 to below 1. */
+  /** From 0 to below 1, 32 bits of it; nobody can guess it from those before: what a PROBE is told by is made of it. */
   readonly random: () => number;
   /** What lines can be used here. */
   readonly transports: readonly LineTransport[];

@@ -35,6 +35,15 @@ describe('the platform of a page', () => {
     await expect(resolve('gw.example', 443, signal)).resolves.toEqual([undefined]);
   });
 
+  test('has chance that nobody can guess', () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.5);
+    const { random } = createBrowserPlatform();
+    const values = Array.from({ length: 100 }, random);
+    expect(new Set(values).size).toBeGreaterThan(90);
+    expect(values.every((value) => value >= 0 && value < 1)).toBe(true);
+    vi.restoreAllMocks();
+  });
+
   test.each([
     ['gw.example', 'wss://gw.example:443/kcp'],
     ['2001:db8::7', 'wss://[2001:db8::7]:443/kcp'],
