@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { platformName } from '../../native-bindings/platform.ts';
@@ -30,10 +30,10 @@ describe.runIf(process.platform === 'linux' && hasCompiler)('the package', () =>
     const modules = join(user, 'node_modules');
     mkdirSync(join(modules, 'kcpgate'), { recursive: true });
     run(user, 'tar', '-xzf', tarball, '-C', join(modules, 'kcpgate'), '--strip-components=1');
-    for (const name of readdirSync(join(ROOT, 'node_modules'))) {
-      if (name !== 'kcpgate' && !name.startsWith('.')) {
-        symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
-      }
+    const dependencies = run(ROOT, 'npm', 'ls', '--all', '--omit=dev', '--parseable').trim().split('\n');
+    for (const path of dependencies) {
+      const name = /^.*\/node_modules\/(.+)$/u.exec(path)?.[1];
+      if (name !== undefined) link(path, join(modules, name));
     }
   }, 180_000);
   afterAll(() => {
@@ -76,6 +76,50 @@ describe.runIf(process.platform === 'linux' && hasCompiler)('the package', () =>
     });
   });
 
+  test.each([
+    { entry: 'kcpgate', name: 'startGateway' },
+    { entry: 'kcpgate/client', name: 'createClient' },
+    { entry: 'kcpgate/browser', name: 'createClient' },
+    { entry: 'kcpgate/browser/bundle', name: 'createClient' },
+  ])('$entry can be imported', ({ entry, name }) => {
+    const code = `import { ${name} } from '${entry}'; console.log(typeof ${name});`;
+    writeFileSync(join(user, 'import.mjs'), code);
+    expect(run(user, process.execPath, 'import.mjs')).toBe('function\n');
+  });
+
+  test('no other file of it can be imported', () => {
+    writeFileSync(join(user, 'inside.mjs'), "await import('kcpgate/dist/src/kcp/index.js');");
+    expect(() => run(user, process.execPath, 'inside.mjs')).toThrow('ERR_PACKAGE_PATH_NOT_EXPORTED');
+  });
+
+  test.each([
+    { resolution: 'node16', module: 'node16' },
+    { resolution: 'bundler', module: 'esnext' },
+  ])('its types are right, found as $resolution does', { timeout: 120_000 }, ({ resolution, module }) => {
+    const options = [
+      ...['--noEmit', '--strict', '--target', 'es2022', '--skipLibCheck', 'false'],
+      ...['--module', module, '--moduleResolution', resolution],
+    ];
+    const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
+    // What somebody with a program for Node has installed besides; and what a page has not.
+    const node = join(user, 'node-program');
+    for (const name of ['@types/node', 'undici-types']) {
+      link(join(ROOT, 'node_modules', name), join(node, 'node_modules', name));
+    }
+    writeFileSync(join(node, 'program.mts'), NODE_PROGRAM);
+    expect(run(node, process.execPath, compiler, ...options, '--types', 'node', 'program.mts')).toBe('');
+    const page = join(user, 'page');
+    mkdirSync(page, { recursive: true });
+    writeFileSync(join(page, 'page.mts'), PAGE);
+    const dom = ['--lib', 'es2022,dom,dom.iterable'];
+    expect(run(page, process.execPath, compiler, ...options, ...dom, 'page.mts')).toBe('');
+    // And they are types: what is wrong is found.
+    writeFileSync(join(page, 'wrong.mts'), PAGE.replace('session.send(', 'session.shout('));
+    expect(() => run(page, process.execPath, compiler, ...options, ...dom, 'wrong.mts')).toThrow(
+      "Property 'shout' does not exist on type 'ClientSession'",
+    );
+  });
+
   test('serves and connects', () => {
     writeFileSync(join(user, 'try.mjs'), ROUND_TRIP);
     expect(run(user, process.execPath, 'try.mjs')).toBe('loaded 1000000\n');
@@ -87,6 +131,41 @@ describe.runIf(process.platform === 'linux' && hasCompiler)('the package', () =>
     expect(needed.filter((line) => !allowed.test(line))).toEqual([]);
   });
 });
+
+const NODE_PROGRAM = `
+import { loadConfig, NO_LOG, startGateway, KcpEngine, type GatewayConfig, type Gateway } from 'kcpgate';
+import { createClient, toDuplex, findFastestLine, login, CloseCode, GatewayError } from 'kcpgate/client';
+import type { ClientSession, ClientStatus, LineReport, Line } from 'kcpgate/client';
+import type { Duplex } from 'node:stream';
+
+const loaded = loadConfig({ text: '', env: process.env });
+if (!loaded.ok) throw new Error(loaded.errors.map(({ path, message }) => path + message).join());
+const config: GatewayConfig = loaded.config;
+const gateway: Gateway = await startGateway(config, { logger: NO_LOG });
+const { lines, probe } = await login({ loginUrl: 'http://127.0.0.1/' });
+const report: LineReport = await findFastestLine({ lines, probe });
+const best: Line | null = report.best;
+const client = createClient({ loginUrl: 'http://127.0.0.1/', redundant: { maxExtraBytesPerSecond: 1000 } });
+const onStatus = (status: ClientStatus): void => {
+  if (status.type === 'moved') console.log(status.from.length, status.to.length);
+};
+const session: ClientSession = await client.connect({ onStatus });
+session.on('close', ({ code }) => console.log(code === CloseCode.normal));
+for await (const message of session) session.send(message.subarray(1));
+const duplex: Duplex = toDuplex(session);
+const code: string = new GatewayError('no_line').code;
+console.log(KcpEngine.name, best?.id, duplex.destroyed, code, await gateway.stop());
+`;
+
+const PAGE = `
+import { createClient, type ClientSession, type ClientStatus } from 'kcpgate/browser';
+
+const client = createClient({ loginUrl: '/api/login' });
+const show = (status: ClientStatus): void => document.body.append(status.type);
+const session: ClientSession = await client.connect({ onStatus: show });
+const taken: number = session.send(new TextEncoder().encode('hello'));
+for await (const message of session) document.body.append(new TextDecoder().decode(message), String(taken));
+`;
 
 const ROUND_TRIP = `
 import { loadConfig, NO_LOG, startGateway } from 'kcpgate';
@@ -105,6 +184,13 @@ await connection.closed;
 await gateway.stop();
 console.log(native.status, received);
 `;
+
+/** A folder as if it had been installed here. */
+function link(from: string, to: string): void {
+  if (existsSync(to)) return;
+  mkdirSync(dirname(to), { recursive: true });
+  symlinkSync(from, to);
+}
 
 /** Runs a program to its end. @returns its output. @throws Error when it fails. */
 function run(folder: string, command: string, ...args: readonly string[]): string {
