@@ -12,6 +12,25 @@ export interface ScoredProbes {
   readonly load: number;
 }
 
+/** What a line is like. Times in ms. */
+export interface LineMeasures {
+  readonly rttMs: number;
+  readonly jitterMs: number;
+  /** Share of what was sent that got lost, 0 to 1. */
+  readonly lossRate: number;
+  /** How long it takes until something lost is sent again. */
+  readonly rtoMs: number;
+  readonly isConnection: boolean;
+  /** 0 idle to 255 full. */
+  readonly load: number;
+}
+
+/** The score of a line in ms, lower is better: the sum of its parts, as {@link scoreProbes} says. */
+export function scoreOf(measures: LineMeasures): number {
+  const { rttMs, jitterMs, retransmissionMs, carrierMs, loadMs } = partsOf(measures);
+  return rttMs + jitterMs + retransmissionMs + carrierMs + loadMs;
+}
+
 /**
  * What sending a message on a line is expected to take, in ms; lower is better:
  *
@@ -29,22 +48,16 @@ export function scoreProbes({ rttsMs, lost, isConnection, load }: ScoredProbes):
   const longestMs = Math.max(...rttsMs);
   const probes = rttsMs.length + lost;
   const loss = (lost + 0.5) / (probes + 1);
-  const carrierMs = isConnection ? Math.max(LEAST_CARRIER_MS, loss * rttMs) : 0;
-  const loadMs = (load / 255) * FULL_LOAD_MS;
-  const parts = {
-    rttMs,
-    jitterMs: 2 * jitterMs,
-    retransmissionMs: retransmissionMs(loss, rttMs, jitterMs),
-    carrierMs,
-    loadMs,
-  };
-  const fixedMs = carrierMs + loadMs;
+  const rtoMs = timeoutMs(rttMs, jitterMs);
+  const measures: LineMeasures = { rttMs, jitterMs, lossRate: loss, rtoMs, isConnection, load };
+  const parts = partsOf(measures);
+  const fixedMs = parts.carrierMs + parts.loadMs;
   const spreadMs = longestMs - shortestMs;
   const mostLoss = Math.max(loss, (lost + 1) / (probes + 2));
   return {
-    ms: rttMs + parts.jitterMs + parts.retransmissionMs + fixedMs,
+    ms: scoreOf(measures),
     minMs: shortestMs + fixedMs,
-    maxMs: longestMs + 2 * spreadMs + retransmissionMs(mostLoss, longestMs, spreadMs) + fixedMs,
+    maxMs: longestMs + 2 * spreadMs + retransmissionMs(mostLoss, timeoutMs(longestMs, spreadMs)) + fixedMs,
     parts,
   };
 }
@@ -69,13 +82,26 @@ export function timeoutMs(rttMs: number, jitterMs: number): number {
   return Math.max(LEAST_TIMEOUT_MS, rttMs + Math.max(TIMEOUT_GRAIN_MS, 4 * jitterMs));
 }
 
+function partsOf({ rttMs, jitterMs, lossRate, rtoMs, isConnection, load }: LineMeasures): LineScore['parts'] {
+  return {
+    rttMs,
+    jitterMs: 2 * jitterMs,
+    retransmissionMs: retransmissionMs(lossRate, rtoMs),
+    carrierMs: isConnection ? Math.max(LEAST_CARRIER_MS, lossRate * rttMs) : 0,
+    loadMs: (load / 255) * FULL_LOAD_MS,
+  };
+}
+
 /** What losses add on average, each transmission being lost with the same chance. */
-function retransmissionMs(loss: number, rttMs: number, jitterMs: number): number {
-  return (loss / (1 - loss)) * timeoutMs(rttMs, jitterMs);
+function retransmissionMs(lossRate: number, rtoMs: number): number {
+  const loss = Math.min(lossRate, MAX_LOSS_RATE);
+  return (loss / (1 - loss)) * rtoMs;
 }
 
 const LEAST_CARRIER_MS = 10;
 const FULL_LOAD_MS = 30;
+/** Beyond that nothing gets through, and how little does not matter. */
+const MAX_LOSS_RATE = 0.9;
 /** As the engine does it in its fast modes. */
 const LEAST_TIMEOUT_MS = 30;
 const TIMEOUT_GRAIN_MS = 10;

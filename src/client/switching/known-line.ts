@@ -1,6 +1,6 @@
 import type { LineEvidence } from '../lines/line-report.ts';
+import { jitterOf, scoreOf, timeoutMs } from '../lines/line-score.ts';
 import type { LineTransport } from '../login-answer.ts';
-import { scoreOf } from './line-score.ts';
 import { SecondScores } from './second-scores.ts';
 import type { SwitchConfig } from './switch-config.ts';
 
@@ -181,25 +181,16 @@ export class KnownLine {
   #scoreWith(rttMs: number): number {
     const rtts = this.#answeredRtts;
     const lost = this.#rtts.length - rtts.length;
-    const jitterMs = meanDifference(rtts);
+    const jitterMs = jitterOf(rtts) ?? 0;
     return scoreOf({
       rttMs,
       jitterMs,
       lossRate: (lost + 0.5) / (this.#rtts.length + 1),
-      rtoMs: rttMs + Math.max(MIN_SPREAD_MS, 4 * jitterMs),
+      rtoMs: timeoutMs(rttMs, jitterMs),
       isConnection: this.isConnection,
       load: this.#load,
     });
   }
-}
-
-function meanDifference(values: readonly number[]): number {
-  if (values.length < 2) return 0;
-  let sum = 0;
-  values.forEach((value, i) => {
-    if (i > 0) sum += Math.abs(value - (values[i - 1] ?? value));
-  });
-  return sum / (values.length - 1);
 }
 
 const LOST = -1;
@@ -208,7 +199,6 @@ const MEDIAN_OF = 5;
 /** So many probes in a row without answer: nobody is there. */
 const SILENT_AFTER = 3;
 const FRESH_SWEEPS = 1.5;
-const MIN_SPREAD_MS = 20;
 const MAX_DOUBLINGS = 8;
 const AVOID_FAILED_MS = 30_000;
 /** IP and UDP. */

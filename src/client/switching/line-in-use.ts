@@ -1,7 +1,7 @@
 import { NEVER } from '../../base/clock.ts';
 import type { LinkSignals } from '../../session/link-signals.ts';
+import { scoreOf } from '../lines/line-score.ts';
 import type { LineTransport } from '../login-answer.ts';
-import { scoreOf } from './line-score.ts';
 import { SecondScores } from './second-scores.ts';
 import type { SwitchConfig } from './switch-config.ts';
 
