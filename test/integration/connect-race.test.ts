@@ -90,6 +90,17 @@ describe('of several lines', () => {
     expect((await open({ ...answer, lines }, { remembered: { lineId: 'ws' } })).line.id).toBe('udp');
   });
 
+  test('what cannot be sent early fails all of them, instead of getting lost', async () => {
+    const { loginUrl } = await gateway();
+    const answer = await login({ loginUrl });
+    const tooLong = { earlyData: Buffer.alloc(answer.transport.maxMessageBytes + 1) };
+    await expect(open(answer, tooLong)).rejects.toMatchObject({ code: 'config_invalid' });
+    const tooMuch = { earlyData: Buffer.alloc(40_000), stream: true, maxQueueBytes: 30_000 };
+    await expect(open(answer, tooMuch)).rejects.toMatchObject({ code: 'config_invalid' });
+    const none = await open(answer, { earlyData: Buffer.alloc(0) });
+    expect(await echoed(none, 'hello')).toBe('hello');
+  });
+
   test('all fail: the reason that says most', async () => {
     const { loginUrl } = await gateway();
     const answer = await login({ loginUrl });

@@ -33,14 +33,18 @@ export class SessionOpening implements Sink {
     this.#parts = parts;
   }
 
-  /** Tries one line, too. @throws as {@link SessionLines.tryOpening}; `session_closed` when the gateway refused on any. */
+  /** Tries one line, too. @throws as {@link SessionLines.tryOpening}; `session_closed` when the gateway refused on any; `config_invalid`. */
   async try({ line, address }: LineCandidate, signal: AbortSignal): Promise<never> {
     const { lines, opening, stream, timeoutMs, earlyData } = this.#parts;
     const dial = {
       credentials: sessionCredentials(opening),
       ...{ stream, timeoutMs, earlyData: earlyData !== undefined },
       bind: (session: Session): Sink => {
-        if (earlyData !== undefined) session.send(earlyData, 0, earlyData.length);
+        const length = earlyData?.length ?? 0;
+        if (earlyData !== undefined && length > 0 && session.send(earlyData, 0, length) < length)
+          this.#over.abort(
+            new GatewayError('config_invalid', 'earlyData is more than a session takes at once'),
+          );
         return this;
       },
     };

@@ -36,7 +36,7 @@ export interface SessionOptions extends ClientSessionOptions {
   /**
    * Goes out within the first datagram of the handshake, as far as it fits there, some 1,000 bytes. Whoever records that
    * datagram can send it again: only for what may be done twice. The gateway hands it on when the handshake is done. It arrives
-   * in any case, only later where the gateway takes no early data. Default: nothing.
+   * in any case, only later where the gateway takes no early data. No more than `send` would take at once. Default: nothing.
    */
   readonly earlyData?: Uint8Array;
   /**

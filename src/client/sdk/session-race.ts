@@ -46,6 +46,8 @@ export class SessionRace {
    * than that there is no way.
    */
   get error(): GatewayError | undefined {
+    const { refused } = this;
+    if (refused !== undefined) return refused;
     for (const worth of BY_WORTH) {
       const found = this.#errors.find(({ code }) => code === worth);
       if (found !== undefined) return found;
@@ -53,9 +55,10 @@ export class SessionRace {
     return this.#errors[0];
   }
 
-  /** What a gateway said that refused, if one did so far. */
+  /** What a gateway said that refused, if one did so far; of several, one that says that it may go better another time. */
   get refused(): GatewayError | undefined {
-    return this.#errors.find(({ code }) => code === 'session_closed');
+    const refusals = this.#errors.filter(({ code }) => code === 'session_closed');
+    return refusals.find(({ details }) => details?.mayReconnect === true) ?? refusals[0];
   }
 
   /** Rejects when everything failed, with {@link error}; else it goes on until {@link stop}. */
@@ -179,6 +182,6 @@ export class SessionRace {
   }
 }
 
-const BY_WORTH = ['session_closed', 'connect_timeout', 'connect_failed'] as const;
+const BY_WORTH = ['config_invalid', 'connect_timeout', 'connect_failed'] as const;
 /** How long lines whose name is known wait for the others (RFC 8305, section 3). */
 const RESOLUTION_DELAY_MS = 50;

@@ -25,7 +25,7 @@ interface Tried {
 function race(
   lines: readonly Line[],
   lookUps: Readonly<Record<string, { readonly ms: number; readonly found?: readonly SocketAddress[] }>>,
-  fate: (candidate: LineCandidate) => GatewayErrorCode | undefined = () => undefined,
+  fate: (candidate: LineCandidate) => GatewayErrorCode | GatewayError | undefined = () => undefined,
 ): { readonly race: SessionRace; readonly tried: Tried[]; readonly underWay: () => number } {
   const tried: Tried[] = [];
   let underWay = 0;
@@ -50,7 +50,7 @@ function race(
         at: Date.now() - startedAt,
       });
       const code = fate(candidate);
-      if (code !== undefined) throw new GatewayError(code);
+      if (code !== undefined) throw typeof code === 'string' ? new GatewayError(code) : code;
       underWay++;
       try {
         return await orAborted(new Promise<never>(() => {}), signal);
@@ -140,6 +140,17 @@ describe('failures', () => {
     const { race: made, tried } = race(lines, lookUps, ({ line }) => codes['abc'.indexOf(line.id)]);
     expect(await run(made, 100)).toMatchObject({ code: best });
     expect(tried).toHaveLength(3);
+  });
+
+  test('of several refusals the one that leaves hope says most, whoever was first', async () => {
+    const refusal = (mayReconnect: boolean): GatewayError =>
+      new GatewayError('session_closed', undefined, { details: { code: 1, mayReconnect } });
+    for (const hopeful of ['a', 'b', 'c']) {
+      const { race: made } = race(lines, lookUps, ({ line }) => refusal(line.id === hopeful));
+      const refused = { code: 'session_closed', details: { mayReconnect: true } };
+      expect(await run(made, 1_000)).toMatchObject(refused);
+      expect(made.refused).toMatchObject(refused);
+    }
   });
 
   test('one that goes on is waited for', async () => {
