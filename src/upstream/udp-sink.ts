@@ -129,8 +129,13 @@ export class UdpSink implements Sink {
     this.#socket = socket;
     socket.on('error', (error) => this.#handleError(error));
     socket.on('message', (bytes) => this.#answer(bytes));
-    socket.connect(port, address, () => {
+    // Given a callback, that and no 'error' is told of a failure.
+    socket.connect(port, address, (error?: NodeJS.ErrnoException) => {
       if (this.#isClosed) return;
+      if (error !== undefined) {
+        this.#fail(describeSystemError(error));
+        return;
+      }
       this.#isConnected = true;
       for (const message of this.#early.splice(0)) socket.send(message);
       this.#earlyBytes = 0;
@@ -140,6 +145,9 @@ export class UdpSink implements Sink {
 
   /** @param bytes borrowed. */
   #send(bytes: Uint8Array): void {
+    // What the system does not take any more is lost, as on the way.
+    if (this.#socket !== undefined && this.#isConnected && this.#socket.getSendQueueSize() > MAX_UNSENT_BYTES)
+      return;
     // The system takes it later than now.
     const message = Buffer.from(bytes);
     if (this.#isConnected) {
@@ -186,4 +194,6 @@ export class UdpSink implements Sink {
 /** What IPv4 can carry. */
 const MAX_DATAGRAM_BYTES = 65_507;
 const MAX_EARLY_BYTES = 65_536;
+/** Datagrams that the system has not taken yet. */
+const MAX_UNSENT_BYTES = 256 * 1024;
 const LAST_ANSWERS_MS = 250;

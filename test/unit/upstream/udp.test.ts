@@ -150,6 +150,17 @@ describe('UdpUpstream', () => {
     expect(nowhere.stats()).toMatchObject({ activeSessions: 0, connectFailures: 1 });
   });
 
+  test('a server that no socket can be connected to is an end, not an exception', async () => {
+    // The system does not let everybody send to all.
+    const upstream = new UdpUpstream({ name: 'app', servers: [{ host: '255.255.255.255', port: 9 }] });
+    const port = new RecordingPort();
+    const sink = upstream.open(port, SESSION);
+    sink.write(filled(1, 1), 0, 1, true);
+    while (port.calls.length === 0) await new Promise<void>((resolve) => (port.onCall = resolve));
+    expect(port.calls).toEqual([expect.stringMatching(/^close 3005 /)]);
+    expect(upstream.stats()).toMatchObject({ activeSessions: 0, connectFailures: 1, heldBytes: 0 });
+  });
+
   test('holds little before there is a socket, and no message that no datagram can carry', () => {
     const upstream = new UdpUpstream({ name: 'app', servers: [{ host: '127.0.0.1', port: 1 }] });
     const port = new RecordingPort();
