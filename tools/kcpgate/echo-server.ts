@@ -23,6 +23,8 @@ export interface EchoLoginOptions {
   readonly httpPort: number;
   /** Limits on sessions and rates are those a configuration has by default. Default: there are practically none. */
   readonly defaultLimits?: boolean;
+  /** Sessions without seal may come, too. Default false. */
+  readonly allowClear?: boolean;
 }
 
 /**
@@ -39,6 +41,7 @@ export async function startEchoServer(bind: string, options: EchoServerOptions):
     bind,
     ...transport,
     ...limits,
+    ...(login?.allowClear === true && { allow_clear: true }),
   };
   const text = JSON.stringify({
     common: { drain_timeout: '0s', admin_addr: null, ...(workers > 1 && { workers }) },

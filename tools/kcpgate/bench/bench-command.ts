@@ -4,6 +4,7 @@ import { KCP_PRESETS, type KcpPresetName } from '../../../src/kcp/index.ts';
 import { listenOption, wholeNumberOption } from '../option-value.ts';
 import { runClientSide, runServerSide, type Report } from './bench-side.ts';
 import { loadsOf, ownLoadOf, type PairScenario } from './contenders.ts';
+import { runLatencySide, type LatencySide } from './latency/latency-side.ts';
 import { DEFAULT_LOAD, type LoadOptions } from './load-options.ts';
 import { ProgressLine } from '../progress-line.ts';
 import { DEFAULT_SCENARIOS, SCENARIOS, type BenchReport, type ScenarioName } from './report.ts';
@@ -49,7 +50,7 @@ export function addBenchCommand(program: Command): void {
     .option('--echoes <n>', 'pingpong: echoes', wholeNumberOption(1, 10_000_000), DEFAULT_LOAD.echoes)
     .option(
       '--size <bytes>',
-      'pingpong, fleet: bytes of an echo',
+      'pingpong, fleet, latency: bytes of an echo',
       wholeNumberOption(8, 65_000),
       DEFAULT_LOAD.sizeBytes,
     )
@@ -65,7 +66,7 @@ export function addBenchCommand(program: Command): void {
       positiveNumber,
       DEFAULT_LOAD.echoesPerSecond,
     )
-    .option('--seconds <n>', 'fleet, idle, junk: how long (default: 5, 10, 1)', positiveNumber)
+    .option('--seconds <n>', 'fleet, idle, junk, latency: how long (default: 5, 10, 1, 60)', positiveNumber)
     .option(
       '--segments <n>',
       'engine: segments',
@@ -110,6 +111,7 @@ export function addBenchCommand(program: Command): void {
     .addOption(new Option('--child').hideHelp())
     .addOption(new Option('--watch <pid>').argParser(Number).hideHelp())
     .addOption(new Option('--load <json>').hideHelp())
+    .addOption(new Option('--latency-side <json>').hideHelp())
     .addHelpText('after', HELP)
     .action(async (scenarios: ScenarioName[], options: BenchFlags, command: Command) => {
       try {
@@ -130,6 +132,7 @@ Examples:
   kcpgate bench stream --client 192.0.2.1:4000          on the other
   kcpgate bench sealed-stream --peer kcp-go  sessions that log in, beside kcp-go with AES
   kcpgate bench handshake login junk         what it costs to let clients in, and to keep others out
+  kcpgate bench latency --peer kcp-go        small messages over a bad path, beside kcp-go and TCP (Linux, as root)
   kcpgate bench alloc --runs 1               which functions allocate on the packet path
 
 Exit code 1 when a run fails or a byte comes back wrong.`;
@@ -167,12 +170,19 @@ interface BenchFlags {
   readonly child?: true;
   readonly watch?: number;
   readonly load?: string;
+  readonly latencySide?: string;
 }
 
 async function run(named: readonly ScenarioName[], flags: BenchFlags): Promise<void> {
   const load = flags.load === undefined ? loadOf(flags) : (JSON.parse(flags.load) as LoadOptions);
   if (flags.server === true || flags.client !== undefined) {
     await runSide(named[0] ?? 'stream', flags, load);
+    return;
+  }
+  if (flags.latencySide !== undefined) {
+    await asChild((stop) =>
+      runLatencySide(JSON.parse(flags.latencySide ?? '') as LatencySide, printEvent, stop),
+    );
     return;
   }
   const progress = new ProgressLine(process.stderr);
@@ -229,6 +239,17 @@ async function runSide(scenario: ScenarioName, flags: BenchFlags, given: LoadOpt
   if (flags.child === true) process.stdin.destroy();
 }
 
+/** Runs until SIGTERM, or until whoever started this process is gone. */
+async function asChild(work: (stop: AbortSignal) => Promise<void>): Promise<void> {
+  const stop = new AbortController();
+  const end = (): void => stop.abort();
+  process.once('SIGTERM', end);
+  process.stdin.resume().once('end', end).unref();
+  await work(stop.signal);
+  process.off('SIGTERM', end);
+  process.stdin.destroy();
+}
+
 const printEvent: Report = (event) => process.stdout.write(`${JSON.stringify(event)}\n`);
 
 const printText: Report = ({ event, ...fields }) => {
@@ -259,6 +280,7 @@ function loadOf(flags: BenchFlags): LoadOptions {
     junkSessions: flags.sessions ?? DEFAULT_LOAD.junkSessions,
     junkSeconds: flags.seconds ?? DEFAULT_LOAD.junkSeconds,
     liveConvs: DEFAULT_LOAD.liveConvs,
+    latencySeconds: flags.seconds ?? DEFAULT_LOAD.latencySeconds,
     segments: flags.segments,
     packets: flags.packets,
     workers: flags.workers,
@@ -305,5 +327,8 @@ function positiveNumber(text: string): number {
   throw new InvalidArgumentError('It is a number greater than 0.');
 }
 
-/** In one process. */
-const ALONE = ['engine', 'aead', 'alloc'] as const satisfies readonly Exclude<ScenarioName, PairScenario>[];
+/** Without a client side of their own. */
+const ALONE = ['latency', 'engine', 'aead', 'alloc'] as const satisfies readonly Exclude<
+  ScenarioName,
+  PairScenario
+>[];

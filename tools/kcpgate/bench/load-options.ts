@@ -47,6 +47,8 @@ export interface LoadOptions {
   readonly junkSeconds: number;
   /** `flood`: conversations that are open. */
   readonly liveConvs: readonly number[];
+  /** `latency`: how long messages are sent. */
+  readonly latencySeconds: number;
   /** `engine`: segments carried and acknowledged. */
   readonly segments: number;
   /** `alloc`: datagrams received by the two sides together; `aead`: datagrams sealed and opened for each figure. */
@@ -84,6 +86,7 @@ export const DEFAULT_LOAD: LoadOptions = {
   junkSessions: 100,
   junkSeconds: 1,
   liveConvs: [],
+  latencySeconds: 60,
   segments: 2_000_000,
   packets: 200_000,
   workers: 1,

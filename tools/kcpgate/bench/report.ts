@@ -18,12 +18,13 @@ export const SCENARIOS = [
   'handshake',
   'login',
   'junk',
+  'latency',
   'engine',
   'aead',
   'alloc',
   'workers',
   'models',
-] as const satisfies readonly (PairScenario | 'engine' | 'aead' | 'alloc')[];
+] as const satisfies readonly (PairScenario | 'latency' | 'engine' | 'aead' | 'alloc')[];
 export type ScenarioName = (typeof SCENARIOS)[number];
 
 /** What is run when no scenario is named. */

@@ -14,6 +14,7 @@ import {
 } from './contenders.ts';
 import { runEngineScenario } from './engine-scenario.ts';
 import { buildKcpGoPeer } from './kcp-go-peer.ts';
+import { latencyContenders, runLatency } from './latency/latency-scenario.ts';
 import type { LoadOptions } from './load-options.ts';
 import { machineFacts } from './machine.ts';
 import type { Measures } from './measure.ts';
@@ -52,7 +53,7 @@ export async function runBench(plan: BenchPlan, onProgress: OnProgress): Promise
       ours: plan.native.map((native) => kcpGateStack(native)),
       kcpGo: peer === undefined ? undefined : kcpGoStack(peer.executable),
     };
-    const races = plan.scenarios.map((name) => raceOf(name, plan, stacks));
+    const races = plan.scenarios.map((name) => raceOf(name, plan, stacks, peer?.executable));
     const total = races.reduce((sum, { runs, entrants }) => sum + runs * entrants.length, 0);
     let done = 0;
     const scenarios: ScenarioReport[] = [];
@@ -94,7 +95,7 @@ interface Outcome {
   readonly sites?: AllocResult['sites'];
 }
 
-function raceOf(scenario: ScenarioName, plan: BenchPlan, stacks: Stacks): Race {
+function raceOf(scenario: ScenarioName, plan: BenchPlan, stacks: Stacks, kcpGo: string | undefined): Race {
   const alone = (run: () => Outcome | Promise<Outcome>): Race => ({
     scenario,
     reference: '',
@@ -106,6 +107,18 @@ function raceOf(scenario: ScenarioName, plan: BenchPlan, stacks: Stacks): Race {
       return alone(() => runEngine(plan.load));
     case 'alloc':
       return alone(() => runAlloc(plan.load));
+    case 'latency':
+      return {
+        scenario,
+        reference: 'kcp-go',
+        runs: plan.runs,
+        entrants: latencyContenders(kcpGo).map((contender) => ({
+          name: contender.name,
+          native: undefined,
+          outcomes: [],
+          run: async (run) => ({ measures: await runLatency(contender, plan.load, run) }),
+        })),
+      };
     case 'aead':
       return {
         scenario,

@@ -35,6 +35,21 @@ export interface Stack {
   idleSessions(load: LoadOptions): number;
 }
 
+/** This program, to be started again as a benchmark with these arguments. */
+export function ownCommand(...rest: readonly string[]): string[] {
+  return [process.execPath, ...process.execArgv, process.argv[1] ?? '', 'bench', ...rest];
+}
+
+/** The kcp-go program of this repository, with the flags of a load. */
+export function kcpGoCommand(
+  executable: string,
+  subcommand: string,
+  load: LoadOptions,
+  rest: readonly string[],
+): string[] {
+  return [executable, subcommand, ...kcpFlags(load), ...rest];
+}
+
 /** This program: started again with `--server` or `--client`. */
 export function kcpGateStack(native: boolean): Stack {
   const again = (nodeOptions: readonly string[], ...rest: string[]): ProgramStart => ({

@@ -49,6 +49,7 @@ function valueOf(
 }
 
 const KCP_GO = 'kcp-go';
+const SEALED_KCP_GO = 'kcp-go, aes-128';
 const STOCK_CLIENT = 'kcp-go -> kcpgate';
 
 const TARGETS: readonly Target[] = [
@@ -143,6 +144,46 @@ const TARGETS: readonly Target[] = [
     figure: 'floodedLatencyP99Growth',
     contender: 'kcpgate',
     max: 2,
+  },
+  {
+    scenario: 'latency',
+    label: 'latency: p99 over a path of 50 ms, 5 % loss',
+    figure: 'latencyP99Ms',
+    contender: 'kcpgate',
+    reference: SEALED_KCP_GO,
+    max: 0.9,
+  },
+  {
+    scenario: 'latency',
+    label: 'latency: bytes for that',
+    figure: 'wireKib',
+    contender: 'kcpgate',
+    reference: SEALED_KCP_GO,
+    max: 1,
+  },
+  {
+    scenario: 'latency',
+    label: 'latency: p99, neither encrypted',
+    figure: 'latencyP99Ms',
+    contender: 'kcpgate, clear',
+    reference: KCP_GO,
+    max: 0.9,
+  },
+  {
+    scenario: 'latency',
+    label: 'latency: bytes for that',
+    figure: 'wireKib',
+    contender: 'kcpgate, clear',
+    reference: KCP_GO,
+    max: 1,
+  },
+  {
+    scenario: 'latency',
+    label: 'latency: p99 on two lines',
+    figure: 'latencyP99Ms',
+    contender: 'kcpgate, two lines',
+    reference: SEALED_KCP_GO,
+    max: 0.5,
   },
   {
     scenario: 'aead',
