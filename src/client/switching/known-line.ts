@@ -108,7 +108,12 @@ export class KnownLine {
 
   /** What was measured by others. */
   surveyed(now: number, evidence: LineEvidence): void {
-    for (const rttMs of evidence.rttsMs) this.#push(rttMs ?? LOST);
+    // The latest may have been on their way still when it ended: they say nothing.
+    let lost = evidence.sent - evidence.answered;
+    for (const rttMs of evidence.rttsMs) {
+      if (rttMs !== null) this.#push(rttMs);
+      else if (lost-- > 0) this.#push(LOST);
+    }
     this.probedAt = now;
     if (evidence.answered === 0) return;
     this.answeredAt = now;
