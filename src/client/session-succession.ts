@@ -137,7 +137,7 @@ export class SessionSuccession {
 
   /** Opens the first connection. */
   start(): void {
-    this.#opening = { reason: 'first', retryAt: NEVER };
+    this.#opening = newOpening('first');
     this.#try(this.#opening);
   }
 
@@ -153,7 +153,7 @@ export class SessionSuccession {
     if (opening !== undefined) {
       if (now >= opening.retryAt) this.#try(opening);
     } else if (now >= this.#leaveAt) {
-      this.#opening = { reason: 'handover', retryAt: NEVER };
+      this.#opening = newOpening('handover');
       this.#try(this.#opening);
     }
   }
@@ -179,15 +179,17 @@ export class SessionSuccession {
     const opening = this.#opening;
     if (opening === undefined || this.#isOver) return;
     const isSpent = this.#attempt >= this.#config.rounds;
+    // That there is no way elsewhere says nothing of the gateway that was to be left.
+    const isHopeless = isFinal && !opening.wasElsewhere;
     const waitMs = Math.max(retryAfterMs, this.#nextWaitMs());
     const current = this.#current;
     if (opening.reason === 'handover' && current !== undefined) {
       // All goes on where it is, until the gateway ends that.
       this.#opening = undefined;
       current.leaveAt = isFinal || isSpent ? NEVER : now + waitMs;
-    } else if (isFinal || isSpent) {
+    } else if (isHopeless || isSpent) {
       this.#opening = undefined;
-      this.#finish(isFinal ? close : exhausted(close.reason));
+      this.#finish(isHopeless ? close : exhausted(close.reason));
     } else {
       this.#wait(now, opening, waitMs, close);
     }
@@ -231,12 +233,13 @@ export class SessionSuccession {
       this.#finish(info);
     } else if (this.#opening !== undefined) {
       // It is on its way elsewhere already.
+      this.#opening.wasElsewhere ||= this.#opening.reason === 'handover';
       this.#opening.reason = 'reconnect';
       this.#push({ type: 'reconnecting', attempt: this.#attempt, waitMs: 0, cause: info });
     } else if (this.#attempt >= this.#config.rounds) {
       this.#finish(exhausted(info.reason));
     } else {
-      this.#opening = { reason: 'reconnect', retryAt: NEVER };
+      this.#opening = newOpening('reconnect');
       this.#wait(now, this.#opening, this.#nextWaitMs(), info);
     }
   }
@@ -261,6 +264,7 @@ export class SessionSuccession {
 
   #try(opening: Opening): void {
     opening.retryAt = NEVER;
+    opening.wasElsewhere = false;
     this.#attempt++;
     this.#push({ type: 'open', reason: opening.reason, attempt: this.#attempt });
   }
@@ -361,6 +365,12 @@ interface Opening {
   reason: OpenReason;
   /** When the next attempt begins; NEVER while one is under way. */
   retryAt: number;
+  /** The attempt began as a hand-over: it looks for other gateways only. */
+  wasElsewhere: boolean;
+}
+
+function newOpening(reason: OpenReason): Opening {
+  return { reason, retryAt: NEVER, wasElsewhere: false };
 }
 
 function exhausted(reason: string): CloseInfo {

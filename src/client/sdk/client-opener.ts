@@ -44,11 +44,13 @@ export class ClientOpener implements SessionOpener {
   async open(request: OpenRequest): Promise<SessionTransport> {
     if (wantsLogin(request.closedWith)) this.#discard();
     const kept = this.#offer(request.leave);
-    if (kept !== undefined && this.#failures < MAX_FAILURES) {
+    // No other login leads elsewhere: what is at hand does, or nothing.
+    const isOnlyWay = request.leave !== undefined && !this.#parts.hasOtherLogins;
+    if (kept !== undefined && (isOnlyWay || this.#failures < MAX_FAILURES)) {
       try {
         return await this.#connect(kept, false, request);
       } catch (error) {
-        this.#failures++;
+        if (!isOnlyWay) this.#failures++;
         if (!isTicketRefused(error) || request.signal.aborted) throw error;
         this.#discard();
       }

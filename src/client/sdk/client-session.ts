@@ -16,6 +16,7 @@ import { StatusListeners } from '../status-listeners.ts';
 import type { SwitchDecision } from '../switching/switch-decision.ts';
 import type { ClientPlatform } from './client-platform.ts';
 import type { ConnectionStats } from './connection.ts';
+import { NextChange } from './next-change.ts';
 import type { MoveOptions } from './session-lines.ts';
 import type { SessionOpener, SessionTransport } from './session-transport.ts';
 
@@ -83,7 +84,7 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
   /** An attempt that waits until the application has taken more of what arrived. */
   #held: Extract<SuccessionCommand, { type: 'open' }> | undefined;
   #lastError: GatewayError | undefined;
-  /** How the last connection closed. */
+  /** How the last connection closed, until an attempt knows. */
   #closedWith: CloseCode | undefined;
   /** Not yet told. */
   #unconfirmed = 0;
@@ -94,8 +95,7 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
   #isBlocked = false;
   /** Who took what was sent when `send` was last called. */
   #lastSender: number | undefined;
-  /** Resolved at the next change. */
-  #waiters: (() => void)[] = [];
+  readonly #changed = new NextChange();
   #closeInfo: CloseInfo | undefined;
   #closing: Promise<CloseInfo> | undefined;
   #markClosed!: (info: CloseInfo) => void;
@@ -115,7 +115,7 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
   async open(): Promise<void> {
     this.#succession.start();
     this.#step();
-    while (this.#count === 0 && this.#closeInfo === undefined) await this.#change();
+    while (this.#count === 0 && this.#closeInfo === undefined) await this.#changed.wait();
     if (this.#count > 0) return;
     throw this.#failure();
   }
@@ -191,12 +191,8 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
   async writable(): Promise<void> {
     const member = this.#current;
     while (this.#isBlocked && !this.#succession.isDone && this.#lastSender === this.#succession.sender) {
-      if (member === undefined || member.isClosing) await this.#change();
-      else
-        await Promise.race([
-          member.transport.writable().then(() => (this.#isBlocked = false)),
-          this.#change(),
-        ]);
+      if (member === undefined || member.isClosing) await this.#changed.wait();
+      else await this.#changed.waitOr(member.transport.writable().then(() => (this.#isBlocked = false)));
     }
     this.#isBlocked = false;
   }
@@ -306,7 +302,7 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
       const member = id === undefined ? undefined : this.#members.get(id);
       if (id === undefined || member === undefined) {
         if (this.#succession.isReadOut) return undefined;
-        await this.#change();
+        await this.#changed.wait();
         continue;
       }
       const { done, value } = await member.messages.next();
@@ -335,9 +331,7 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
     }
     this.#schedule();
     this.#forget();
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const resolve of waiters) resolve();
+    this.#changed.tell();
   }
 
   #carryOut(command: SuccessionCommand): void {
@@ -419,7 +413,9 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
     this.#opening = own;
     this.#tell({ type: 'connecting', attempt });
     const leave = reason === 'handover' ? this.#current?.transport.gatewayId : undefined;
+    // What follows from it is done with the first attempt.
     const closedWith = this.#closedWith;
+    this.#closedWith = undefined;
     const report = (status: ClientStatus): void => {
       if (!signal.aborted) this.#tell(status);
     };
@@ -479,7 +475,8 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
     member.isClosed = true;
     this.#unconfirmed += member.transport.unconfirmed;
     this.#unconfirmedInAll += member.transport.unconfirmed;
-    this.#closedWith = info.code;
+    // How one ends that is left says nothing of the login of its successor.
+    if (this.#succession.current === id) this.#closedWith = info.code;
     this.#succession.closed(this.#platform.clock.now(), id, info);
     this.#step();
   }
@@ -583,10 +580,6 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
     const count = this.#unconfirmed;
     this.#unconfirmed = 0;
     return count;
-  }
-
-  #change(): Promise<void> {
-    return new Promise((resolve) => this.#waiters.push(resolve));
   }
 
   #track(work: Promise<unknown>): void {

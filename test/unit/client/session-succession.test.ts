@@ -264,6 +264,24 @@ describe('a gateway that is drained', () => {
     expect([succession.sender, succession.reader]).toEqual([2, 1]);
   });
 
+  test('that closes while no other gateway is found is opened anew: that there is no other one says nothing of this one', () => {
+    const succession = opened();
+    succession.draining(0, 1, 0);
+    succession.advance(0);
+    const drained = close(CloseCode.drain);
+    succession.closed(50, 1, drained);
+    succession.takeCommands();
+    const none = { isFinal: true, close: close(CloseCode.retriesExhausted, 'there is no other gateway') };
+    succession.openFailed(100, none);
+    expect(succession.takeCommands()).toEqual([
+      { type: 'reconnecting', attempt: 2, waitMs: 500, cause: none.close },
+    ]);
+    succession.advance(600);
+    expect(succession.takeCommands()).toEqual([{ type: 'open', reason: 'reconnect', attempt: 2 }]);
+    succession.openFailed(700, refused);
+    expect(succession.isOver).toBe(true);
+  });
+
   test('one hand-over at a time', () => {
     const succession = handingOver();
     succession.draining(1100, 2, 0);

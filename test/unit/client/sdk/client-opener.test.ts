@@ -168,4 +168,20 @@ describe('a gateway that is left', () => {
     await expect(single.open({ leave: 1 })).rejects.toMatchObject({ code: 'no_line' });
     expect(single.logins.log).toEqual(['take login 1']);
   });
+
+  test('while the other one cannot be reached it is tried again and again, where no other login knows more', async () => {
+    const { open, opened, failures, logins } = create({ hasOtherLogins: false });
+    await open();
+    failures.push(...[1, 2, 3].map(() => new GatewayError('connect_timeout')));
+    for (let n = 0; n < 3; n++)
+      await expect(open({ reason: 'handover', leave: 1 })).rejects.toMatchObject({ code: 'connect_timeout' });
+    await open({ reason: 'handover', leave: 1 });
+    expect(opened.slice(1)).toEqual(Array.from({ length: 4 }, () => 'login 1: 2'));
+    // ... and says nothing of the gateway in use.
+    failures.push(...[1, 2, 3].map(() => new GatewayError('connect_timeout')));
+    for (let n = 0; n < 3; n++) await open({ reason: 'handover', leave: 1 }).catch(() => undefined);
+    await open();
+    expect(opened.at(-1)).toBe('login 1: 1 2');
+    expect(logins.log).toEqual(['take login 1']);
+  });
 });

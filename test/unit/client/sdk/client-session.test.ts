@@ -115,6 +115,19 @@ function reading(session: ClientSession): { readonly texts: string[]; readonly d
 }
 
 describe('a session', () => {
+  test('is not opened with another login again and again for one close', async () => {
+    const { session, opener } = await opened();
+    opener.failures.push(new GatewayError('connect_timeout'));
+    opener.last.shut(CloseCode.ticketExpired);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(opener.requests.map(({ closedWith }) => closedWith)).toEqual([
+      undefined,
+      CloseCode.ticketExpired,
+      undefined,
+    ]);
+    await session.destroy();
+  });
+
   test('sends, receives, and tells what happens to it', async () => {
     const { session, opener, statuses } = await opened();
     const { texts, done } = reading(session);
