@@ -174,9 +174,16 @@ describe('copies of what a client sends', () => {
       expect([...client.session.paths]).toHaveLength(2);
       expect(pair.gateway.session.paths).toHaveLength(2);
       const { copiesReceived } = client.session.traffic;
-      sendText(gatewayEnd(pair).port, 'y');
-      pair.loop.runFor(100);
-      expect(client.session.traffic.copiesReceived).toBeGreaterThan(copiesReceived);
+      const ids = new Set<number>();
+      for (let i = 0; i < 30; i++) {
+        sendText(gatewayEnd(pair).port, 'y');
+        pair.loop.runFor(100);
+        for (const { id, validated } of pair.gateway.session.paths) if (validated) ids.add(id);
+        expect(pair.gateway.session.paths.every(({ validated }) => validated)).toBe(true);
+      }
+      // Each message and the answer to what the client sends.
+      expect(client.session.traffic.copiesReceived - copiesReceived).toBeGreaterThanOrEqual(30);
+      expect([...ids].sort()).toEqual([0, 1]);
       expect(pair.gateway.session.moves).toBe(1);
     });
   });
@@ -219,6 +226,7 @@ describe('copies of what a client sends', () => {
       pair.loop.runFor(100);
       line.breakDown({ clientAfterMs: Infinity });
       pair.loop.runFor(5);
+      expect(pair.gateway.session.moves).toBe(1);
       sendText(gatewayEnd(pair).port, 'down');
       pair.loop.runFor(100);
       expect(client.sink.text).toBe('down');
@@ -323,6 +331,30 @@ describe('a datagram that says it is a copy', () => {
       expect([datagram!.bytes[4], datagram!.bytes[5]]).toEqual([0xa8, 1]);
       expect(client.open(datagram!.bytes)).toMatchObject([{ type: 'push', sn: 1 }]);
       expect(where(gateway)).toBe('10.0.0.1');
+    });
+  });
+
+  it('is asked for once and answered by a copy of each datagram, every one to its address', () => {
+    onFedGateway({}, (gateway) => {
+      const client = gateway.open('udp', 1);
+      gateway.feed('udp', 2, client.datagram([client.challenge()], { pathId: 1 }));
+      const response = client.responseTo(gateway.heard(client, 'udp', 2));
+      gateway.feed('udp', 2, client.datagram([response], { pathId: 1 }));
+      gateway.feed('udp', 2, client.datagram([client.tell()], copy));
+      const from = gateway.udp.sent.length;
+      const { port } = gateway.sinks[0]!;
+      for (let i = 0; i < 5; i++) port.sendDatagram(Uint8Array.of(i), 0, 1);
+      sendText(port, 'x'.repeat(5_000));
+      gateway.loop.runFor(1);
+      const sent = gateway.udp.sent.slice(from).map(({ slot, bytes }) => ({
+        ...{ slot, kind: bytes[4], pathId: bytes[5] },
+        text: client.open(bytes),
+      }));
+      expect(sent.length).toBe(2 * (5 + 4));
+      for (let i = 0; i < sent.length; i += 2) {
+        expect(sent[i]).toMatchObject({ slot: 1, kind: 0xa0, pathId: 0 });
+        expect(sent[i + 1]).toMatchObject({ slot: 2, kind: 0xa8, pathId: 1, text: sent[i]!.text });
+      }
     });
   });
 
