@@ -170,6 +170,10 @@ describe('copies of what a client sends', () => {
       client.session.moveTo(pair.loop.now(), other);
       pair.loop.runFor(40);
       expect(client.session.copyTo(path)).toBe(true);
+      for (let i = 0; i < 40; i++) {
+        pair.loop.runFor(50);
+        expect(pair.gateway.session.paths.map(({ validated }) => validated)).toEqual([true, true]);
+      }
       pair.loop.runFor(20_000);
       expect([...client.session.paths]).toHaveLength(2);
       expect(pair.gateway.session.paths).toHaveLength(2);
