@@ -20,12 +20,13 @@ export function reportText({ best, lines, otherAddresses, reason, tookMs }: Line
 }
 
 function rowOf(evidence: LineEvidence, isBest: boolean): string[] {
-  const { line, address, answered, rttsMs, medianRttMs, jitterMs, score, load } = evidence;
+  const { line, address, sent, answered, rttsMs, medianRttMs, jitterMs, score, load } = evidence;
   return [
     `${isBest ? '*' : ' '} ${textCell(line.id)}`,
     line.transport === 'tcp' && line.tls ? 'tls' : line.transport,
     address === undefined ? '' : textCell(formatSocketAddress(address)),
-    rttsMs.length === 0 ? '' : `${String(answered)}/${String(rttsMs.length)}`,
+    // Those that were on their way at the end are neither; but of a line that never answered they are all there is.
+    rttsMs.length === 0 ? '' : `${String(answered)}/${String(answered === 0 ? rttsMs.length : sent)}`,
     tenths(medianRttMs),
     tenths(jitterMs),
     tenths(score?.ms ?? null),

@@ -64,6 +64,15 @@ this host is seen as 198.51.100.7:4000
     );
   });
 
+  test('takes no probe for lost that was on its way when the measurement ended', () => {
+    const pending = evidence('eu', { sent: 2, answered: 2, rttsMs: [20, 22, null] });
+    expect(reportText(report([pending]))).toContain('  2/2 ');
+    const lossy = evidence('eu', { sent: 3, answered: 2, rttsMs: [20, null, 22] });
+    expect(reportText(report([lossy]))).toContain('  2/3 ');
+    const silent = evidence('eu', { sent: 0, answered: 0, rttsMs: [null, null] });
+    expect(reportText(report([silent]))).toContain('  0/2 ');
+  });
+
   test('says what is wrong with a line', () => {
     const none = {
       sent: 0,
