@@ -4,7 +4,7 @@ import { describeSystemError, type SystemErrorLike } from '../../base/node-error
 import { parseLoginAnswer, type LoginAnswer, type Seal } from '../login-answer.ts';
 import { parseHttpDate } from '../wall-time.ts';
 import { readBounded } from './read-bounded.ts';
-import { withinTime } from './time-limit.ts';
+import { orAborted, withinTime } from './time-limit.ts';
 
 /** What {@link login} takes. */
 export interface LoginOptions {
@@ -93,8 +93,9 @@ async function request(url: URL, options: LoginOptions, signal: AbortSignal): Pr
   let response: Response;
   let text: string | undefined;
   try {
-    response = await send(url, init);
-    text = await readBounded(response, MAX_ANSWER_BYTES);
+    // A fetch of somebody's own may not heed the signal.
+    response = await orAborted(send(url, init), signal);
+    text = await orAborted(readBounded(response, MAX_ANSWER_BYTES), signal);
   } catch (cause) {
     throw new GatewayError('login_failed', `cannot reach ${url.origin}: ${describeCause(cause)}`, { cause });
   }

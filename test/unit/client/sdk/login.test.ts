@@ -223,3 +223,19 @@ test('the token stands in no error', async () => {
     expect(`${error.message} ${String(error.stack)} ${JSON.stringify(error)}`).not.toContain('top-secret');
   }
 });
+
+test('a fetch that does not heed its signal holds nobody', async () => {
+  const body = new ReadableStream({ pull: () => new Promise(() => undefined) });
+  const replies = [() => new Promise<Response>(() => undefined), () => Promise.resolve(new Response(body))];
+  for (const fetch of replies) {
+    const late = failure({ loginUrl: 'https://gw.example/', fetch, loginTimeoutMs: 20 });
+    expect(await late).toMatchObject({
+      code: 'login_failed',
+      message: expect.stringContaining('did not answer') as string,
+    });
+    const controller = new AbortController();
+    const given = failure({ loginUrl: 'https://gw.example/', fetch, signal: controller.signal });
+    controller.abort();
+    expect(await given).toMatchObject({ code: 'connect_failed' });
+  }
+});
