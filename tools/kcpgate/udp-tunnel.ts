@@ -6,6 +6,7 @@ import { GatewayError } from '../../src/base/errors.ts';
 import type { Logger } from '../../src/base/logger.ts';
 import { fromSystemError, type SystemErrorLike } from '../../src/base/node-error.ts';
 import type { ClientSession } from '../../src/client/node/index.ts';
+import { delay } from '../../src/client/sdk/time-limit.ts';
 import type { Traffic } from './link-status.ts';
 
 /** What a UDP tunnel is made with. */
@@ -96,7 +97,8 @@ export class UdpTunnel {
   }
 
   #handleDatagram(bytes: Uint8Array, { address, port }: RemoteInfo): void {
-    if (this.#isStopping) return;
+    // Nothing can be answered to port 0, which anybody can send from.
+    if (this.#isStopping || port === 0) return;
     const key = `${address} ${String(port)}`;
     let peer = this.#peers.get(key);
     if (peer === undefined) {
@@ -111,13 +113,8 @@ export class UdpTunnel {
       peer.done = this.#serve(key, peer);
     }
     peer.isQuiet = false;
-    if (peer.session === undefined) {
-      // What waits for the session is bounded; the oldest gives way, as in any queue of datagrams.
-      peer.early.push(bytes);
-      if (peer.early.length > MAX_EARLY) peer.early.shift();
-      return;
-    }
-    this.#forward(peer.session, bytes);
+    if (peer.session === undefined) peer.hold(bytes);
+    else this.#forward(peer.session, bytes);
   }
 
   #forward(session: ClientSession, bytes: Uint8Array): void {
@@ -153,7 +150,7 @@ export class UdpTunnel {
       const session = (peer.session = await this.#options.open(peer.connecting.signal));
       this.#logger.debug('connection opened', { connection: id, from: port });
       session.onDatagram(answer);
-      for (const bytes of peer.early.splice(0)) this.#forward(session, bytes);
+      for (const bytes of peer.takeEarly()) this.#forward(session, bytes);
       timer = setInterval(() => {
         if (peer.isQuiet) void session.close(CloseCode.normal, 'quiet');
         peer.isQuiet = true;
@@ -163,13 +160,22 @@ export class UdpTunnel {
       const fields = { connection: id, code, close: closeCodeName(code), reason };
       if (code === CloseCode.normal) this.#logger.info('connection closed', fields);
       else this.#logger.warn('connection closed', fields);
+      peer.hasFailed = code !== CloseCode.normal;
     } catch (thrown) {
       const error = GatewayError.from(thrown);
       const fields = { connection: id, error: error.code, reason: error.message, ...error.details };
       this.#logger.warn('cannot connect', fields);
+      peer.hasFailed = true;
     }
     clearInterval(timer);
+    // Its next datagram would begin the same again: not with each of them.
+    if (peer.hasFailed) await this.#pause(peer);
     this.#peers.delete(key);
+  }
+
+  async #pause(peer: Peer): Promise<void> {
+    peer.takeEarly();
+    await delay(FAILED_MS, peer.connecting.signal).catch(() => undefined);
   }
 }
 
@@ -179,18 +185,38 @@ class Peer {
   readonly address: string;
   readonly port: number;
   readonly connecting = new AbortController();
-  /** What came before there was a session. */
-  readonly early: Uint8Array[] = [];
   session: ClientSession | undefined;
+  /** Its session came to nothing: what it sends is dropped for a moment. */
+  hasFailed = false;
   /** Nothing came or went since this was last looked at. */
   isQuiet = false;
   done: Promise<void> = Promise.resolve();
+  /** What came before there was a session. */
+  readonly #early: Uint8Array[] = [];
+  #earlyBytes = 0;
 
   constructor(id: number, address: string, port: number) {
     this.id = id;
     this.address = address;
     this.port = port;
   }
+
+  /** What waits for the session is bounded; the oldest gives way, as in any queue of datagrams. */
+  hold(bytes: Uint8Array): void {
+    if (this.hasFailed) return;
+    this.#early.push(bytes);
+    this.#earlyBytes += bytes.length;
+    while (this.#early.length > MAX_EARLY || this.#earlyBytes > MAX_EARLY_BYTES)
+      this.#earlyBytes -= this.#early.shift()?.length ?? this.#earlyBytes;
+  }
+
+  takeEarly(): Uint8Array[] {
+    this.#earlyBytes = 0;
+    return this.#early.splice(0);
+  }
 }
 
 const MAX_EARLY = 64;
+const MAX_EARLY_BYTES = 65_536;
+/** What a local address sends after a failure is dropped for so long. */
+const FAILED_MS = 1_000;
