@@ -275,7 +275,12 @@ export class Endpoint implements HandshakeHost, EndpointCondition {
       validated: true,
       announcing: credentials.seal === 'aead',
     });
-    const kcp = configOfConversation(logins.config.kcp, { conv, stream, limitUntilHeard: false });
+    const kcp = configOfConversation(logins.config.kcp, {
+      conv,
+      stream,
+      limitUntilHeard: false,
+      sparesAcks: true,
+    });
     const parts = { key: LOGIN_KEY, source: '', group: logins, home: port, hello: undefined };
     const beginning = { path, handshake, loggedIn: true };
     const entry = this.registry.add(parts, 'client', 'kcpgate', kcp, beginning, earlyData);

@@ -66,7 +66,12 @@ export class LoginOpener {
         login,
       });
     const stream = typeof plan === 'number' || plan.stream;
-    const kcp = configOfConversation(logins.config.kcp, { conv, stream, limitUntilHeard: false });
+    const kcp = configOfConversation(logins.config.kcp, {
+      conv,
+      stream,
+      limitUntilHeard: false,
+      sparesAcks: true,
+    });
     const parts = { key: LOGIN_KEY, source, group: logins, home: port, hello: half };
     const entry = this.registry.add(parts, 'gateway', 'kcpgate', kcp, { path, seal, loggedIn: true });
     this.handshakes.finish(half);

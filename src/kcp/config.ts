@@ -33,6 +33,11 @@ export interface KcpOptions extends Partial<KcpPreset> {
    * few times, so that a forged source address is not flooded with what it never asked for. Default false.
    */
   readonly limitUntilHeard?: boolean;
+  /**
+   * An ACK that `una` makes needless is left out where data leaves with it, but for ten a second, which tell the peer the
+   * round trip. For a kcpgate peer that logged in; what stock peers get is what the reference sends. Default false.
+   */
+  readonly sparesAcks?: boolean;
   /** First `sn` of both directions; other than 0 only in tests. */
   readonly initialSequence?: number;
 }
@@ -61,12 +66,13 @@ export function resolveKcpConfig(options: KcpOptions): KcpConfig {
     maxMessageBytes: inRange('maxMessageBytes', options.maxMessageBytes ?? 0, 0, MAX_MESSAGE_BYTES),
     announce: options.announce ?? false,
     limitUntilHeard: options.limitUntilHeard ?? false,
+    sparesAcks: options.sparesAcks ?? false,
     initialSequence: (options.initialSequence ?? 0) | 0,
   };
 }
 
 /** What tells one conversation of an endpoint from the next. */
-export type ConversationConfig = Pick<KcpConfig, 'conv' | 'stream' | 'limitUntilHeard'>;
+export type ConversationConfig = Pick<KcpConfig, 'conv' | 'stream' | 'limitUntilHeard' | 'sparesAcks'>;
 
 /**
  * The configuration of one conversation. Written out, not spread: every configuration then has the same shape, and the
@@ -88,6 +94,7 @@ export function configOfConversation(shared: KcpConfig, own: ConversationConfig)
     maxMessageBytes: shared.maxMessageBytes,
     announce: shared.announce,
     limitUntilHeard: own.limitUntilHeard,
+    sparesAcks: own.sparesAcks,
     initialSequence: shared.initialSequence,
   };
 }

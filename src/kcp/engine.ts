@@ -311,11 +311,14 @@ export class KcpEngine {
     const { sender, receiver, writer } = this;
     const { next } = sender;
     writer.begin(arena, this.mtu, maxDatagramBytes, receiver.freeSegments, receiver.expected);
-    const done =
-      receiver.writeAcks(writer) &&
+    const spares = receiver.maySpareAcks(now);
+    let done =
+      (spares || receiver.writeAcks(writer, now)) &&
       sender.writeWindowAsk(writer, now32) &&
       receiver.writeWindow(writer, now32) &&
       sender.writeSegments(writer, now32, caughtUpAt | 0);
+    if (spares && writer.hasWritten) receiver.spareAcks();
+    else if (spares) done = receiver.writeAcks(writer, now) && done;
     writer.end();
     if (writer.hasWritten) receiver.noteWindowTold();
     if (sender.next !== next) {

@@ -20,6 +20,8 @@ export class Receiver {
   private droppedSn = 0;
   private hasDrop = false;
   private tellWindow = false;
+  /** When an ACK was written last. */
+  private ackedAt = -Infinity;
   /** The window the last segment sent carried. */
   private toldWindow: number;
 
@@ -146,10 +148,23 @@ export class Receiver {
     return more;
   }
 
+  /** Whether the `una` of data that leaves now says all that ACKs would say, but for a round trip that was told lately. */
+  maySpareAcks(now: number): boolean {
+    const { acks } = this;
+    if (!this.config.sparesAcks || !acks.isPending || acks.count > 0 || !this.mayAcknowledge) return false;
+    return isBefore(acks.newestSequence, this.buffer.next) && now - this.ackedAt < SPARED_FOR_MS;
+  }
+
+  /** Data went out in the place of ACKs. */
+  spareAcks(): void {
+    this.acks.clear();
+  }
+
   /** Writes the ACKs that are due. @returns false when the arena was full before all were written. */
-  writeAcks(writer: SegmentWriter): boolean {
+  writeAcks(writer: SegmentWriter, now: number): boolean {
     const acks = this.acks;
     if (!acks.isPending || !this.mayAcknowledge) return true;
+    this.ackedAt = now;
     const expected = this.buffer.next;
     // In order of arrival, the newest last: peers take their round trip from the last ACK of a datagram.
     for (; acks.written < acks.count; acks.written++) {
@@ -204,3 +219,6 @@ export class Receiver {
     this.hasDrop = true;
   }
 }
+
+/** A peer is told a round trip at least so often while data flows. */
+const SPARED_FOR_MS = 100;

@@ -129,7 +129,12 @@ export class ClearEndpoint implements SessionEndpoint, SessionHost, PathOutput {
       {
         role: 'client',
         peer: 'kcpgate',
-        kcp: configOfConversation(this.#config.kcp, { conv, stream, limitUntilHeard: false }),
+        kcp: configOfConversation(this.#config.kcp, {
+          conv,
+          stream,
+          limitUntilHeard: false,
+          sparesAcks: true,
+        }),
         idleTimeoutMs,
         keepAliveMs,
         closeTimeoutMs,
