@@ -15,8 +15,8 @@ export class LineProber {
   readonly #standbys = new Map<string, StandbyLine>();
   /** Ends of what nobody uses, by the same id. */
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
-  /** By id: how many probes had no answer since one had. */
-  readonly #failures = new Map<string, number>();
+  /** By id: which of its addresses is taken, counted round: the next one after each probe without answer. */
+  readonly #turns = new Map<string, number>();
   /** What {@link close} has to wait for. */
   readonly #works = new Set<Promise<unknown>>();
   #isClosed = false;
@@ -32,11 +32,11 @@ export class LineProber {
   async probe(line: Line, options: ProbeOptions): Promise<ProbeAnswer | undefined> {
     if (this.#isClosed) return undefined;
     const { id } = line;
-    const failures = this.#failures.get(id) ?? 0;
-    const standby = this.#standbys.get(id) ?? new StandbyLine(this.#platform, line, failures);
+    const turn = this.#turns.get(id) ?? 0;
+    const standby = this.#standbys.get(id) ?? new StandbyLine(this.#platform, line, turn);
     this.#use(id, standby);
     const answer = await standby.ask(options);
-    this.#failures.set(id, answer === undefined ? failures + 1 : 0);
+    if (answer === undefined) this.#turns.set(id, turn + 1);
     if (standby.isBusy || this.#standbys.get(id) !== standby) return answer;
     if (answer === undefined || !standby.isCheap) this.#drop(id);
     else this.#dropLater(id);

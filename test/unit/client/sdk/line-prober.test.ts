@@ -77,6 +77,16 @@ describe('a probe', () => {
     expect(addressesOf(platform.opened)).toEqual(['2001:db8::1', '192.0.2.1']);
   });
 
+  test('goes to the address that answered, also when it is opened anew', async () => {
+    const { platform, ask } = proberOf(
+      { '2001:db8::1': { rttMs: null }, '192.0.2.1': { rttMs: 5 } },
+      { 'gw.example': () => Promise.resolve([v6('2001:db8::1'), v4('192.0.2.1')]) },
+    );
+    expect(await ask(TCP)).toBeUndefined();
+    for (let i = 0; i < 3; i++) expect(await ask(TCP)).toMatchObject({ rttMs: 5 });
+    expect(addressesOf(platform.opened)).toEqual(['2001:db8::1', '192.0.2.1', '192.0.2.1', '192.0.2.1']);
+  });
+
   test('of a line that cannot be opened, or has no address, has no answer', async () => {
     const failed = new GatewayError('connect_failed');
     const { platform, ask } = proberOf(
