@@ -1,4 +1,4 @@
-import type { CloseCode } from '../base/close-code.ts';
+import { mayReconnect, type CloseCode } from '../base/close-code.ts';
 import type { DrainNotice } from '../session/index.ts';
 import type { LineReport } from './lines/line-report.ts';
 import type { SwitchDecision, SwitchReason } from './switching/switch-decision.ts';
@@ -12,6 +12,14 @@ export interface CloseInfo {
    * holds; after `ticket_expired` with those of a new one.
    */
   readonly mayReconnect: boolean;
+  /** How long the gateway wants to be left alone before, in ms. Absent: it did not say. */
+  readonly retryAfterMs?: number;
+}
+
+/** @param retryAfterMs 0: nothing was said. */
+export function closeInfo(code: CloseCode, reason: string, retryAfterMs = 0): CloseInfo {
+  const info = { code, reason, mayReconnect: mayReconnect(code) };
+  return retryAfterMs > 0 ? { ...info, retryAfterMs } : info;
 }
 
 /** What a connection that logged in tells of itself. */

@@ -1,6 +1,6 @@
-import { CloseCode, mayReconnect } from '../base/close-code.ts';
+import { CloseCode } from '../base/close-code.ts';
 import { GatewayError, type GatewayErrorCode } from '../base/errors.ts';
-import type { CloseInfo } from './connection-status.ts';
+import { closeInfo, type CloseInfo } from './connection-status.ts';
 import type { OpenFailure } from './session-succession.ts';
 
 /** What an error of a login, of a line or of a gateway means for the next attempt to open a connection. */
@@ -11,7 +11,7 @@ export function openFailure(thrown: unknown): OpenFailure {
   const code = CLOSE_CODES[error.code] ?? CloseCode.retriesExhausted;
   return {
     isFinal: !PASSING.has(error.code),
-    close: { code, reason: error.message, mayReconnect: mayReconnect(code) },
+    close: closeInfo(code, error.message),
   };
 }
 
@@ -19,7 +19,8 @@ export function openFailure(thrown: unknown): OpenFailure {
 function refusalOf({ code, message, details }: GatewayError): CloseInfo | undefined {
   const closeCode = details?.code;
   if (code !== 'session_closed' || !isCloseCode(closeCode)) return undefined;
-  return { code: closeCode, reason: message, mayReconnect: mayReconnect(closeCode) };
+  const retryAfterMs = details?.retryAfterMs;
+  return closeInfo(closeCode, message, typeof retryAfterMs === 'number' ? retryAfterMs : 0);
 }
 
 const isCloseCode = (value: unknown): value is CloseCode =>

@@ -53,8 +53,6 @@ export interface OpenFailure {
   readonly isFinal: boolean;
   /** How a session reads that ends because of it. */
   readonly close: CloseInfo;
-  /** Who was asked wants to be left alone for so long. Default 0. */
-  readonly retryAfterMs?: number;
 }
 
 /**
@@ -175,13 +173,13 @@ export class SessionSuccession {
   }
 
   /** What was to be opened could not be. */
-  openFailed(now: number, { isFinal, close, retryAfterMs = 0 }: OpenFailure): void {
+  openFailed(now: number, { isFinal, close }: OpenFailure): void {
     const opening = this.#opening;
     if (opening === undefined || this.#isOver) return;
     const isSpent = this.#attempt >= this.#config.rounds;
     // That there is no way elsewhere says nothing of the gateway that was to be left.
     const isHopeless = isFinal && !opening.wasElsewhere;
-    const waitMs = Math.max(retryAfterMs, this.#nextWaitMs());
+    const waitMs = this.#nextWaitMs(close);
     const current = this.#current;
     if (opening.reason === 'handover' && current !== undefined) {
       // All goes on where it is, until the gateway ends that.
@@ -240,7 +238,7 @@ export class SessionSuccession {
       this.#finish(exhausted(info.reason));
     } else {
       this.#opening = newOpening('reconnect');
-      this.#wait(now, this.#opening, this.#nextWaitMs(), info);
+      this.#wait(now, this.#opening, this.#nextWaitMs(info), info);
     }
   }
 
@@ -274,9 +272,11 @@ export class SessionSuccession {
     this.#push({ type: 'reconnecting', attempt: this.#attempt + 1, waitMs, cause });
   }
 
-  #nextWaitMs(): number {
+  /** Those who are told the same time to come back do not come back at the same time. */
+  #nextWaitMs({ retryAfterMs = 0 }: CloseInfo): number {
     const { random, firstWaitMs, maxWaitMs } = this.#config;
-    return fullJitterMs(Math.max(0, this.#attempt - 1), random(), firstWaitMs, maxWaitMs);
+    const saidMs = Math.min(retryAfterMs, MAX_RETRY_AFTER_MS);
+    return saidMs + fullJitterMs(Math.max(0, this.#attempt - 1), random(), firstWaitMs, maxWaitMs);
   }
 
   /** Nothing is to be opened any more: the one there is will do. */
@@ -380,3 +380,5 @@ function exhausted(reason: string): CloseInfo {
 const CLOSED: CloseInfo = { code: CloseCode.normal, reason: 'closed', mayReconnect: false };
 /** A connection that held for so long worked: attempts are counted anew after it. */
 const LASTING_MS = 30_000;
+/** No gateway keeps its clients away for longer. */
+const MAX_RETRY_AFTER_MS = 3_600_000;

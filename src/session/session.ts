@@ -124,6 +124,8 @@ export class Session implements SessionPort, DirectReceiver {
 
   private closeCode: CloseCode = CloseCode.normal;
   private closeReason = '';
+  /** The KICK said so: when its client may come back; 0: nothing. */
+  private retryAfterMs = 0;
   private closeWanted = false;
   /** The gateway is shutting down: the session ends as soon as nothing is held any more. */
   private draining = false;
@@ -186,8 +188,8 @@ export class Session implements SessionPort, DirectReceiver {
   }
 
   /** Why it ended; only meaningful once {@link state} is not `open`. */
-  get closing(): { readonly code: CloseCode; readonly reason: string } {
-    return { code: this.closeCode, reason: this.closeReason };
+  get closing(): { readonly code: CloseCode; readonly reason: string; readonly retryAfterMs: number } {
+    return { code: this.closeCode, reason: this.closeReason, retryAfterMs: this.retryAfterMs };
   }
 
   /** Whether everything queued towards the peer was acknowledged. */
@@ -1181,10 +1183,11 @@ export class Session implements SessionPort, DirectReceiver {
     this.finReplyWanted = true;
     this.finReplyCode = kickCodeOf(view, at);
     this.kicking.answer();
-    const { code, reason } = readKick(
+    const { code, reason, retryAfterMs } = readKick(
       { view, bytes: new Uint8Array(view.buffer, view.byteOffset, view.byteLength) },
       at,
     );
+    this.retryAfterMs = retryAfterMs;
     if (this.currentState === 'open' && !this.closeWanted)
       this.requestClose(closeCodeFrom(code), reason, false, true);
     else this.stopFlushing(closeCodeFrom(code), reason);

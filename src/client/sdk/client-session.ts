@@ -375,8 +375,8 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
         });
       }
       case 'over': {
-        const { code, reason, mayReconnect } = command;
-        return this.#finish({ code, reason, mayReconnect });
+        const { type: _type, ...info } = command;
+        return this.#finish(info);
       }
     }
   }
@@ -460,7 +460,7 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
       this.#succession.draining(clock.now(), id, status.jitterMs);
       this.#step();
     });
-    transport.on('close', ({ code, reason, mayReconnect }) => handleClose({ code, reason, mayReconnect }));
+    transport.on('close', ({ type: _type, ...info }) => handleClose(info));
     // It may have closed before anybody listened.
     void transport.closed.then(handleClose);
     transport.onDatagram((bytes) => this.#handleDatagram(bytes));

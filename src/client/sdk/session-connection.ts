@@ -1,8 +1,8 @@
-import { CloseCode, mayReconnect } from '../../base/close-code.ts';
+import { CloseCode } from '../../base/close-code.ts';
 import { GatewayError } from '../../base/errors.ts';
 import { SendError, type SessionPort, type Sink } from '../../base/sink.ts';
 import type { Session } from '../../session/index.ts';
-import type { CloseInfo } from '../connection-status.ts';
+import { closeInfo, type CloseInfo } from '../connection-status.ts';
 import { MessageQueue } from '../message-queue.ts';
 import type { SessionEndpoint } from './session-endpoint.ts';
 
@@ -60,7 +60,7 @@ export abstract class SessionConnection implements AsyncIterable<Uint8Array> {
         this.markOpened();
       },
       close: (code, reason) => {
-        this.handleClose({ code, reason, mayReconnect: mayReconnect(code) });
+        this.handleClose(closeInfo(code, reason, session.closing.retryAfterMs));
       },
     };
   }

@@ -1,8 +1,8 @@
-import { CloseCode, closeCodeName, mayReconnect } from '../../base/close-code.ts';
+import { CloseCode, closeCodeName } from '../../base/close-code.ts';
 import { GatewayError } from '../../base/errors.ts';
 import type { Sink } from '../../base/sink.ts';
 import type { Session } from '../../session/index.ts';
-import type { CloseInfo } from '../connection-status.ts';
+import { closeInfo, type CloseInfo } from '../connection-status.ts';
 import type { LineCandidate } from '../lines/line-candidate.ts';
 import type { LoginSession } from '../login-answer.ts';
 import { sessionCredentials } from '../session-credentials.ts';
@@ -98,7 +98,8 @@ export class SessionOpening implements Sink {
       this.#sink.close(code, reason);
       return;
     }
-    this.#over.abort(refusal({ code, reason, mayReconnect: mayReconnect(code) }));
+    const { retryAfterMs } = this.#parts.lines.session.closing;
+    this.#over.abort(refusal(closeInfo(code, reason, retryAfterMs)));
   }
 }
 

@@ -26,6 +26,13 @@ test('a refusal of a gateway has its own code', () => {
   expect(refused(1)).toMatchObject({ isFinal: false, close: { code: CloseCode.retriesExhausted } });
 });
 
+test('a refusal says when to come back', () => {
+  const details = { code: CloseCode.overload, retryAfterMs: 2000 };
+  expect(openFailure(new GatewayError('session_closed', 'no', { details })).close).toEqual({
+    ...{ code: CloseCode.overload, reason: 'no', mayReconnect: true, retryAfterMs: 2000 },
+  });
+});
+
 test('what is no error of ours is a bug, and final', () => {
   expect(openFailure(new TypeError('x'))).toMatchObject({ isFinal: true });
 });

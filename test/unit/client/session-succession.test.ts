@@ -85,12 +85,22 @@ describe('the first connection', () => {
   test('whoever was asked may want a longer wait', () => {
     const succession = create();
     succession.start();
-    succession.openFailed(0, { ...unreachable, retryAfterMs: 7000 });
-    expect(succession.deadline).toBe(7000);
+    succession.openFailed(0, { ...unreachable, close: { ...unreachable.close, retryAfterMs: 7000 } });
+    // Not all at the same time.
+    expect(succession.deadline).toBe(7500);
   });
 });
 
 describe('a connection that is closed', () => {
+  test('is followed no sooner than its gateway wants, but not for ever', () => {
+    const succession = opened();
+    succession.closed(100, 1, { ...STALE, retryAfterMs: 7000 });
+    expect(succession.deadline).toBe(7600);
+    const never = opened();
+    never.closed(0, 1, { ...STALE, retryAfterMs: 2 ** 32 - 1 });
+    expect(never.deadline).toBe(3_600_500);
+  });
+
   test('is followed by another one where the code allows it', () => {
     const succession = opened();
     succession.closed(100, 1, STALE);

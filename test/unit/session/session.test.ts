@@ -234,6 +234,21 @@ describe('the end of a session', () => {
     expect(pair.pool.usedSlots).toBe(0);
   });
 
+  it('tells a client when it may come back', () => {
+    const pair = new SessionPair();
+    pair.client.open();
+    pair.run(100);
+    pair.passes = ({ command, bytes }) => {
+      // `ts` of the KICK.
+      if (command === Command.kick) new DataView(bytes.buffer).setUint32(8, 2_000, true);
+      return true;
+    };
+    pair.gateway.kick(CloseCode.overload, '');
+    pair.run(100);
+    expect(pair.client.closing).toEqual({ code: CloseCode.overload, reason: '', retryAfterMs: 2_000 });
+    expect(pair.gateway.closing.retryAfterMs).toBe(0);
+  });
+
   it('repeats a KICK three times at most, and tells a client that missed them all when it speaks again', () => {
     const pair = new SessionPair();
     pair.client.open();
