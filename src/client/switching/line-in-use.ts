@@ -137,7 +137,6 @@ export class LineInUse {
   }
 
   #noteLoss(now: number, { segmentsSent, timeoutRetransmits, fastRetransmits }: LinkSignals): void {
-    if (this.isConnection) return;
     const repeated = timeoutRetransmits + fastRetransmits;
     const counts = this.#counts;
     const last = counts.at(-1);

@@ -117,6 +117,17 @@ describe('a known line', () => {
     expect(one.experienceMs(0, 400)).toBe(0);
   });
 
+  test('in another network is as good as new', () => {
+    const one = line();
+    one.left(0, 300);
+    one.veto(0);
+    one.answered(0, { ...answer, rttMs: 50 });
+    one.forget();
+    expect([one.score(0), one.experienceMs(0, 50), one.avoidUntil, one.leftAt]).toEqual([
+      ...[null, 0, -Infinity, -Infinity],
+    ]);
+  });
+
   test('that proved worse is avoided longer each time', () => {
     const one = line();
     one.veto(0);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { LineEvidence, LineReport } from '../../../../src/client/lines/line-report.ts';
+import type { SwitchOptions } from '../../../../src/client/switching/switch-config.ts';
 import { lineOf } from '../lines/lines.ts';
 import { TCP, UDP_A, UDP_B, WatchedLine, WS } from './watched-line.ts';
 
@@ -58,6 +59,78 @@ describe('a line that dies', () => {
     expect(world.take()).toEqual([]);
     world.runFor(6_000);
     expect(world.take()).toEqual(['release tcp']);
+  });
+
+  test('and answers before anything else does: nothing is left of it', () => {
+    const world = new WatchedLine([UDP_A, TCP]);
+    world.runFor(2_000);
+    world.die();
+    world.runFor(250);
+    world.take();
+    world.isFlowing = world.isAnswering = true;
+    world.tell((monitor, now) => {
+      monitor.challengeAnswered(now, 50);
+    });
+    expect(world.take()).toEqual(['release tcp']);
+    expect(world.monitor.decisions.map(({ action, outcome }) => [action, outcome?.result])).toEqual([
+      ['suspect', 'recovered'],
+    ]);
+  });
+
+  test('while a better one is being prepared: that is a candidate like others', () => {
+    const world = new WatchedLine([UDP_A, UDP_B]);
+    world.signal({ srttMs: 100 });
+    world.rttMs.set('udpB', 30);
+    expect(world.runUntilCommand(40_000)).toEqual(['prepare udpB']);
+    world.signal({ rtoMs: 130 });
+    world.die();
+    world.runFor(350);
+    expect(world.monitor.state).toBe('suspect');
+    expect(world.monitor.decisions[0]?.outcome?.result).toMatch(/trouble/);
+    world.prepared('udpB');
+    expect(world.take()).toEqual(['prepare udpB', 'copy udpB']);
+  });
+
+  test('and a move that nobody reports of is given up', () => {
+    const world = new WatchedLine([UDP_A, TCP], { copies: false });
+    world.runFor(2_000);
+    world.die();
+    world.runFor(250);
+    world.prepared('tcp');
+    world.runFor(150);
+    expect(world.take()).toContain('move tcp');
+    world.runFor(4_000);
+    expect(world.take()).toEqual(expect.arrayContaining(['release tcp', 'prepare tcp']));
+    expect(world.monitor.decisions.find(({ action }) => action === 'move')?.outcome?.result).toBe('timeout');
+  });
+
+  test('without data to send leaves more time for an answer', () => {
+    const world = new WatchedLine([UDP_A, TCP], { copies: false });
+    world.runFor(2_000);
+    world.isFlowing = false;
+    world.runFor(10_000);
+    world.take();
+    world.isAnswering = false;
+    while (world.count('challenge') === 0) world.runFor(5);
+    const askedAt = world.now;
+    world.runFor(300);
+    world.prepared('tcp');
+    while (!world.take().includes('move tcp') && world.now < askedAt + 5_000) world.runFor(5);
+    expect(world.now - askedAt).toBeGreaterThanOrEqual(800);
+    expect(world.now - askedAt).toBeLessThan(900);
+  });
+
+  test('after another stall in which it answered: is asked as soon as ever', () => {
+    const world = new WatchedLine([UDP_A, TCP]);
+    world.runFor(2_000);
+    world.isFlowing = false;
+    world.signal({ stalledSince: world.now });
+    world.runFor(3_000);
+    // Something is acknowledged at last, but more is on its way already.
+    world.signal({ stalledSince: world.now });
+    world.isAnswering = false;
+    world.runFor(300);
+    expect(world.monitor.state).toBe('suspect');
   });
 
   test('again: what is prepared gets copies at once, and is asked again before it takes over', () => {
@@ -216,12 +289,14 @@ describe('silence', () => {
 
   test('beside data that flows up, and is answered by nobody, is no reason for more than a question now and then', () => {
     const world = new WatchedLine([UDP_A]);
+    world.runFor(2_000);
+    world.take();
     world.isFlowing = false;
     for (let i = 0; i < 200; i++) {
       world.signal({ activeAt: world.now });
       world.runFor(50);
     }
-    expect(world.count('challenge')).toBeLessThan(10);
+    expect(world.count('challenge')).toBeLessThan(12);
   });
 });
 
@@ -346,6 +421,79 @@ describe('a better line', () => {
     world.moved('udpA');
     world.runFor(50_000);
     expect(world.take()).toEqual([]);
+  });
+});
+
+describe('back and forth', () => {
+  /** On udpB, which it took for udpA, 100 ms, because its probes said 30 ms. */
+  function onUdpB(options: SwitchOptions = {}, usedMs = 100): WatchedLine {
+    const world = new WatchedLine([UDP_A, UDP_B], options);
+    world.signal({ srttMs: usedMs });
+    world.rttMs.set('udpB', 30);
+    world.runUntilCommand(40_000);
+    world.prepared('udpB');
+    world.take();
+    world.signal({ srttMs: 30 });
+    world.rttMs.set('udpA', 100);
+    world.moved('udpB');
+    return world;
+  }
+
+  /** ... and went back, because it was 400 ms. */
+  function backOnUdpA(options: SwitchOptions): WatchedLine {
+    const world = onUdpB(options);
+    world.signal({ srttMs: 400 });
+    expect(world.runUntilCommand(9_000)).toEqual(['prepare udpA']);
+    world.prepared('udpA');
+    world.take();
+    world.signal({ srttMs: 100 });
+    world.moved('udpA');
+    return world;
+  }
+
+  test('a line that works is not left soon after a move, whatever it is like', () => {
+    const world = onUdpB();
+    world.runFor(11_000);
+    world.signal({ srttMs: 500 });
+    world.rttMs.set('udpA', 20);
+    world.runFor(18_000);
+    expect(world.take()).toEqual([]);
+    expect(world.runUntilCommand(10_000)).toEqual(['prepare udpA']);
+  });
+
+  test('in another network it may be left at once', () => {
+    const world = onUdpB();
+    world.tell((monitor, now) => {
+      monitor.networkChanged(now);
+    });
+    world.runFor(5_000);
+    world.signal({ srttMs: 500 });
+    world.rttMs.set('udpA', 20);
+    expect(world.runUntilCommand(15_000)).toEqual(['prepare udpA']);
+  });
+
+  test('a line that proved worse is not chosen for a while, whatever its probes say', () => {
+    const world = backOnUdpA({ holdDownMs: 1, experienceHalfLifeMs: 1 });
+    world.runFor(58_000);
+    expect(world.take()).toEqual([]);
+    expect(world.runUntilCommand(40_000)).toEqual(['prepare udpB']);
+  });
+
+  test('who went back stays', () => {
+    const world = backOnUdpA({ holdDownMs: 1, experienceHalfLifeMs: 1, vetoMs: 1 });
+    world.signal({ srttMs: 400 });
+    world.runFor(9_900);
+    expect(world.take()).toEqual([]);
+  });
+
+  test('what a line was like in use is believed for a while', () => {
+    const world = onUdpB({ holdDownMs: 1 }, 400);
+    world.runFor(11_000);
+    world.signal({ srttMs: 60 });
+    world.rttMs.set('udpA', 20);
+    world.runFor(60_000);
+    expect(world.take()).toEqual([]);
+    expect(world.runUntilCommand(300_000)).toEqual(['prepare udpA']);
   });
 });
 
@@ -527,7 +675,7 @@ test('other lines: those that are gone are released, the one in use stays', () =
 
 test('control traffic keeps to its budget', () => {
   const lines = Array.from({ length: 12 }, (_, i) => ({ id: `udp${i}`, transport: 'udp' as const }));
-  const world = new WatchedLine(lines);
+  const world = new WatchedLine(lines, { sweepMs: 2_000 });
   for (const { id } of lines) world.rttMs.set(id, 60);
   world.signal({ srttMs: 60 });
   const startAt = world.now;
@@ -536,6 +684,8 @@ test('control traffic keeps to its budget', () => {
     world.isFlowing = i % 30 === 0;
     world.runFor(600);
   }
+  const asked = world.count('probe') * 2 * (64 + 28) + world.count('challenge') * 200;
+  expect(world.monitor.controlBytes).toBe(asked);
   const { sentBytes, receivedBytes } = world.signals;
   const allowed = Math.max(0.01 * (sentBytes + receivedBytes), ((world.now - startAt) / 1_000) * 125);
   expect(world.monitor.controlBytes).toBeLessThanOrEqual(1.05 * allowed + 7_500);
