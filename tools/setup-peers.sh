@@ -9,6 +9,7 @@ golang-github-xtaci-kcp-dev     | kcp-go, the stock KCP peer and the reference o
 golang-github-xtaci-smux-dev    | smux, the multiplexer of kcptun
 kcptun                          | a stock KCP tunnel, client and server
 iperf3                          | TCP load through a tunnel
+iproute2                        | networks of their own for tests and `kcpgate bench latency`
 python3-cryptography            | for the client in test/peers/python
 chromium                        | the browser that runs kcpgate/browser
 g++                             | builds the native addon, with

@@ -1,0 +1,49 @@
+import { spawnSync } from 'node:child_process';
+import { describe, expect, test } from 'vitest';
+import { runKcpgate } from '../support/kcpgate-command.ts';
+
+/** A network of one's own needs rights, and a device that not every container has. */
+function canMakeLines(): boolean {
+  const tryOut = ['--net', 'sh', '-c', 'python3 --version && ip tuntap add dev line0 mode tun'];
+  const { status, stderr, error } = spawnSync('unshare', tryOut, { encoding: 'utf8' });
+  if (status === 0) return true;
+  console.warn(
+    `SKIPPED: latency over emulated lines, because there can be none (${error?.message ?? stderr})`,
+  );
+  return false;
+}
+
+interface Report {
+  readonly scenarios: readonly {
+    readonly results: readonly {
+      readonly contender: string;
+      readonly median: Readonly<Record<string, number>>;
+    }[];
+  }[];
+}
+
+describe.runIf(canMakeLines())('kcpgate bench latency', () => {
+  test('sends everything over the lossy path, on sessions and on TCP', { timeout: 120_000 }, async () => {
+    const flags = ['bench', 'latency', '--seconds', '1', '--runs', '1', '--json'];
+    const { code, output, errorOutput } = await runKcpgate(flags);
+    expect([code, errorOutput]).toEqual([0, '']);
+    const [scenario] = (JSON.parse(output) as Report).scenarios;
+    const results = scenario!.results;
+    expect(results.map(({ contender }) => contender)).toEqual([
+      'kcpgate',
+      'kcpgate, clear',
+      'kcpgate, two lines',
+      'TCP',
+    ]);
+    const kibOf = (name: string): number =>
+      results.find(({ contender }) => contender === name)!.median.wireKib!;
+    for (const { median } of results) {
+      // There and back through the emulated line, never around it.
+      expect(median.latencyP50Ms).toBeGreaterThanOrEqual(50);
+      expect(median.latencyP99Ms).toBeGreaterThanOrEqual(median.latencyP50Ms!);
+      expect(median.wirePackets).toBeGreaterThanOrEqual(60);
+    }
+    expect(kibOf('kcpgate, clear')).toBeLessThan(kibOf('kcpgate'));
+    expect(kibOf('kcpgate')).toBeLessThan(kibOf('kcpgate, two lines'));
+  });
+});
