@@ -75,6 +75,7 @@ export type {
   TcpUpstreamConfig,
   TicketKeyConfig,
   TlsConfig,
+  UdpUpstreamConfig,
   UpstreamConfig,
 } from './gateway/config/config.ts';
 export type { ConfigFlag } from './gateway/config/flag.ts';

@@ -8,7 +8,7 @@ export type { LoginStore } from '../sdk/login-store.ts';
 export type { TokenSource } from '../sdk/login-token.ts';
 export type { ConnectionStats } from '../sdk/connection.ts';
 export type { RedundantOptions } from '../sdk/redundant-line.ts';
-export type { SwitchOptions } from '../switching/switch-config.ts';
+export type { SwitchConfig, SwitchOptions } from '../switching/switch-config.ts';
 export type { MoveOptions, PathStats } from '../sdk/session-lines.ts';
 export type { SurveyOptions } from '../sdk/survey-lines.ts';
 export type { LineEvidence, LineReport, LineScore } from '../lines/line-report.ts';

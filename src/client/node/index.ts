@@ -24,7 +24,7 @@ export { StockConnection } from './stock-connection.ts';
 export type { StockOptions } from './stock-options.ts';
 export type { ConnectionStats } from '../sdk/connection.ts';
 export type { RedundantOptions } from '../sdk/redundant-line.ts';
-export type { SwitchOptions } from '../switching/switch-config.ts';
+export type { SwitchConfig, SwitchOptions } from '../switching/switch-config.ts';
 export type { SwitchDecision, SwitchReason, SwitchState } from '../switching/switch-decision.ts';
 export type { MoveOptions, PathStats } from '../sdk/session-lines.ts';
 export type { LineChoice } from '../choose-line.ts';
