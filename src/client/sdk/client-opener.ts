@@ -104,7 +104,7 @@ export class ClientOpener implements SessionOpener {
   async #connect(
     answer: LoginAnswer,
     isFresh: boolean,
-    { signal, report }: OpenRequest,
+    { prefer, signal, report }: OpenRequest,
   ): Promise<SessionTransport> {
     const { session, openSession, logins } = this.#parts;
     report({
@@ -113,8 +113,8 @@ export class ClientOpener implements SessionOpener {
       lines: answer.lines.map(({ id }) => id),
       isFresh,
     });
-    const best = logins.bestLine;
-    const remembered = this.#remembered ?? (best === undefined ? undefined : { lineId: best });
+    const best = prefer.find((id) => answer.lines.some((line) => line.id === id));
+    const remembered = best === undefined ? this.#bestLine : { lineId: best };
     const connection = await openSession(answer, {
       ...session,
       ...(remembered === undefined ? {} : { remembered }),
@@ -124,6 +124,12 @@ export class ClientOpener implements SessionOpener {
     this.#remembered = connection.place;
     logins.rememberLine(connection.line.id);
     return connection;
+  }
+
+  /** What led to a gateway the last time. */
+  get #bestLine(): RememberedLine | undefined {
+    const { bestLine } = this.#parts.logins;
+    return this.#remembered ?? (bestLine === undefined ? undefined : { lineId: bestLine });
   }
 
   #discard(): void {

@@ -2,15 +2,17 @@ import { NEVER } from '../../base/clock.ts';
 import { CloseCode, closeCodeName } from '../../base/close-code.ts';
 import { GatewayError } from '../../base/errors.ts';
 import type { SessionPort, Sink } from '../../base/sink.ts';
+import type { DrainNotice } from '../../session/index.ts';
 import type { LineChoice } from '../choose-line.ts';
 import type { ClientStatus, ClientStatusOf } from '../client-status.ts';
-import type { CloseInfo } from '../connection-status.ts';
+import type { CloseInfo, ConnectionStatusOf } from '../connection-status.ts';
 import { explainDecisions } from '../explain-decisions.ts';
 import type { KnownLines } from '../known-lines.ts';
 import type { LineEvidence } from '../lines/line-report.ts';
 import type { Line } from '../login-answer.ts';
 import type { MessageQueue } from '../message-queue.ts';
 import { openFailure } from '../open-failure.ts';
+import { SessionDecisions } from '../session-decisions.ts';
 import { SessionSuccession, type SuccessionCommand, type SuccessionConfig } from '../session-succession.ts';
 import { StatusListeners } from '../status-listeners.ts';
 import type { SwitchDecision } from '../switching/switch-decision.ts';
@@ -75,8 +77,7 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
   readonly #listeners: StatusListeners<ClientStatus>;
   readonly #known: KnownLines;
   readonly #members = new Map<number, Member>();
-  /** The latest, oldest first; each connection counts its own. */
-  readonly #decided: { readonly connection: number; readonly decision: SwitchDecision }[] = [];
+  readonly #decisions = new SessionDecisions((decision) => this.#tell({ type: 'decision', decision }));
   /** Attempts under way, and connections that are being let go of. */
   readonly #works = new Set<Promise<unknown>>();
   #count = 0;
@@ -266,7 +267,7 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
 
   /** The latest decisions about lines, as data and as text. */
   explain(): Explanation {
-    const decisions = this.#decided.map(({ decision }) => decision);
+    const decisions = this.#decisions.latest;
     return { decisions, text: explainDecisions(decisions) };
   }
 
@@ -343,6 +344,7 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
         return this.#openIfRoom();
       case 'abort':
         this.#held = undefined;
+        this.#decisions.fails(this.#platform.clock.now(), 'given_up');
         return this.#opening?.abort();
       case 'end':
         return this.#members.get(command.id)?.transport.end();
@@ -352,6 +354,8 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
         return this.#tellLeft(command.from, command.complete);
       case 'reconnecting': {
         const { attempt, waitMs, cause } = command;
+        // What was to be left is gone.
+        this.#decisions.fails(this.#platform.clock.now(), 'closed');
         const { code, reason } = cause;
         return this.#tell({
           type: 'reconnecting',
@@ -412,7 +416,13 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
     const { signal } = own;
     this.#opening = own;
     this.#tell({ type: 'connecting', attempt });
-    const leave = reason === 'handover' ? this.#current?.transport.gatewayId : undefined;
+    const left = reason === 'handover' ? this.#current : undefined;
+    const leave = left?.transport.gatewayId;
+    const { lines: prefer = [], deadlineMs = null, jitterMs = null } = left?.drain ?? {};
+    if (left !== undefined) {
+      const inputs = { gatewayId: left.transport.gatewayId, attempt, deadlineMs, jitterMs };
+      this.#decisions.leaves(clock.now(), left.transport.line.id, inputs);
+    }
     // What follows from it is done with the first attempt.
     const closedWith = this.#closedWith;
     this.#closedWith = undefined;
@@ -420,15 +430,17 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
       if (!signal.aborted) this.#tell(status);
     };
     try {
-      const transport = await this.#opener.open({ reason, leave, closedWith, signal, report });
+      const transport = await this.#opener.open({ reason, leave, prefer, closedWith, signal, report });
       if (signal.aborted) {
         await transport.destroy();
         return;
       }
+      this.#decisions.arrives(transport.line.id);
       this.#add(transport);
     } catch (error) {
       if (signal.aborted) return;
       this.#lastError = GatewayError.from(error);
+      this.#decisions.fails(clock.now(), this.#lastError.code);
       this.#succession.openFailed(clock.now(), openFailure(error));
     }
     this.#opening = undefined;
@@ -439,7 +451,7 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
     const { clock } = this.#platform;
     const id = ++this.#count;
     const messages = transport[Symbol.asyncIterator]();
-    this.#members.set(id, { transport, messages, isClosed: false, isClosing: false });
+    this.#members.set(id, { transport, messages, drain: undefined, isClosed: false, isClosing: false });
     const whileCurrent = (tell: () => void): void => {
       if (this.#succession.current === id) tell();
     };
@@ -448,15 +460,15 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
     transport.on('pathlost', (status) => whileCurrent(() => this.#tell(status)));
     transport.on('suspect', (status) => whileCurrent(() => this.#tell(status)));
     transport.on('decision', (status) => {
-      this.#remember(id, status.decision);
-      whileCurrent(() => this.#tell(status));
+      const decision = this.#decisions.of(id, status.decision);
+      whileCurrent(() => this.#tell({ ...status, decision }));
     });
     transport.on('surveyed', (status) => {
       this.#known.learn(status.report);
       whileCurrent(() => this.#tell(status));
     });
     transport.on('draining', (status) => {
-      whileCurrent(() => this.#tell({ ...status, gatewayId: transport.gatewayId }));
+      whileCurrent(() => this.#handleDrain(id, status));
       this.#succession.draining(clock.now(), id, status.jitterMs);
       this.#step();
     });
@@ -481,14 +493,13 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
     this.#step();
   }
 
-  /** One that is told again has its outcome now. */
-  #remember(connection: number, decision: SwitchDecision): void {
-    const at = this.#decided.findIndex(
-      (known) => known.connection === connection && known.decision.id === decision.id,
-    );
-    if (at >= 0) this.#decided[at] = { connection, decision };
-    else this.#decided.push({ connection, decision });
-    if (this.#decided.length > MAX_DECISIONS) this.#decided.shift();
+  #handleDrain(id: number, status: ConnectionStatusOf<'draining'>): void {
+    const member = this.#members.get(id);
+    if (member === undefined) return;
+    const { gatewayId, line } = member.transport;
+    member.drain = status;
+    this.#tell({ ...status, gatewayId });
+    if (this.isStream) this.#decisions.stays(this.#platform.clock.now(), line.id, status, 'stream');
   }
 
   #handleDatagram(bytes: Uint8Array): void {
@@ -506,6 +517,7 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
   }
 
   #tellLeft(id: number, complete: boolean): void {
+    this.#decisions.settles(this.#platform.clock.now(), complete ? 'done' : 'cut_off');
     const member = this.#members.get(id);
     const to = this.#current?.transport.gatewayId;
     if (member === undefined || to === undefined) return;
@@ -592,6 +604,8 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
 interface Member {
   readonly transport: SessionTransport;
   readonly messages: AsyncIterator<Uint8Array, void>;
+  /** Its gateway asked to go elsewhere. */
+  drain: DrainNotice | undefined;
   isClosed: boolean;
   /** It takes nothing more and is about to close. */
   isClosing: boolean;
@@ -601,7 +615,6 @@ function isClosedError(error: unknown): boolean {
   return error instanceof GatewayError && error.code === 'session_closed';
 }
 
-const MAX_DECISIONS = 64;
 /** What connections that are closed may leave to be read before another one is opened. */
 const MAX_UNREAD_BYTES = 1024 * 1024;
 /** Longer waits are taken in pieces: timers count 32 bits. */

@@ -41,6 +41,8 @@ export interface OpenRequest {
   readonly reason: OpenReason;
   /** The gateway that is to be left; undefined: any will do. */
   readonly leave: number | undefined;
+  /** Ids of lines that the gateway to be left would have instead, best first. */
+  readonly prefer: readonly string[];
   /** How the connection before this one was closed; undefined: none was. */
   readonly closedWith: CloseCode | undefined;
   /** Aborting it gives up. */

@@ -73,7 +73,7 @@ function create({ hasOtherLogins = true } = {}): World {
   });
   const open = (request: Partial<OpenRequest> = {}): Promise<unknown> =>
     opener.open({
-      ...{ reason: 'first', leave: undefined, closedWith: undefined, report: () => undefined },
+      ...{ reason: 'first', leave: undefined, prefer: [], closedWith: undefined, report: () => undefined },
       signal: new AbortController().signal,
       ...request,
     });
@@ -141,6 +141,16 @@ describe('a gateway that is left', () => {
     drained.add(0, 2, 1000);
     await open();
     expect(opened).toEqual(['login 1: 1 2', 'login 1: 2', 'login 1: 2', 'login 1: 1 2']);
+  });
+
+  test('says which lines it would have: the best one that leads elsewhere is tried first', async () => {
+    const { open, options, logins } = create();
+    logins.gateways = [1, 2, 3];
+    await open();
+    await open({ reason: 'handover', leave: 1, prefer: ['line-9', 'line-1', 'line-3', 'line-2'] });
+    expect(options[1]?.remembered).toEqual({ lineId: 'line-3' });
+    await open({ reason: 'handover', leave: 1, prefer: ['line-9'] });
+    expect(options[2]?.remembered).toEqual({ lineId: 'line-2' });
   });
 
   test('another login may know another gateway; the old one is nobody else’s', async () => {

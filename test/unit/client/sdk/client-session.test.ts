@@ -351,7 +351,7 @@ describe('a gateway that is drained', () => {
     old.finish();
     await settle();
     expect(texts).toEqual(['answer 1', 'answer 2']);
-    expect(statuses.slice(2)).toEqual([
+    expect(statuses.slice(2).filter(({ type }) => type !== 'decision')).toEqual([
       { type: 'draining', gatewayId: 1, deadlineMs: 60_000, jitterMs: 0, lines: [] },
       { type: 'connecting', attempt: 1 },
       { type: 'open', line: 'line-2', transport: 'udp', gatewayId: 2 },
@@ -359,6 +359,50 @@ describe('a gateway that is drained', () => {
     ]);
     await session.close();
     await done;
+  });
+
+  test('each attempt to leave it is a decision, with what came of it', async () => {
+    const { session, opener } = await opened();
+    const told: unknown[] = [];
+    session.on('decision', ({ decision: { id, to, outcome } }) => told.push([id, to, outcome?.result]));
+    opener.failures.push(new GatewayError('connect_timeout'));
+    opener.last.tell({ type: 'draining', deadlineMs: 60_000, jitterMs: 0, lines: ['line-2'] });
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(opener.requests[1]).toMatchObject({ leave: 1, prefer: ['line-2'] });
+    expect(session.explain().decisions).toMatchObject([
+      { action: 'move', reason: 'gateway_draining', from: 'line-1', to: null, state: 'draining' },
+      { from: 'line-1', to: 'line-2', inputs: { gatewayId: 1, attempt: 2, deadlineMs: 60_000, jitterMs: 0 } },
+    ]);
+    expect(told).toEqual([
+      [0, null, undefined],
+      [0, null, 'connect_timeout'],
+      [1, null, undefined],
+      [1, 'line-2', 'done'],
+    ]);
+    await session.close();
+
+    // What closes, or is to end, before another one is there is not left.
+    for (const [how, result] of [
+      ['shut', 'closed'],
+      ['end', 'given_up'],
+    ] as const) {
+      const late = await opened();
+      late.opener.gate = new Promise((resolve) => setTimeout(resolve, 1000));
+      late.opener.last.drain();
+      await settle();
+      if (how === 'end') late.session.end();
+      else late.opener.last.shut(CloseCode.drain);
+      await vi.advanceTimersByTimeAsync(2000);
+      expect(late.session.explain().decisions).toMatchObject([{ to: null, outcome: { result } }]);
+      await late.session.close();
+    }
+
+    const stream = await opened({ succeeds: false });
+    stream.opener.last.drain();
+    expect(stream.session.explain().decisions).toMatchObject([
+      { action: 'stay', from: 'line-1', outcome: { result: 'stream' } },
+    ]);
+    await stream.session.destroy();
   });
 
   test('that does not let the old connection finish is told of', async () => {
@@ -399,7 +443,9 @@ describe('a gateway that is drained', () => {
     await vi.advanceTimersByTimeAsync(60_000);
     expect(opener.requests).toHaveLength(2);
     expect(session.send(encode('on'))).toBe(2);
-    expect(statuses.at(-1)).toMatchObject({ type: 'connecting' });
+    expect(statuses.at(-1)).toMatchObject({
+      ...{ type: 'decision', decision: { outcome: { result: 'no_line' } } },
+    });
     await session.destroy();
   });
 });
