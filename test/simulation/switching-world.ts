@@ -321,8 +321,6 @@ export class SwitchingWorld implements SessionObserver {
         return this.#move(command.line);
       case 'release':
         return this.#release(command.line);
-      case 'leave':
-        return;
     }
   }
 

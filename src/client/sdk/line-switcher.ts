@@ -204,10 +204,6 @@ export class LineSwitcher implements LinesWatcher, StandbyUser {
         return;
       case 'release':
         this.#release(command.line);
-        return;
-      case 'leave':
-        // Nobody told the monitor that there is another gateway.
-        this.#run((now) => this.#monitor.leaveFailed(now, 'unsupported'));
     }
   }
 

@@ -1,10 +1,9 @@
 import { GatewayError } from '../../base/errors.ts';
-import type { Path, Session } from '../../session/index.ts';
+import type { Path } from '../../session/index.ts';
 import type { Line } from '../login-answer.ts';
 
 /** What a {@link PreparedLine} does with its path. */
 export interface PreparedLineHost {
-  readonly session: Session;
   /** Asks anew whether the path leads to the gateway; resolves with the answer. */
   ask(path: Path, signal: AbortSignal): Promise<void>;
   use(path: Path): void;

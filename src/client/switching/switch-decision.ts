@@ -49,6 +49,4 @@ export type SwitchCommand =
   /** Use the prepared line: `moved` or `moveFailed` follows. */
   | { readonly type: 'move'; readonly line: string }
   /** Give up what was prepared. */
-  | { readonly type: 'release'; readonly line: string }
-  /** The gateway is to be left: open a new session elsewhere. */
-  | { readonly type: 'leave' };
+  | { readonly type: 'release'; readonly line: string };

@@ -1,10 +1,8 @@
 import { NEVER } from '../../base/clock.ts';
-import type { DrainNotice } from '../../session/drain-notice.ts';
 import type { LinkSignals } from '../../session/link-signals.ts';
 import type { LineReport } from '../lines/line-report.ts';
 import { badness, candidatesOf } from './candidates.ts';
 import { DecisionLog, type SwitchObserver } from './decision-log.ts';
-import { DrainPlan } from './drain-plan.ts';
 import { HoldDown } from './hold-down.ts';
 import { KnownLine, type ProbeAnswer, type SwitchLine } from './known-line.ts';
 import { AGE_FACTOR, LineInUse } from './line-in-use.ts';
@@ -76,7 +74,6 @@ interface Probation {
  * | `challenge` | `challengeAnswered` or `challengeUnanswered`; one that comes while another is under way joins it  |
  * | `prepare`   | `prepared` or `prepareFailed`; a line that is prepared already is asked again, on the same path   |
  * | `move`      | `moved` or `moveFailed`                                                                         |
- * | `leave`     | `left` or `leaveFailed`                                                                         |
  *
  * `copy` and `release` have none. A `release` also ends a `prepare` that is under way: no answer is waited for. Preparing the
  * line in use means another path, beside the one in use, over a new socket or connection. What was prepared and breaks later
@@ -93,14 +90,13 @@ export class SwitchMonitor {
   readonly #holdDown: HoldDown;
   readonly #udpReturn: UdpReturn;
   readonly #preparations = new Preparations();
-  #lines = new Map<string, KnownLine>();
+  readonly #lines = new Map<string, KnownLine>();
   #current: LineInUse;
   #suspicion: Suspicion;
   #signals: LinkSignals | undefined;
   #trouble: Trouble | undefined;
   #move: Move | undefined;
   #probation: Probation | undefined;
-  #drain: DrainPlan | undefined;
   /** What was prepared is released then. */
   #releaseAt = NEVER;
   #challengeAt: number | undefined;
@@ -133,7 +129,6 @@ export class SwitchMonitor {
   get state(): SwitchState {
     if (this.#move?.isMoving === true || this.#trouble?.isLost === true) return 'migrating';
     if (this.#trouble !== undefined) return this.#trouble.copyLine === undefined ? 'suspect' : 'duplicating';
-    if (this.#drain !== undefined) return 'draining';
     if (this.#probation !== undefined) return 'probation';
     return this.#current.isConnection && this.#udpLines.length > 0 ? 'fallback' : 'active';
   }
@@ -155,7 +150,7 @@ export class SwitchMonitor {
 
   /** When {@link tick} is to be called next, in ms; sooner when the application sends after a pause. */
   nextDeadline(): number {
-    return Math.ceil(Math.min(this.#tickAt, this.#drain?.leaveAt ?? NEVER));
+    return Math.ceil(this.#tickAt);
   }
 
   /** Looks at how the line in use fares. Being called too often does no harm. */
@@ -241,17 +236,6 @@ export class SwitchMonitor {
     this.#advance(now);
   }
 
-  /** The session lives on in another one, at another gateway. */
-  left(now: number): void {
-    if (this.#drain !== undefined) this.#log.settle(now, this.#drain.decisionId, 'done');
-  }
-
-  leaveFailed(now: number, why: string): void {
-    if (this.#drain === undefined) return;
-    this.#log.settle(now, this.#drain.decisionId, why);
-    this.#drain.again(now, this.#random());
-  }
-
   // ---- what happens ----
 
   /** The connection of the line in use broke. */
@@ -267,19 +251,6 @@ export class SwitchMonitor {
     this.#advance(now);
   }
 
-  /** The gateway wants to be left. @param canLeave whether there is another one that this client may go to. */
-  draining(now: number, { deadlineMs, jitterMs }: DrainNotice, canLeave: boolean): void {
-    const endsAt = now + deadlineMs;
-    // It is said several times.
-    if (this.#drain !== undefined && Math.abs(this.#drain.endsAt - endsAt) < SAME_DRAIN_MS) return;
-    const windowMs = Math.min(jitterMs, deadlineMs);
-    const leaveAt = canLeave ? now + Math.floor(this.#random() * windowMs) : NEVER;
-    this.#drain = new DrainPlan(endsAt, leaveAt);
-    if (canLeave) return this.#advance(now);
-    const id = this.#decide(now, 'stay', 'gateway_draining', null, { deadlineMs });
-    this.#log.settle(now, id, 'there is no other gateway');
-  }
-
   /** The device is in another network now. */
   networkChanged(now: number): void {
     for (const line of this.#lines.values()) line.forget();
@@ -287,21 +258,6 @@ export class SwitchMonitor {
     this.#probation = undefined;
     this.#udpReturn.hurry(now);
     if (this.#trouble === undefined && !this.#isLost) this.#ask(now, 'network_changed');
-    this.#advance(now);
-  }
-
-  /** There are other lines now, after another login. */
-  linesChanged(now: number, lines: readonly SwitchLine[]): void {
-    const known = this.#lines;
-    this.#lines = new Map(
-      lines.map((line) => [line.id, known.get(line.id) ?? new KnownLine(now, line, this.#config)]),
-    );
-    // The one in use stays that, whether it is offered or not.
-    const current = known.get(this.#current.id);
-    if (current !== undefined && !this.#lines.has(current.id)) this.#lines.set(current.id, current);
-    for (const { line } of [...this.#preparations]) {
-      if (!this.#lines.has(line) && this.#move?.line !== line) this.#release(line);
-    }
     this.#advance(now);
   }
 
@@ -324,7 +280,6 @@ export class SwitchMonitor {
     } else if (this.#trouble?.isLost === true) {
       this.#prepareMore(now, this.#trouble, true);
     }
-    this.#leaveInTime(now);
   }
 
   /** What took too long. */
@@ -361,7 +316,7 @@ export class SwitchMonitor {
     if (verdict === 'suspect') return this.#doubt(now, suspicion.reason, false);
     if (verdict === 'ask') this.#ask(now, suspicion.reason);
     if (verdict === 'heartbeat' && this.#budget.take(CHALLENGE_BYTES)) this.#ask(now, suspicion.reason, true);
-    if (!this.#isRecent(now, signals) || this.#drain !== undefined) return;
+    if (!this.#isRecent(now, signals)) return;
     if (now - this.#choseAt >= CHOOSE_EVERY_MS && this.#move === undefined) {
       this.#choseAt = now;
       this.#considerRollBack(now);
@@ -696,7 +651,7 @@ export class SwitchMonitor {
       answered === this.#config.udpAgainProbes &&
       (currentMs === null || medianRttMs <= currentMs * betterFactor + UDP_EXTRA_MS);
     const inputs = { sent, answered, rttMs: round(medianRttMs), currentMs: round(currentMs) };
-    if (isGood && this.#isFree && this.#drain === undefined) {
+    if (isGood && this.#isFree) {
       this.#beginSoftMove(now, line.id, 'udp_again', inputs);
       return;
     }
@@ -725,17 +680,6 @@ export class SwitchMonitor {
   #questionMs(now: number): number {
     const isDeciding = this.#others.some((line) => this.#looksBetter(now, line));
     return isDeciding ? this.#config.decideMs : this.#config.standbyMs / 2;
-  }
-
-  // ---- draining ----
-
-  #leaveInTime(now: number): void {
-    const drain = this.#drain;
-    if (drain === undefined || now < drain.leaveAt) return;
-    drain.leaveAt = NEVER;
-    const leftMs = Math.max(0, drain.endsAt - now);
-    drain.decisionId = this.#decide(now, 'move', 'gateway_draining', null, { leftMs });
-    this.#commands.push({ type: 'leave' });
   }
 
   // ---- small things ----
@@ -846,7 +790,6 @@ function round(ms: number | null): number | null {
 /** A sealed datagram with PATH_CHALLENGE and WASK, and its answer, with IP and UDP. */
 const CHALLENGE_BYTES = 200;
 const MIN_TICK_MS = 5;
-const SAME_DRAIN_MS = 1_000;
 /** Data flowed so shortly before the line in use was asked: more is to be expected. */
 const PRESSING_MS = 1_000;
 const FLOWING_MS = 2_000;

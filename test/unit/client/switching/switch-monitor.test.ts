@@ -598,56 +598,6 @@ describe('a survey', () => {
   });
 });
 
-describe('a gateway that is drained', () => {
-  const notice = { deadlineMs: 30_000, jitterMs: 10_000, lines: ['elsewhere'] };
-
-  test('is left at a time within the window; said twice it counts once', () => {
-    const world = new WatchedLine([UDP_A], {}, { random: 0.3 });
-    world.runFor(1_000);
-    world.tell((monitor, now) => {
-      monitor.draining(now, notice, true);
-      monitor.draining(now, { ...notice, deadlineMs: 29_900 }, true);
-    });
-    expect(world.monitor.state).toBe('draining');
-    world.runFor(2_999);
-    expect(world.take()).toEqual([]);
-    world.runFor(1);
-    expect(world.take()).toEqual(['leave']);
-    world.tell((monitor, now) => {
-      monitor.left(now);
-    });
-    expect(world.last).toMatchObject({ reason: 'gateway_draining', outcome: { result: 'done' } });
-  });
-
-  test('and cannot be left: that is recorded', () => {
-    const world = new WatchedLine([UDP_A]);
-    world.tell((monitor, now) => {
-      monitor.draining(now, notice, false);
-    });
-    world.runFor(40_000);
-    expect(world.take()).toEqual([]);
-    expect(world.last).toMatchObject({ action: 'stay', reason: 'gateway_draining' });
-  });
-
-  test('leaving that fails is tried again before it is too late', () => {
-    const world = new WatchedLine([UDP_A]);
-    world.tell((monitor, now) => {
-      monitor.draining(now, notice, true);
-    });
-    let attempts = 0;
-    for (let i = 0; i < 800; i++) {
-      world.runFor(50);
-      if (!world.take().includes('leave')) continue;
-      attempts++;
-      world.tell((monitor, now) => {
-        monitor.leaveFailed(now, 'login_failed');
-      });
-    }
-    expect(attempts).toBeGreaterThan(2);
-    expect(attempts).toBeLessThan(50);
-  });
-});
-
 test('the application moves the session itself: that counts, and is not taken back', () => {
   const world = new WatchedLine([UDP_A, UDP_B]);
   world.rttMs.set('udpA', 50);
@@ -658,19 +608,6 @@ test('the application moves the session itself: that counts, and is not taken ba
   expect(world.last).toMatchObject({ reason: 'requested', to: 'udpB', outcome: { result: 'done' } });
   world.runFor(25_000);
   expect(world.take()).toEqual([]);
-});
-
-test('other lines: those that are gone are released, the one in use stays', () => {
-  const world = new WatchedLine([UDP_A, TCP]);
-  world.runFor(2_000);
-  world.die();
-  world.runFor(250);
-  world.take();
-  world.tell((monitor, now) => {
-    monitor.linesChanged(now, [WS]);
-  });
-  expect(world.take()).toEqual(['release tcp', 'prepare ws']);
-  expect(world.monitor.line).toBe('udpA');
 });
 
 test('control traffic keeps to its budget', () => {
@@ -699,8 +636,6 @@ test('answers nobody waits for are ignored', () => {
     monitor.prepareFailed(now, 'tcp', 'why');
     monitor.moveFailed(now, 'tcp', 'why');
     monitor.probeLost(now, 'nowhere');
-    monitor.left(now);
-    monitor.leaveFailed(now, 'why');
     monitor.challengeAnswered(now, 10);
   });
   expect(world.take()).toEqual([]);
