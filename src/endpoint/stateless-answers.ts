@@ -26,9 +26,8 @@ export interface GatewayCondition {
 export class StatelessAnswers {
   private readonly resetTokens: ResetTokens | undefined;
   private readonly sources: SourceNames;
-  private readonly probes = new KeyedLimiter({ ratePerSecond: 50, burst: 100, maxKeys: MAX_SOURCES });
-  private readonly resets = new KeyedLimiter({ ratePerSecond: 20, burst: RESET_BURST, maxKeys: MAX_SOURCES });
-  private readonly all = new TokenBucket({ ratePerSecond: MOST_PER_SECOND, burst: MOST_PER_SECOND });
+  private readonly probes = new SourceLimit(PROBE_RATE);
+  private readonly resets = new SourceLimit(RESET_RATE);
 
   constructor(resetTokens: ResetTokens | undefined, sources: SourceNames) {
     this.resetTokens = resetTokens;
@@ -49,7 +48,7 @@ export class StatelessAnswers {
     if (checkSegment(memory.view, at, at + length, 0) === 0) return 'probe_malformed';
     const probe = readProbe(memory, at);
     if (typeof probe === 'string') return 'probe_malformed';
-    if (!this.mayAnswer(this.probes, now, port, slot)) return 'answer_limit';
+    if (!this.probes.take(now, this.sources, port, slot)) return 'answer_limit';
     const arena = port.arenaTo(slot).selectNone();
     const out = arena.reserveWhole(PROBE_ACK_BYTES);
     if (out < 0) return 'answer_limit';
@@ -81,7 +80,7 @@ export class StatelessAnswers {
    */
   reset(now: number, port: EndpointPort, conv: number, length: number, slot: number): DropReason {
     if (this.resetTokens === undefined || length <= RESET_BYTES) return 'unknown_session';
-    if (!this.mayAnswer(this.resets, now, port, slot)) return 'answer_limit';
+    if (!this.resets.take(now, this.sources, port, slot)) return 'answer_limit';
     const arena = port.arenaTo(slot).selectNone();
     const out = arena.reserveWhole(RESET_BYTES);
     if (out < 0) return 'answer_limit';
@@ -90,16 +89,28 @@ export class StatelessAnswers {
     port.resetsSent++;
     return 'unknown_session';
   }
+}
+
+/** Answers of one kind: limited for each network, and for all together. */
+class SourceLimit {
+  private readonly each: KeyedLimiter;
+  private readonly all = new TokenBucket({ ratePerSecond: MOST_PER_SECOND, burst: MOST_PER_SECOND });
+
+  constructor(rate: { readonly ratePerSecond: number; readonly burst: number }) {
+    this.each = new KeyedLimiter({ ...rate, maxKeys: MAX_SOURCES });
+  }
 
   /** What one source asks beyond its limit takes nothing from the others. */
-  private mayAnswer(limiter: KeyedLimiter, now: number, port: EndpointPort, slot: number): boolean {
-    if (!this.all.has(now) || !limiter.take(this.sources.networkOf(port, slot), now)) return false;
+  take(now: number, sources: SourceNames, port: EndpointPort, slot: number): boolean {
+    if (!this.all.has(now) || !this.each.take(sources.networkOf(port, slot), now)) return false;
     return this.all.take(now);
   }
 }
 
 const MAX_SOURCES = 16_384;
+/** A client probes its standbys every few seconds, and many clients may be behind one NAT; an answer is as long as its question. */
+const PROBE_RATE = { ratePerSecond: 500, burst: 1_000 };
 /** After a restart every client behind one NAT needs a RESET, all at the same time. */
-const RESET_BURST = 200;
-/** Answers a second for all sources together. */
+const RESET_RATE = { ratePerSecond: 20, burst: 200 };
+/** Answers of one kind a second, for all sources together. */
 const MOST_PER_SECOND = 20_000;

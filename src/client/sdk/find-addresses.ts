@@ -1,6 +1,7 @@
 import type { SocketAddress } from '../../base/address.ts';
 import { GatewayError } from '../../base/errors.ts';
 import type { Line } from '../login-answer.ts';
+import { AbortGroup } from './abort-group.ts';
 import type { ClientPlatform } from './client-platform.ts';
 import { delay, orAborted } from './time-limit.ts';
 
@@ -27,19 +28,21 @@ export async function findAddresses(
     const isSupported = platform.transports.includes(line.transport);
     return { line, addresses: [], fault: isSupported ? 'connect_timeout' : 'unsupported' };
   });
+  const waiting = new AbortGroup();
   const lookUps = [...indicesByHost(results)].map(async ([host, indices]) => {
-    const found = await lookUp(platform, host, results[indices[0]]?.line.port ?? 0, signal);
+    const port = results[indices[0]]?.line.port ?? 0;
+    const found = await waiting.run((own) => lookUp(platform, host, port, own));
     for (const index of indices) {
       const { line } = results[index] ?? {};
       if (line !== undefined) results[index] = { line, ...found, addresses: at(line.port, found.addresses) };
     }
     if (found.fault !== undefined) throw new GatewayError('connect_failed');
   });
-  const waiting = new AbortController();
   const all = Promise.allSettled(lookUps);
-  const some = Promise.any(lookUps).then(() => delay(PATIENCE_MS, waiting.signal));
+  const some = Promise.any(lookUps).then(() => waiting.run((own) => delay(PATIENCE_MS, own)));
   try {
-    await orAborted(Promise.race([all, some.catch(() => all), delay(timeoutMs, waiting.signal)]), signal);
+    const late = waiting.run((own) => delay(timeoutMs, own));
+    await orAborted(Promise.race([all, some.catch(() => all), late]), signal);
   } finally {
     waiting.abort();
   }

@@ -6,6 +6,7 @@ import { closeInfo, type CloseInfo } from '../connection-status.ts';
 import type { LineCandidate } from '../lines/line-candidate.ts';
 import type { LoginSession } from '../login-answer.ts';
 import { sessionCredentials } from '../session-credentials.ts';
+import { AbortGroup } from './abort-group.ts';
 import type { SessionEndpoint } from './session-endpoint.ts';
 import type { SessionLines } from './session-lines.ts';
 import { withinTime } from './time-limit.ts';
@@ -27,7 +28,7 @@ export class SessionOpening implements Sink {
   readonly #parts: SessionOpeningParts;
   #sink: Sink | undefined;
   /** Aborted when it was refused, or given up. */
-  readonly #over = new AbortController();
+  readonly #over = new AbortGroup();
 
   constructor(parts: SessionOpeningParts) {
     this.#parts = parts;
@@ -48,8 +49,8 @@ export class SessionOpening implements Sink {
         return this;
       },
     };
-    return withinTime({ signals: [signal, this.#over.signal] }, (limit) =>
-      lines.tryOpening(line, address, dial, limit),
+    return this.#over.run((over) =>
+      withinTime({ signals: [signal, over] }, (limit) => lines.tryOpening(line, address, dial, limit)),
     );
   }
 
@@ -64,7 +65,7 @@ export class SessionOpening implements Sink {
 
   opened(): void {
     const { lines, opened } = this.#parts;
-    if (this.#over.signal.aborted) return;
+    if (this.#over.aborted) return;
     this.#sink = opened(lines.session);
     this.#sink?.opened?.();
   }

@@ -9,6 +9,7 @@ import {
 } from '../lines/line-candidate.ts';
 import { OpeningRace } from '../lines/opening-race.ts';
 import type { Line } from '../login-answer.ts';
+import { AbortGroup } from './abort-group.ts';
 import type { ClientPlatform } from './client-platform.ts';
 import { delay, orAborted } from './time-limit.ts';
 
@@ -28,7 +29,7 @@ export interface SessionRaceParts {
  */
 export class SessionRace {
   readonly #parts: SessionRaceParts;
-  readonly #own = new AbortController();
+  readonly #own = new AbortGroup();
   readonly #races: OpeningRace[] = [];
   readonly #errors: GatewayError[] = [];
   readonly #works = new Set<Promise<unknown>>();
@@ -66,11 +67,10 @@ export class SessionRace {
     const lost = new Promise<never>((_, reject) => (this.#markLost = reject));
     // Handled below; there may be nobody yet when everything fails at once.
     lost.catch(() => undefined);
-    const own = this.#own.signal;
     const early: ResolvedLine[] = [];
     let isStarted = false;
     const lookUps = this.#hosts().map(async (lines) => {
-      const resolved = await this.#resolve(lines, own);
+      const resolved = await this.#own.run((own) => this.#resolve(lines, own));
       if (isStarted) this.#enter(resolved);
       else early.push(...resolved);
     });
@@ -89,7 +89,10 @@ export class SessionRace {
     }
     const all = Promise.allSettled(lookUps);
     await orAborted(
-      Promise.race([all, Promise.any(lookUps).then(() => delay(RESOLUTION_DELAY_MS, own))]),
+      Promise.race([
+        all,
+        Promise.any(lookUps).then(() => this.#own.run((own) => delay(RESOLUTION_DELAY_MS, own))),
+      ]),
       signal,
     ).catch((error: unknown) => {
       if (signal.aborted) throw error;
@@ -140,7 +143,7 @@ export class SessionRace {
   /** Starts what is due, and comes back when more is. */
   #pump(): void {
     clearTimeout(this.#timer);
-    if (this.#own.signal.aborted) return;
+    if (this.#own.aborted) return;
     const now = this.#parts.platform.clock.now();
     let nextAt = NEVER;
     for (const race of this.#races) {
@@ -155,20 +158,22 @@ export class SessionRace {
   #start(race: OpeningRace, candidate: LineCandidate): void {
     const { attempt, platform, logger } = this.#parts;
     void this.#track(
-      attempt(candidate, this.#own.signal).catch((thrown: unknown) => {
-        if (this.#own.signal.aborted) return;
-        const error = GatewayError.from(thrown);
-        const { address } = candidate.address ?? {};
-        logger.debug('line failed', {
-          line: candidate.line.id,
-          address,
-          error: error.code,
-          reason: error.message,
-        });
-        this.#errors.push(error);
-        race.failed(candidate, platform.clock.now());
-        this.#pump();
-      }),
+      this.#own
+        .run((own) => attempt(candidate, own))
+        .catch((thrown: unknown) => {
+          if (this.#own.aborted) return;
+          const error = GatewayError.from(thrown);
+          const { address } = candidate.address ?? {};
+          logger.debug('line failed', {
+            line: candidate.line.id,
+            address,
+            error: error.code,
+            reason: error.message,
+          });
+          this.#errors.push(error);
+          race.failed(candidate, platform.clock.now());
+          this.#pump();
+        }),
     );
   }
 

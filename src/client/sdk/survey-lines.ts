@@ -3,6 +3,7 @@ import { orderCandidates, type LineCandidate } from '../lines/line-candidate.ts'
 import type { LineReport } from '../lines/line-report.ts';
 import { LineSurvey } from '../lines/line-survey.ts';
 import type { Line, ProbeTerms } from '../login-answer.ts';
+import { AbortGroup } from './abort-group.ts';
 import type { ClientPlatform } from './client-platform.ts';
 import { findAddresses, type FoundLine } from './find-addresses.ts';
 import { PROBE_CARRIER, ProbeCarrier, type ProbeCarrierEvents } from './probe-carrier.ts';
@@ -50,7 +51,7 @@ class SurveyRun {
   readonly #carriers = new Map<number, ProbeCarrier>();
   readonly #openings: Promise<void>[] = [];
   /** Aborted when it is over: ends what is still being opened. */
-  readonly #own = new AbortController();
+  readonly #own = new AbortGroup();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #finish!: () => void;
 
@@ -100,18 +101,16 @@ class SurveyRun {
     const { line, address } = this.#candidates[index] ?? {};
     if (line === undefined) return;
     try {
-      const opened = await this.#platform.openLine(line, {
-        address,
-        ...PROBE_CARRIER,
-        timeoutMs: Math.max(1, this.#endsAt - clock.now()),
-        signal: this.#own.signal,
-      });
+      const timeoutMs = Math.max(1, this.#endsAt - clock.now());
+      const opened = await this.#own.run((signal) =>
+        this.#platform.openLine(line, { address, ...PROBE_CARRIER, timeoutMs, signal }),
+      );
       this.#carriers.set(index, new ProbeCarrier(opened, this.#eventsOf(index)));
       this.#survey.opened(index, clock.now());
     } catch (error) {
       this.#survey.failed(index, GatewayError.from(error).code);
     }
-    if (!this.#own.signal.aborted) this.#step();
+    if (!this.#own.aborted) this.#step();
   }
 
   #eventsOf(index: number): ProbeCarrierEvents {
