@@ -355,6 +355,29 @@ routes: [ { name: all, target: app } ]`,
     expect(client.output).not.toContain('rtt');
   });
 
+  test(
+    'that are many at once all get through, although logins are limited',
+    { timeout: 60_000 },
+    async () => {
+      const backEnd = await startTcpBackEnd((socket) => {
+        void textOf(socket).then((question) => socket.end(`you said ${question}`));
+      });
+      closers.push(() => backEnd.close());
+      // Five a second.
+      const { running, folder } = await loginGateway(backEnd.port);
+      const file = join(folder, 'token');
+      writeFileSync(file, 'a-token-of-the-test-0123');
+      const way = ['--login', running.loginUrl, '--token-file', file];
+      const client = await command('connect', ...way, '-l', '0', '--log-format', 'json');
+      const port = await client.port();
+      const answers = Array.from({ length: 30 }, async (_, n) => textOf(application(port).end(String(n))));
+      await expect(Promise.all(answers)).resolves.toEqual(
+        Array.from({ length: 30 }, (_, n) => `you said ${String(n)}`),
+      );
+      expect(await client.stop()).toEqual({ code: 0, signal: null });
+    },
+  );
+
   test('that nobody answers is given up in time, and says what stood in the way', async () => {
     const way = ['--login', 'http://127.0.0.1:9/api/login', '--connect-timeout', '3s'];
     const client = await command('connect', ...way, '-l', '0', '--log-format', 'json');

@@ -16,6 +16,7 @@ import { linkStatusText, type LinkSample, type TunnelSample } from './link-statu
 import { untilSignal } from './shutdown.ts';
 import { StatusLine } from './status-line.ts';
 import { CLOSE_MS, startTunnel, type OpenSession, type Tunnel } from './tunnel.ts';
+import { Turns } from './turns.ts';
 import { startUdpTunnel } from './udp-tunnel.ts';
 import { WatchedSessions } from './watched-sessions.ts';
 
@@ -120,16 +121,21 @@ function loginWay(options: ConnectOptions, login: URL, logger: Logger): Way {
     ...(line === undefined ? {} : { line }),
     ...timesOf(options),
     loginTimeoutMs: options.connectTimeout,
+    // Who waits longer is given up before.
+    maxLoginWaitMs: MAX_LOGIN_WAIT_MS,
     handshakeTimeoutMs: options.connectTimeout,
     logger: quiet(logger),
   });
   const sessions = new WatchedSessions(client);
+  const turns = new Turns(OPENING_AT_ONCE);
   const open = (signal: AbortSignal): Promise<ClientSession> =>
     connectInTime(options.connectTimeout, signal, (own, onStatus) =>
-      sessions.connect(own, (status) => {
-        onStatus(status);
-        logStatus(status, logger);
-      }),
+      turns.run(own, () =>
+        sessions.connect(own, (status) => {
+          onStatus(status);
+          logStatus(status, logger);
+        }),
+      ),
     );
   return {
     start: () =>
@@ -228,6 +234,9 @@ function showStatus(
 }
 
 const STATUS_MS = 1000;
+/** Each session is a login, and logins are limited: many connections that come together are opened one after the other. */
+const OPENING_AT_ONCE = 8;
+const MAX_LOGIN_WAIT_MS = 2_000;
 
 function timesOf({ idleTimeout }: ConnectOptions): {
   readonly idleTimeoutMs: number;
