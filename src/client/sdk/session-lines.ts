@@ -5,6 +5,7 @@ import type { ConnectionStatus } from '../connection-status.ts';
 import { fullJitterMs } from '../full-jitter.ts';
 import type { Line } from '../login-answer.ts';
 import type { ClientPlatform, OpenedLine } from './client-platform.ts';
+import { openTwice } from './open-twice.ts';
 import { PreparedLine, type PreparedLineHost } from './prepared-line.ts';
 import type { SessionDial, SessionEndpoint } from './session-endpoint.ts';
 import { delay, orAborted, reasonOf, withinTime } from './time-limit.ts';
@@ -312,7 +313,7 @@ export class SessionLines implements SessionObserver, PreparedLineHost {
 
   async #prepareAt(line: Line, address: LineAddress, signal: AbortSignal): Promise<PreparedLine> {
     const { endpoint } = this.#components;
-    const { carrier, slot } = await this.#openLine(line, address, signal);
+    const { carrier, slot } = await this.#openInHaste(line, address, signal);
     const { session } = this;
     const port = this.#attach({ line, address, carrier });
     const path = endpoint.tryPath(session, port, slot);
@@ -327,6 +328,11 @@ export class SessionLines implements SessionObserver, PreparedLineHost {
     const prepared = new PreparedLine(line, path, this);
     this.#prepared.add(prepared);
     return prepared;
+  }
+
+  #openInHaste(line: Line, address: LineAddress, signal: AbortSignal): Promise<OpenedLine> {
+    const open = (own: AbortSignal): Promise<OpenedLine> => this.#openLine(line, address, own);
+    return line.transport === 'udp' ? open(signal) : openTwice(open, SECOND_CONNECTION_MS, signal);
   }
 
   /** Opens a line. @throws GatewayError `connect_failed`, `connect_timeout`, the reason of the signal. */
@@ -453,6 +459,8 @@ class PathTrial {
   }
 }
 
+/** A connection that is not there by then may have lost its first packet. */
+const SECOND_CONNECTION_MS = 250;
 const MOVE_TIMEOUT_MS = 5_000;
 /** Two notices that end within so many ms of each other are the same. */
 const SAME_DRAIN_MS = 1_000;
