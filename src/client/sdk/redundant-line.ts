@@ -21,8 +21,8 @@ export interface RedundantOptions {
 export interface RedundantLineComponents {
   readonly platform: Pick<ClientPlatform, 'clock'>;
   readonly lines: Pick<SessionLines, 'line'>;
-  readonly standbys: Standbys;
-  readonly copies: LineCopies;
+  readonly standbys: Pick<Standbys, 'keep' | 'pathOf' | 'release'>;
+  readonly copies: Pick<LineCopies, 'always'>;
   /** Those that lead to the gateway of the session. */
   readonly choices: readonly Line[];
   readonly options: RedundantOptions;
@@ -31,7 +31,7 @@ export interface RedundantLineComponents {
 
 /**
  * Keeps a second line for copies of everything that is sent: the best of the others, and the next one when that is lost, or
- * the session goes there.
+ * the session goes there. A better one is prepared before it is left.
  */
 export class RedundantLine implements StandbyUser {
   readonly #components: RedundantLineComponents;
@@ -44,6 +44,8 @@ export class RedundantLine implements StandbyUser {
   /** Ends what the loop waits for. */
   #wake = new AbortController();
   #current: Line | undefined;
+  /** It gets copies: it was prepared. */
+  #isReady = false;
 
   /** The session is open. */
   constructor(components: RedundantLineComponents) {
@@ -62,7 +64,8 @@ export class RedundantLine implements StandbyUser {
     const places = new Map(lines.map(({ line }, place) => [line.id, place]));
     const placeOf = ({ id }: Line): number => places.get(id) ?? places.size;
     this.#choices = [...this.#choices].sort((one, other) => placeOf(one) - placeOf(other));
-    if (this.#current !== undefined && this.#best !== this.#current) this.#wake.abort();
+    // One that gets copies is not left before the better one is prepared, which is soon.
+    if (this.#current !== undefined && !this.#isReady && this.#best !== this.#current) this.#wake.abort();
   }
 
   standbyLost(line: string, why: GatewayError): void {
@@ -79,19 +82,25 @@ export class RedundantLine implements StandbyUser {
 
   /** Never rejects. */
   async #run(signal: AbortSignal): Promise<void> {
+    let next: Line | undefined;
     while (!signal.aborted) {
-      const line = this.#best;
+      const line: Line | undefined = next ?? this.#best;
+      next = undefined;
       try {
         if (line === undefined) await delay(LOOK_AGAIN_MS, signal);
-        else await this.#keep(line, signal);
+        else next = await this.#keep(line, signal);
       } catch (error) {
         this.#avoid(line, GatewayError.from(error));
       }
     }
   }
 
-  /** Until another one is better, or it is lost. @throws GatewayError when it is of no use. */
-  async #keep(line: Line, signal: AbortSignal): Promise<void> {
+  /**
+   * Until another one is better, or it is lost.
+   * @returns the better one, if that is prepared.
+   * @throws GatewayError when it is of no use.
+   */
+  async #keep(line: Line, signal: AbortSignal): Promise<Line | undefined> {
     const { lines, standbys, copies, options, logger } = this.#components;
     const wake = (this.#wake = new AbortController());
     const onStop = (): void => wake.abort();
@@ -101,19 +110,40 @@ export class RedundantLine implements StandbyUser {
       await orAborted(standbys.keep(this, line, PREPARE_TIMEOUT_MS), wake.signal);
       copies.always(standbys.pathOf(line.id), options.maxExtraBytesPerSecond);
       logger.debug('copies go to a second line', { line: line.id });
+      this.#isReady = true;
       this.#avoided.delete(line.id);
-      while (this.#best === line && lines.line !== line) {
+      while (lines.line.id !== line.id) {
+        const better = this.#best;
+        if (better !== undefined && better !== line && (await this.#prepare(better, wake.signal)))
+          return better;
         await delay(ASK_EVERY_MS, wake.signal);
         await orAborted(standbys.keep(this, line, PREPARE_TIMEOUT_MS), wake.signal);
       }
+      return undefined;
     } catch (error) {
       // It was not lost: another one is better, or the session is over.
       if (!wake.signal.aborted || wake.signal.reason instanceof GatewayError) throw error;
+      return undefined;
     } finally {
       signal.removeEventListener('abort', onStop);
       this.#current = undefined;
+      this.#isReady = false;
       copies.always(undefined);
       standbys.release(this, line.id);
+    }
+  }
+
+  /** Beside the one that is kept. @returns whether it is kept, too, now. @throws the reason of the signal. */
+  async #prepare(line: Line, signal: AbortSignal): Promise<boolean> {
+    const { standbys } = this.#components;
+    try {
+      await orAborted(standbys.keep(this, line, PREPARE_TIMEOUT_MS), signal);
+      return true;
+    } catch (error) {
+      standbys.release(this, line.id);
+      if (signal.aborted) throw error;
+      this.#avoid(line, GatewayError.from(error));
+      return false;
     }
   }
 
