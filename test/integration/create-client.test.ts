@@ -347,6 +347,16 @@ test('options are checked once, and what is wrong is named', () => {
     [{ loginUrl, switching: { tickMs: '50' } }, 'switching.tickMs must be a number'],
     [{ loginUrl, redundant: { line: 7 } }, 'line must be'],
     [{ loginUrl, redundant: { lines: 'udp' } }, 'redundant.lines is no option'],
+    [{ loginUrl: 5 }, 'loginUrl must be a URL or several'],
+    [{ loginUrl, seal: 'clear' }, 'seal must be a list of'],
+    [{ loginUrl, seal: ['rot13'] }, 'seal must be a list of'],
+    [{ loginUrl, seal: [] }, 'seal must be a list of'],
+    [{ loginUrl, signal: {} }, 'signal must be an AbortSignal'],
+    [{ loginUrl, logger: null }, 'logger must have debug'],
+    [{ loginUrl, loginStore: { get: () => undefined } }, 'loginStore must have get and set'],
+    [{ loginUrl, client: 'me' }, 'client must be an object'],
+    [{ loginUrl, tls: 5 }, 'tls must be an object'],
+    [{ loginUrl, socketBufferBytes: 0.5 }, 'socketBufferBytes must be a whole number'],
   ] as const) {
     const wrong = options as unknown as NodeClientOptions;
     expect(() => createClient(wrong), message).toThrow(

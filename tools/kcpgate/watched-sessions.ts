@@ -14,16 +14,21 @@ export class WatchedSessions {
   async connect(signal: AbortSignal, onStatus: (status: ClientStatus) => void): Promise<ClientSession> {
     const watched: Watched = { session: undefined, state: 'connecting' };
     this.#watched.add(watched);
-    watched.session = await this.#client.connect({
-      signal,
-      onStatus: (status) => {
-        // The last one, also of a session that was never opened.
-        if (status.type === 'close') this.#watched.delete(watched);
-        watched.state = stateAfter(status) ?? watched.state;
-        onStatus(status);
-      },
-    });
-    return watched.session;
+    try {
+      watched.session = await this.#client.connect({
+        signal,
+        onStatus: (status) => {
+          if (status.type === 'close') this.#watched.delete(watched);
+          watched.state = stateAfter(status) ?? watched.state;
+          onStatus(status);
+        },
+      });
+      return watched.session;
+    } catch (error) {
+      // Where it could not even begin nothing is told of its end.
+      this.#watched.delete(watched);
+      throw error;
+    }
   }
 
   samples(): LinkSample[] {

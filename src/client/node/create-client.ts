@@ -1,13 +1,13 @@
 import type { TlsClientOptions } from '../../carrier/node/tls-client.ts';
 import { createClient as createSdkClient, type Client } from '../sdk/client.ts';
-import type { ClientOptions } from '../sdk/client-options.ts';
+import { checkNumber, checkObject, type ClientOptions } from '../sdk/client-options.ts';
 import { createNodePlatform } from './node-platform.ts';
 
 /** What {@link createClient} takes in Node. */
 export interface NodeClientOptions extends ClientOptions {
   /** How servers of TLS lines are checked. Default: as Node does it. */
   readonly tls?: TlsClientOptions;
-  /** Kernel buffers of UDP sockets in bytes. Default 4 MiB; the kernel may give less. */
+  /** Kernel buffers of UDP sockets in bytes, less than 1 GiB. Default 4 MiB; the kernel may give less. */
   readonly socketBufferBytes?: number;
 }
 
@@ -16,6 +16,8 @@ export interface NodeClientOptions extends ClientOptions {
  * @throws GatewayError `config_invalid`: which option, and what it must be.
  */
 export function createClient({ tls, socketBufferBytes, ...options }: NodeClientOptions): Client {
+  checkObject({ tls }, 'tls');
+  checkNumber({ socketBufferBytes }, 'socketBufferBytes', 1, MAX_BUFFER_BYTES);
   const { fetch, logger } = options;
   const platform = createNodePlatform({
     ...(tls === undefined ? {} : { tls }),
@@ -25,3 +27,6 @@ export function createClient({ tls, socketBufferBytes, ...options }: NodeClientO
   });
   return createSdkClient(platform, options);
 }
+
+/** The system counts in 31 bits, and doubles it. */
+const MAX_BUFFER_BYTES = 2 ** 30 - 1;

@@ -1,5 +1,6 @@
 import { GatewayError } from '../../base/errors.ts';
 import { NO_LOG, type Logger } from '../../base/logger.ts';
+import type { Seal } from '../login-answer.ts';
 import { resolveSwitchConfig } from '../switching/switch-config.ts';
 import type { RedundantOptions } from './redundant-line.ts';
 import type { SessionOptions } from './session-options.ts';
@@ -59,9 +60,15 @@ export function resolveClientOptions(options: ClientOptions): ClientConfig {
   checkOneOf(given, 'tokenIn', ['body', 'header']);
   checkToken(options.token);
   checkLine(options.line);
+  checkSeal(options.seal);
+  checkObject(given, 'client');
+  checkMethods(given, 'signal', ['addEventListener', 'removeEventListener'], 'be an AbortSignal');
+  checkMethods(given, 'logger', LOGGER_METHODS, `have ${LOGGER_METHODS.join(', ')}`);
+  checkMethods(given, 'loginStore', ['get', 'set'], 'have get and set');
   checkSettings(given, 'switching', resolveSwitchConfig());
   checkSettings(given, 'redundant', REDUNDANT);
   if (given.loginUrl === undefined) throw invalid('loginUrl', 'is required');
+  checkLoginUrl(given.loginUrl);
   const { mode = 'messages', logger = NO_LOG, firstWaitMs = 1_000, maxWaitMs = 30_000 } = options;
   if (firstWaitMs > maxWaitMs) throw invalid('firstWaitMs', 'must not be more than maxWaitMs');
   return {
@@ -80,7 +87,8 @@ export function resolveClientOptions(options: ClientOptions): ClientConfig {
 
 type Given = Readonly<Record<string, unknown>>;
 
-function checkNumber(given: Given, name: string, min: number, max: number): void {
+/** @throws GatewayError `config_invalid`. */
+export function checkNumber(given: Given, name: string, min: number, max: number): void {
   const value = given[name];
   if (value === undefined) return;
   if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return;
@@ -105,6 +113,33 @@ function checkToken(token: unknown): void {
 function checkLine(line: unknown): void {
   if (line === undefined || typeof line === 'string' || typeof line === 'function') return;
   throw invalid('line', 'must be an id, a transport or a function');
+}
+
+function checkLoginUrl(loginUrl: unknown): void {
+  const isUrl = (value: unknown): boolean => typeof value === 'string' || value instanceof URL;
+  if (isUrl(loginUrl) || (Array.isArray(loginUrl) && loginUrl.every(isUrl))) return;
+  throw invalid('loginUrl', 'must be a URL or several');
+}
+
+function checkSeal(seal: unknown): void {
+  const isSeal = (value: unknown): boolean => SEALS.some((known) => known === value);
+  if (seal === undefined || (Array.isArray(seal) && seal.length > 0 && seal.every(isSeal))) return;
+  throw invalid('seal', `must be a list of ${SEALS.join(' and ')}`);
+}
+
+/** @throws GatewayError `config_invalid`. */
+export function checkObject(given: Given, name: string): void {
+  const value = given[name];
+  if (value === undefined || (typeof value === 'object' && value !== null)) return;
+  throw invalid(name, 'must be an object');
+}
+
+function checkMethods(given: Given, name: string, methods: readonly string[], words: string): void {
+  const value = given[name];
+  if (value === undefined) return;
+  const has = (method: string): boolean =>
+    typeof (value as Readonly<Record<string, unknown>> | null)?.[method] === 'function';
+  if (!methods.every(has)) throw invalid(name, `must ${words}`);
 }
 
 /** @param example has every setting, each with a value of its type. */
@@ -175,6 +210,8 @@ const OWN = [
 ] as const satisfies readonly (keyof ClientOptions)[];
 const KNOWN: ReadonlySet<string> = new Set([...LOGIN, ...SESSION, ...OWN]);
 
+const SEALS: readonly Seal[] = ['aes-128-gcm', 'clear'];
+const LOGGER_METHODS = ['debug', 'info', 'warn', 'error', 'child'];
 const BOOLEANS = ['reconnect', 'allowHttp'] as const;
 const FUNCTIONS = ['fetch'] as const;
 const REDUNDANT: Required<RedundantOptions> = { maxExtraBytesPerSecond: 0, line: '' };
