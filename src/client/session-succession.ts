@@ -139,11 +139,19 @@ export class SessionSuccession {
     this.#try(this.#opening);
   }
 
-  /** Does what is due. */
-  advance(now: number): void {
+  /**
+   * Does what is due.
+   * @param isBehind whether the application has not taken all that arrived on a connection: then that cannot finish, and more
+   *   time is given, as long as its gateway gives it.
+   */
+  advance(now: number, isBehind: (id: number) => boolean = () => false): void {
     if (this.#isOver) return;
     for (const member of [...this.#members]) {
       if (now < member.finishBy) continue;
+      if (isBehind(member.id)) {
+        member.finishBy = now + this.#config.handOverTimeoutMs;
+        continue;
+      }
       this.#push({ type: 'drop', id: member.id });
       this.#leave(member, false);
     }

@@ -26,7 +26,7 @@ export interface ClientOptions
   readonly maxWaitMs?: number;
   /**
    * How long a connection may take to finish, in ms, after its gateway was drained and another one took its place. What that
-   * one receives waits meanwhile. 100 to 600,000; default 10,000.
+   * one receives waits meanwhile. More while the application has not read all that arrived. 100 to 600,000; default 10,000.
    */
   readonly handOverTimeoutMs?: number;
   /** Aborting it fails what is under way and destroys every session. */

@@ -392,7 +392,7 @@ export class ClientSession implements AsyncIterable<Uint8Array> {
     const { clock } = this.#platform;
     this.#timer = setTimeout(
       () => {
-        this.#succession.advance(clock.now());
+        this.#succession.advance(clock.now(), (id) => (this.#members.get(id)?.transport.heldBytes ?? 0) > 0);
         this.#step();
       },
       Math.max(0, Math.min(deadline - clock.now(), MAX_TIMER_MS)),

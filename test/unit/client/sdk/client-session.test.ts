@@ -422,6 +422,26 @@ describe('a gateway that is drained', () => {
     await done;
   });
 
+  test('is not cut off because the application is slow to read', async () => {
+    const { session, opener, statuses } = await opened();
+    const old = opener.last;
+    old.finishes = false;
+    old.arrive('1');
+    old.drain();
+    await vi.advanceTimersByTimeAsync(35_000);
+    expect([old.isClosed, opener.connections.length]).toEqual([false, 2]);
+    const { texts, done } = reading(session);
+    await settle();
+    old.arrive('2');
+    old.finish();
+    opener.last.arrive('3');
+    await settle();
+    expect(texts).toEqual(['1', '2', '3']);
+    expect(statuses.filter(({ type }) => type === 'left')).toMatchObject([{ lost: 0 }]);
+    await session.close();
+    await done;
+  });
+
   test('a listener that ends the session ends it: nothing that was decided before is done', async () => {
     const { session, opener, statuses } = await opened();
     opener.prepare = (connection) => (connection.finishes = false);
