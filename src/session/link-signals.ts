@@ -1,3 +1,8 @@
+import { NEVER } from '../base/clock.ts';
+import type { KcpEngine } from '../kcp/index.ts';
+import type { Liveness } from './liveness.ts';
+import type { Traffic } from './traffic.ts';
+
 /**
  * What a session can tell of how it fares on the path in use, without sending anything: plain numbers for whoever decides
  * about lines. Counters only grow; times are the host's ms.
@@ -24,4 +29,22 @@ export interface LinkSignals {
   /** Bytes of datagrams, both ways, as far as the session sees them. */
   readonly sentBytes: number;
   readonly receivedBytes: number;
+}
+
+/** @param activeAt when data was last sent for the first time, or came. */
+export function readLinkSignals(
+  engine: KcpEngine,
+  { heardAt, heardHereAt, pathSince }: Liveness,
+  { sentBytes, receivedBytes }: Traffic,
+  activeAt: number,
+): LinkSignals {
+  const { stalledSince } = engine;
+  const { srttMs, rttvarMs, rtoMs, segmentsSent, timeoutRetransmits, fastRetransmits } = engine.stats();
+  return {
+    ...{ srttMs, rttvarMs, rtoMs, segmentsSent, timeoutRetransmits, fastRetransmits },
+    ...{ heardAt, heardHereAt },
+    // What waits since before the last move says nothing of the path that is in use now.
+    stalledSince: stalledSince === NEVER ? NEVER : Math.max(stalledSince, pathSince),
+    ...{ activeAt, sentBytes, receivedBytes },
+  };
 }

@@ -1,14 +1,21 @@
+import { NEVER } from '../base/clock.ts';
+import type { KcpEngine } from '../kcp/index.ts';
 import { sequenceOf } from '../wire/segment.ts';
 import { DatagramQueue } from './datagram-queue.ts';
 import { MessageNumbers } from './message-numbers.ts';
+import type { Delivery } from './delivery.ts';
+import type { DrainAnnouncement } from './drain-notice.ts';
 import type { PathArena } from './path-arena.ts';
+import type { Path } from './path.ts';
 
-/** The messages outside the order of one session, both ways. */
+/** What goes beside the ordered data of one session: its messages outside the order, both ways, and what a gateway announces. */
 export class UnorderedMessages {
   /** When one was last sent, or came, in ms. */
   lastAt = 0;
   /** Those that came and had no taker. */
   unwanted = 0;
+  /** Gateway: said as long as it holds. */
+  announcement: DrainAnnouncement | undefined;
   private readonly queue = new DatagramQueue();
   private seen: MessageNumbers | undefined;
 
@@ -26,8 +33,19 @@ export class UnorderedMessages {
     this.queue.push(bytes, offset, length);
   }
 
-  /** Writes what waits. @returns whether the arena was full. */
-  write(now: number, arena: PathArena, conv: number, wnd: number, una: number): boolean {
+  /** When {@link write} is next to be called for an announcement, in ms. */
+  announcementDeadline(path: Path): number {
+    return path.isReady ? (this.announcement?.deadline ?? NEVER) : NEVER;
+  }
+
+  /** Writes what waits, on the path in use. @returns whether the arena was full. */
+  write(now: number, arena: PathArena, path: Path, conv: number, engine: KcpEngine): boolean {
+    if (path.isFull) return false;
+    const { announcement } = this;
+    const { wnd, una } = engine.advertised;
+    if (path.isReady && announcement?.isDue(now) === true) {
+      if (!announcement.write(now, arena, conv, wnd, una, engine.rtoMs)) return true;
+    }
     const { sent } = this.queue;
     const wroteAll = this.queue.write(arena, conv, wnd, una);
     if (this.queue.sent !== sent) this.lastAt = now;
@@ -47,5 +65,10 @@ export class UnorderedMessages {
     if (!this.seen.accept(sequenceOf(view, at))) return false;
     this.lastAt = now;
     return true;
+  }
+
+  /** Hands over one that is new. */
+  deliver(delivery: Delivery, bytes: Uint8Array, offset: number, length: number): void {
+    if (!delivery.writeDatagram(bytes, offset, length)) this.unwanted++;
   }
 }
