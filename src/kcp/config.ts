@@ -34,7 +34,7 @@ export interface KcpOptions extends Partial<KcpPreset> {
    */
   readonly limitUntilHeard?: boolean;
   /**
-   * An ACK that `una` makes needless is left out where data leaves with it, but for ten a second, which tell the peer the
+   * An ACK that `una` makes needless is left out where data leaves with it, but for five a second, which tell the peer the
    * round trip. For a kcpgate peer that logged in; what stock peers get is what the reference sends. Default false.
    */
   readonly sparesAcks?: boolean;

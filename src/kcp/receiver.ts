@@ -221,4 +221,4 @@ export class Receiver {
 }
 
 /** A peer is told a round trip at least so often while data flows. */
-const SPARED_FOR_MS = 100;
+const SPARED_FOR_MS = 200;
