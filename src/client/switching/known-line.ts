@@ -162,6 +162,11 @@ export class KnownLine {
     this.avoidUntil = now + this.#vetoMs;
   }
 
+  /** It is prepared. */
+  prepared(): void {
+    this.failures = 0;
+  }
+
   /** It could not be prepared. */
   failed(now: number, random: number): void {
     const { retryMs, retryMaxMs } = this.#config;

@@ -50,3 +50,6 @@ export type SwitchCommand =
   | { readonly type: 'move'; readonly line: string }
   /** Give up what was prepared. */
   | { readonly type: 'release'; readonly line: string };
+
+/** Takes what is to be done, to be done in that order. */
+export type CommandSink = (command: SwitchCommand) => void;
