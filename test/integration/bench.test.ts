@@ -207,7 +207,9 @@ describe('kcpgate bench', () => {
     const { code, errorOutput } = await runKcpgate(['bench', 'speed']);
     expect(code).toBe(2);
     expect(errorOutput).toContain('stream, pingpong, fleet, idle, sealed-stream, sealed-fleet, sealed-idle');
-    expect(errorOutput).toContain('carriers, handshake, login, junk, engine, aead, alloc, workers, models');
+    expect(errorOutput).toContain(
+      'carriers, handshake, login, junk, latency, engine, aead, alloc, workers, models',
+    );
   });
 
   test('does not take one thread for several workers', async () => {

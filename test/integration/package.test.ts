@@ -113,6 +113,7 @@ describe.runIf(process.platform === 'linux' && hasCompiler)('the package', () =>
     writeFileSync(join(page, 'page.mts'), PAGE);
     const dom = ['--lib', 'es2022,dom,dom.iterable'];
     expect(run(page, process.execPath, compiler, ...options, ...dom, 'page.mts')).toBe('');
+    if (resolution !== 'bundler') return;
     // And they are types: what is wrong is found.
     writeFileSync(join(page, 'wrong.mts'), PAGE.replace('session.send(', 'session.shout('));
     expect(() => run(page, process.execPath, compiler, ...options, ...dom, 'wrong.mts')).toThrow(

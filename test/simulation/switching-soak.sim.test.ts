@@ -22,7 +22,7 @@ const TRAFFICS = [
 ] as const;
 const TRANSPORTS: readonly LineTransport[] = ['udp', 'udp', 'tcp', 'ws'];
 const CHANGES = 25;
-const USUAL_RUNS = 60;
+const USUAL_RUNS = 20;
 
 function pick<Value>(random: SeededRandom, values: readonly Value[]): Value {
   return values[random.nextInt(values.length)]!;

@@ -10,7 +10,7 @@ import { conditions, SwitchingWorld, type SwitchingSetup, type Traffic } from '.
  * that are printed say how long data did not flow.
  */
 
-const RUNS = 50;
+const RUNS = Number(env.KCPGATE_SWITCHING_RUNS ?? 12);
 const TRAFFICS = {
   upload: { upBytes: 1_000, downBytes: 0, everyMs: 10 },
   download: { upBytes: 0, downBytes: 1_000, everyMs: 10 },
@@ -147,7 +147,7 @@ describe('UDP that gets 150 ms and 20 % loss', () => {
   it.each(['upload', 'download', 'messages'] as const)(
     '%s: a better line within seconds, no way back for 5 minutes, and back on UDP when that recovered',
     (name) => {
-      const runs = Number(env.KCPGATE_SWITCHING_RUNS ?? (name === 'messages' ? 16 : 4));
+      const runs = Number(env.KCPGATE_SWITCHING_RUNS ?? (name === 'messages' ? 4 : 2));
       const leaving: number[] = [];
       const returning: number[] = [];
       const setup: SwitchingSetup = {
