@@ -141,19 +141,32 @@ export class LineSwitcher implements LinesWatcher, StandbyUser {
   /** Tells the monitor something, and does what it commands. */
   #run(tell: (now: number) => void): void {
     if (this.#stopping.signal.aborted) return;
-    tell(this.#components.platform.clock.now());
-    // From within a command: who began goes on with what follows.
-    if (this.#isRunning) return;
-    this.#isRunning = true;
-    for (
-      let command = this.#monitor.nextCommand();
-      command !== undefined;
-      command = this.#monitor.nextCommand()
-    )
-      this.#execute(command);
-    this.#isRunning = false;
+    try {
+      tell(this.#components.platform.clock.now());
+      // From within a command: who began goes on with what follows.
+      if (this.#isRunning) return;
+      this.#isRunning = true;
+      for (
+        let command = this.#monitor.nextCommand();
+        command !== undefined;
+        command = this.#monitor.nextCommand()
+      )
+        this.#execute(command);
+      this.#isRunning = false;
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
     for (const tellNews of this.#news.splice(0)) tellNews();
     this.#arm();
+  }
+
+  /** A fault in here costs the session its switching, not its life: it stays where it is. */
+  #fail(error: unknown): void {
+    const { logger, lines } = this.#components;
+    logger.error('switching ends: it failed', { err: error });
+    if (lines.watcher === this) lines.watcher = undefined;
+    void this.stop();
   }
 
   readonly #tick = (): void => {

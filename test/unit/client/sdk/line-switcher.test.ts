@@ -155,6 +155,19 @@ describe('what the monitor wants is done', () => {
     await world.switcher.stop();
   });
 
+  test('a fault in switching ends the switching alone', async () => {
+    const world = new World();
+    await world.run(100, false);
+    world.signals = undefined as unknown as LinkSignals;
+    await vi.advanceTimersByTimeAsync(5_000);
+    const looks = world.looks;
+    world.switcher.lost();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(world.looks).toBe(looks);
+    expect(vi.getTimerCount()).toBe(0);
+    await world.switcher.stop();
+  });
+
   test('an answer of the line in use ends the doubt', async () => {
     const world = new World();
     world.prepare = () => new Promise(() => {});
