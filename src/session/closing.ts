@@ -144,7 +144,7 @@ export class Closing {
   /** Delivers and sends what is still due, then says goodbye. @returns true when the arena was full. */
   drainClosing(now: number, arena: PathArena): boolean {
     const { config, engine, life } = this.core;
-    const late = now >= life.closeDeadline;
+    const late = now >= life.deadline;
     if (life.isDeliveryDue) {
       this.delivery.deliver(engine);
       if (!engine.hasMessage) {
@@ -179,7 +179,7 @@ export class Closing {
   get deadline(): number {
     const { config, life, paths } = this.core;
     if (life.isFlushDue || life.isDeliveryDue)
-      return Math.min(this.writer.deadline, life.closeDeadline, paths.deadline);
+      return Math.min(this.writer.deadline, life.deadline, paths.deadline);
     const { goodbyes } = this;
     return config.role === 'gateway' ? goodbyes.kick.deadline : goodbyes.fin.deadline;
   }
@@ -236,7 +236,7 @@ export class Closing {
     const { life } = this.core;
     // The sink may have destroyed the session.
     if (life.isGone) return false;
-    if (now >= life.lingerDeadline) {
+    if (now >= life.deadline) {
       life.finish();
       this.disposePaths();
       return false;

@@ -1,4 +1,3 @@
-import { NEVER } from '../base/clock.ts';
 import { CloseCode } from '../base/close-code.ts';
 
 /**
@@ -20,8 +19,7 @@ export class Lifecycle {
   private closeWanted = false;
   private flushWanted = false;
   private deliverWanted = false;
-  private lateAt = NEVER;
-  private lingerUntil = NEVER;
+  private until = 0;
   private draining = false;
 
   constructor(state: 'opening' | 'open') {
@@ -101,13 +99,13 @@ export class Lifecycle {
     this.because(code, reason);
     this.flushWanted = flush;
     this.deliverWanted = deliver;
-    this.lateAt = lateAt;
+    this.until = lateAt;
     this.current = 'closing';
   }
 
-  /** Closing: when it is late, in ms. */
-  get closeDeadline(): number {
-    return this.lateAt;
+  /** Closing: when it is late; lingering: when it is forgotten; in ms. */
+  get deadline(): number {
+    return this.until;
   }
 
   /** Everything is acknowledged, or will never be. */
@@ -123,11 +121,7 @@ export class Lifecycle {
   /** It is remembered until then, in ms. */
   beginLingering(until: number): void {
     this.current = 'lingering';
-    this.lingerUntil = until;
-  }
-
-  get lingerDeadline(): number {
-    return this.lingerUntil;
+    this.until = until;
   }
 
   finish(): void {

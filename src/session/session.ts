@@ -573,7 +573,7 @@ export class Session implements SessionPort {
       case 'closing':
         return this.closer.deadline;
       case 'lingering':
-        return this.core.life.lingerDeadline;
+        return this.core.life.deadline;
       case 'gone':
         return NEVER;
     }
