@@ -63,9 +63,9 @@ test.each(['both', 'up', 'down'] as const)(
       await untilOn(talk, 'udp-1');
       const atMs = unixMs();
       talk.lines['udp-1']!.blackHole(direction);
-      await talk.client.event(isMoveTo('tcp', 'ws'));
+      await talk.client.event(isMoveTo(atMs, 'tcp', 'ws'));
       await delay(1_000);
-      expect(lineOf(talk)).toMatch(/^(?:tcp|ws)-1$/u);
+      expect(lineOf(talk), talk.client.said()).toMatch(/^(?:tcp|ws)-1$/u);
       const took = outageMs(talk, atMs);
       await finish(talk);
       return took;
@@ -109,12 +109,14 @@ test('UDP comes back: the session is on it again', { timeout: TIMEOUT_MS }, asyn
   const timesMs = await repeat(RUNS, PARALLEL, async (run) => {
     const talk = await startTalk(run, WEATHERS);
     await aWhile(run);
+    await untilOn(talk, 'udp-1');
+    const deadAtMs = unixMs();
     talk.lines['udp-1']!.blackHole();
-    await talk.client.event(isMoveTo('tcp', 'ws'));
+    await talk.client.event(isMoveTo(deadAtMs, 'tcp', 'ws'));
     await delay(500);
     const atMs = unixMs();
     talk.lines['udp-1']!.recover();
-    const back = await talk.client.event(isMoveTo('udp'));
+    const back = await talk.client.event(isMoveTo(atMs, 'udp'));
     await delay(1_000);
     await untilOn(talk, 'udp-1');
     await finish(talk);

@@ -20,11 +20,13 @@ export function lineOf({ client }: Talk): string {
   return String(told?.event === 'moved' ? told.to : told?.line);
 }
 
-/** The move to a line whose id begins so. */
+/** The move to a line whose id begins so, after `atMs`. */
 export const isMoveTo =
-  (...beginnings: readonly string[]) =>
-  ({ event, to }: TalkEvent): boolean =>
-    event === 'moved' && beginnings.some((beginning) => String(to).startsWith(beginning));
+  (atMs: number, ...beginnings: readonly string[]) =>
+  ({ event, to, atMs: movedAt }: TalkEvent): boolean =>
+    event === 'moved' &&
+    Number(movedAt) > atMs &&
+    beginnings.some((beginning) => String(to).startsWith(beginning));
 
 /**
  * Waits until a session is on a line whose id begins so: on a busy machine it may have left it for a while.
