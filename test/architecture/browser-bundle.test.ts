@@ -67,7 +67,7 @@ function membersOf(object: object): string[] {
 }
 
 /** What was measured when this was last set, and some room; how it comes about: `npm run build:browser -- --report`. */
-const MAX_GZIP_BYTES = 68 * 1024;
+const MAX_GZIP_BYTES = 72 * 1024;
 
 /** Bundles as for a browser. Modules named `node:*` are listed instead of failing the build; `fs` and the like fail it. */
 async function bundle(
