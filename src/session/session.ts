@@ -41,8 +41,8 @@ export interface SessionHost extends PathHost {
  * close on and writes what is to be sent. Then come back at {@link nextDeadline}. The sink talks back through the
  * {@link SessionPort} side, which never acts at once: it notes what is wanted and wakes the host.
  *
- * Its parts, each with a state of its own: {@link Delivery} (the sink), {@link PathWriter} (what goes out), {@link Moving} (on which
- * path), {@link Goodbyes} and {@link Closing} (how it ends). What they have in common is the {@link SessionCore}.
+ * Its parts, each with a state of its own: `Delivery` (the sink), `PathWriter` (what goes out), `Moving` (on which
+ * path), `Goodbyes` and `Closing` (how it ends). What they have in common is the `SessionCore`.
  */
 export class Session implements SessionPort {
   /** A small number the host gives it, to find its own record again. */
