@@ -35,7 +35,8 @@ export interface KcpOptions extends Partial<KcpPreset> {
   readonly limitUntilHeard?: boolean;
   /**
    * An ACK that `una` makes needless is left out where data leaves with it, but for five a second, which tell the peer the
-   * round trip. For a kcpgate peer that logged in; what stock peers get is what the reference sends. Default false.
+   * round trip; and a window that comes late is not believed. For a kcpgate peer that logged in; with stock peers it is as in the
+   * reference. Default false.
    */
   readonly sparesAcks?: boolean;
   /** First `sn` of both directions; other than 0 only in tests. */

@@ -219,8 +219,10 @@ export class Sender {
     this.toldUna = una;
     if (window > this.peerWindowSeen) this.peerWindowSeen = window;
     if (una === this.config.initialSequence) this.peerWindowExact = true;
-    this.peerWindow = window;
     const progress = ahead(una, this.buffer.una);
+    // What is late tells of room that has been filled since; sessions whose datagrams take two ways see that often. Stock peers
+    // are believed as the reference does.
+    if (progress >= 0 || !this.config.sparesAcks) this.peerWindow = window;
     if (progress >= 0) {
       const edge = (una + window) | 0;
       if (isBefore(this.peerEdge, edge)) this.peerEdge = edge;

@@ -74,3 +74,22 @@ describe('an ACK', () => {
     expect(datagrams.map((one) => kindsOf(segmentsOf(one)))).toEqual([['push 1']]);
   });
 });
+
+describe('a window', () => {
+  it.each([
+    { sparesAcks: true, window: 3, what: 'that comes late does not count between peers that logged in' },
+    {
+      sparesAcks: false,
+      window: 100,
+      what: 'of a stock peer is that of the last header, as in the reference',
+    },
+  ])('$what', ({ sparesAcks, window }) => {
+    const driver = new EngineDriver({ sparesAcks });
+    driver.sendMany(4);
+    driver.flush();
+    driver.handle(ack(3, { una: 4, wnd: 3 }));
+    // Sent before that one, over a slower way: there was room then.
+    driver.handle(ack(0, { una: 1, wnd: 100 }));
+    expect(driver.engine.stats().peerWindow).toBe(window);
+  });
+});
