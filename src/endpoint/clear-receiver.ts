@@ -194,7 +194,7 @@ export class ClearReceiver {
       login: undefined,
     });
     if (typeof plan === 'number') return this.refuse(port, slot, conv, peer, plan, 'refused');
-    const own = { conv, stream: plan.stream, limitUntilHeard: true, sparesAcks: false };
+    const own = { conv, stream: plan.stream, limitUntilHeard: true, loggedIn: false };
     const path = new Path(port.number, slot, port.isReliable, 0, { validated: true, announcing: false });
     path.clientAddress = clientAddress;
     const parts = { key: pathKey(port.number, slot), source, group, home: port, hello: undefined };

@@ -279,7 +279,7 @@ export class Endpoint implements HandshakeHost, EndpointCondition {
       conv,
       stream,
       limitUntilHeard: false,
-      sparesAcks: true,
+      loggedIn: true,
     });
     const parts = { key: LOGIN_KEY, source: '', group: logins, home: port, hello: undefined };
     const beginning = { path, handshake, loggedIn: true };

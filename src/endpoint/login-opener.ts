@@ -70,7 +70,7 @@ export class LoginOpener {
       conv,
       stream,
       limitUntilHeard: false,
-      sparesAcks: true,
+      loggedIn: true,
     });
     const parts = { key: LOGIN_KEY, source, group: logins, home: port, hello: half };
     const entry = this.registry.add(parts, 'gateway', 'kcpgate', kcp, { path, seal, loggedIn: true });

@@ -34,11 +34,11 @@ export interface KcpOptions extends Partial<KcpPreset> {
    */
   readonly limitUntilHeard?: boolean;
   /**
-   * An ACK that `una` makes needless is left out where data leaves with it, but for five a second, which tell the peer the
-   * round trip; and a window that comes late is not believed. For a kcpgate peer that logged in; with stock peers it is as in the
-   * reference. Default false.
+   * The peer is a kcpgate peer that logged in, as this side: it has no flush tick, so half of `intervalMs` enters the
+   * retransmission timeout; an ACK that `una` makes needless is left out where data leaves with it, but for three a second, which
+   * tell the round trip; a window that comes late is not believed. With other peers it is as in the reference. Default false.
    */
-  readonly sparesAcks?: boolean;
+  readonly loggedIn?: boolean;
   /** First `sn` of both directions; other than 0 only in tests. */
   readonly initialSequence?: number;
 }
@@ -67,13 +67,13 @@ export function resolveKcpConfig(options: KcpOptions): KcpConfig {
     maxMessageBytes: inRange('maxMessageBytes', options.maxMessageBytes ?? 0, 0, MAX_MESSAGE_BYTES),
     announce: options.announce ?? false,
     limitUntilHeard: options.limitUntilHeard ?? false,
-    sparesAcks: options.sparesAcks ?? false,
+    loggedIn: options.loggedIn ?? false,
     initialSequence: (options.initialSequence ?? 0) | 0,
   };
 }
 
 /** What tells one conversation of an endpoint from the next. */
-export type ConversationConfig = Pick<KcpConfig, 'conv' | 'stream' | 'limitUntilHeard' | 'sparesAcks'>;
+export type ConversationConfig = Pick<KcpConfig, 'conv' | 'stream' | 'limitUntilHeard' | 'loggedIn'>;
 
 /**
  * The configuration of one conversation. Written out, not spread: every configuration then has the same shape, and the
@@ -95,7 +95,7 @@ export function configOfConversation(shared: KcpConfig, own: ConversationConfig)
     maxMessageBytes: shared.maxMessageBytes,
     announce: shared.announce,
     limitUntilHeard: own.limitUntilHeard,
-    sparesAcks: own.sparesAcks,
+    loggedIn: own.loggedIn,
     initialSequence: shared.initialSequence,
   };
 }

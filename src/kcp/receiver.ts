@@ -151,7 +151,7 @@ export class Receiver {
   /** Whether the `una` of data that leaves now says all that ACKs would say, but for a round trip that was told lately. */
   maySpareAcks(now: number): boolean {
     const { acks } = this;
-    if (!this.config.sparesAcks || !acks.isPending || acks.count > 0 || !this.mayAcknowledge) return false;
+    if (!this.config.loggedIn || !acks.isPending || acks.count > 0 || !this.mayAcknowledge) return false;
     return isBefore(acks.newestSequence, this.buffer.next) && now - this.ackedAt < SPARED_FOR_MS;
   }
 
@@ -221,4 +221,4 @@ export class Receiver {
 }
 
 /** A peer is told a round trip at least so often while data flows. */
-const SPARED_FOR_MS = 200;
+const SPARED_FOR_MS = 300;

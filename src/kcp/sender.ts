@@ -222,7 +222,7 @@ export class Sender {
     const progress = ahead(una, this.buffer.una);
     // What is late tells of room that has been filled since; sessions whose datagrams take two ways see that often. Stock peers
     // are believed as the reference does.
-    if (progress >= 0 || !this.config.sparesAcks) this.peerWindow = window;
+    if (progress >= 0 || !this.config.loggedIn) this.peerWindow = window;
     if (progress >= 0) {
       const edge = (una + window) | 0;
       if (isBefore(this.peerEdge, edge)) this.peerEdge = edge;
@@ -587,7 +587,8 @@ export class Sender {
 }
 
 function makeEstimator(config: KcpConfig): RttEstimator {
-  return new RttEstimator(config.nodelay ? MIN_RTO_NODELAY_MS : MIN_RTO_MS, config.intervalMs);
+  const slackMs = config.loggedIn ? config.intervalMs >> 1 : config.intervalMs;
+  return new RttEstimator(config.nodelay ? MIN_RTO_NODELAY_MS : MIN_RTO_MS, slackMs);
 }
 
 function makeCongestionControl(config: KcpConfig, segmentBytes: number): CongestionController {

@@ -133,7 +133,7 @@ export class ClearEndpoint implements SessionEndpoint, SessionHost, PathOutput {
           conv,
           stream,
           limitUntilHeard: false,
-          sparesAcks: true,
+          loggedIn: true,
         }),
         idleTimeoutMs,
         keepAliveMs,

@@ -3,8 +3,8 @@ import { Command } from '../../../src/wire/command.ts';
 import { EngineDriver, ack, push, segmentsOf, type SegmentFields } from './engine-driver.ts';
 
 /** A driver that has answered a first message with an ACK, now. */
-function answered(sparesAcks = true): EngineDriver {
-  const driver = new EngineDriver({ sparesAcks });
+function answered(loggedIn = true): EngineDriver {
+  const driver = new EngineDriver({ loggedIn });
   driver.handle(push(0, { ts: 7 }));
   driver.sendMany(1);
   expect(kindsOf(driver.flush())).toEqual(['ack 0', 'push 0']);
@@ -33,11 +33,11 @@ describe('an ACK', () => {
     expect(kindsOf(driver.flush())).toEqual(['ack 1']);
   });
 
-  it('is sent five times a second, with the time stamp the round trip is taken from', () => {
+  it('is sent three times a second, with the time stamp the round trip is taken from', () => {
     const driver = answered();
     const withAck: number[] = [];
     for (let sn = 1; sn <= 12; sn++) {
-      driver.nowMs += 50;
+      driver.nowMs += 75;
       driver.handle(push(sn, { ts: sn * 1000, una: sn }));
       driver.sendMany(1);
       const [first] = driver.flush();
@@ -77,14 +77,14 @@ describe('an ACK', () => {
 
 describe('a window', () => {
   it.each([
-    { sparesAcks: true, window: 3, what: 'that comes late does not count between peers that logged in' },
+    { loggedIn: true, window: 3, what: 'that comes late does not count between peers that logged in' },
     {
-      sparesAcks: false,
+      loggedIn: false,
       window: 100,
       what: 'of a stock peer is that of the last header, as in the reference',
     },
-  ])('$what', ({ sparesAcks, window }) => {
-    const driver = new EngineDriver({ sparesAcks });
+  ])('$what', ({ loggedIn, window }) => {
+    const driver = new EngineDriver({ loggedIn });
     driver.sendMany(4);
     driver.flush();
     driver.handle(ack(3, { una: 4, wnd: 3 }));
@@ -92,4 +92,18 @@ describe('a window', () => {
     driver.handle(ack(0, { una: 1, wnd: 100 }));
     expect(driver.engine.stats().peerWindow).toBe(window);
   });
+});
+
+it('a peer without flush tick is waited for half as long beyond the round trip', () => {
+  const rtoOf = (loggedIn: boolean): number => {
+    const driver = new EngineDriver({ preset: 'fast3', loggedIn });
+    for (let sn = 0; sn < 60; sn++) {
+      driver.sendMany(1);
+      driver.flush();
+      driver.nowMs += 50;
+      driver.handle(ack(sn, { ts: driver.nowMs - 50, una: sn + 1 }));
+    }
+    return driver.engine.stats().rtoMs;
+  };
+  expect([rtoOf(false), rtoOf(true)]).toEqual([60, 55]);
 });
