@@ -47,14 +47,7 @@ export interface ExaminedSegment {
  * `opaque`: nothing this program can read, such as kcp-go encryption without key; `proxy_header`: only that; `empty`.
  */
 export type ExaminedKind =
-  | 'clear'
-  | 'sealed'
-  | 'handshake'
-  | 'fec'
-  | 'kcp_go_crypt'
-  | 'opaque'
-  | 'proxy_header'
-  | 'empty';
+  'clear' | 'sealed' | 'handshake' | 'fec' | 'kcp_go_crypt' | 'opaque' | 'proxy_header' | 'empty';
 
 /** One datagram and what is known of it. The object is reused; valid until the next datagram. */
 export interface ExaminedDatagram {
