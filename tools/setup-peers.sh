@@ -12,6 +12,9 @@ iperf3                          | TCP load through a tunnel
 iproute2                        | networks of their own for tests and `kcpgate bench latency`
 python3-cryptography            | for the client in test/peers/python
 chromium                        | the browser that runs kcpgate/browser
+nginx-light                     | the proxy in front of gateways, with
+libnginx-mod-stream             | its part for UDP and TCP, and
+libnginx-mod-stream-js          | what routes there by gateway
 g++                             | builds the native addon, with
 make                            | this
 python3                         | and this, for node-gyp

@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** A program that is not ours and that a suite talks to. */
-export type PeerName = 'kcp-go' | 'kcptun' | 'iperf3' | 'python' | 'chromium';
+export type PeerName = 'kcp-go' | 'kcptun' | 'iperf3' | 'python' | 'chromium' | 'nginx';
 
 /** What a peer consists of. `tools/setup-peers.sh` installs it. */
 interface PeerParts {
@@ -15,12 +15,18 @@ interface PeerParts {
 /** Debian's own: another one in PATH does not have Debian's packages. */
 export const PYTHON = '/usr/bin/python3';
 export const CHROMIUM = '/usr/bin/chromium';
+export const NGINX = '/usr/sbin/nginx';
+export const NGINX_MODULES = '/usr/lib/nginx/modules';
 
 const PEERS: Readonly<Record<PeerName, PeerParts>> = {
   'kcp-go': { commands: ['go'], paths: ['/usr/share/gocode/src/github.com/xtaci/kcp-go'] },
   kcptun: { commands: ['kcptun-client', 'kcptun-server'], paths: [] },
   iperf3: { commands: ['iperf3'], paths: [] },
   chromium: { commands: [], paths: [CHROMIUM] },
+  nginx: {
+    commands: [],
+    paths: [NGINX, `${NGINX_MODULES}/ngx_stream_module.so`, `${NGINX_MODULES}/ngx_stream_js_module.so`],
+  },
   python: { commands: [], paths: [PYTHON, '/usr/lib/python3/dist-packages/cryptography'] },
 };
 
