@@ -24,6 +24,7 @@ import {
   type Session,
   type SessionCredentials,
   type SessionObserver,
+  type SessionTracer,
 } from '../session/index.ts';
 import { datagramKind } from '../wire/datagram-kind.ts';
 import { HandshakeKind, handshakeKindOf } from '../wire/hello.ts';
@@ -59,6 +60,8 @@ export interface EndpointComponents {
   readonly security?: EndpointSecurity;
   /** Lets the thread sleep for so many ms, when there is nothing but a flood of junk to read. Default: it goes on reading. */
   readonly rest?: (ms: number) => void;
+  /** Looks into sessions. Default: nobody. */
+  readonly tracer?: SessionTracer;
   /** Holds subjects to so many sessions. Default: the endpoint itself does, to `login.maxSessionsPerSubject`. */
   readonly subjects?: SubjectLimit;
 }
@@ -140,7 +143,7 @@ export class Endpoint implements HandshakeHost, EndpointCondition {
   };
 
   constructor(components: EndpointComponents, config: EndpointConfig = {}) {
-    const { clock, logger, acceptor, security } = components;
+    const { clock, logger, acceptor, security, tracer } = components;
     this.clock = clock;
     this.isGateway = acceptor !== undefined;
     this.security = security;
@@ -153,18 +156,19 @@ export class Endpoint implements HandshakeHost, EndpointCondition {
       login,
       hashSeed = 0,
       gatewayId = 0,
+      ownersAreRouted = false,
       nodeNumber = 0,
       epochSeconds = 0,
       firstSessionId = 0,
     } = config;
     const subjects = components.subjects ?? new SubjectIndex(login?.maxSessionsPerSubject);
     const registry = new SessionRegistry(
-      { clock, logger, acceptor, security, ports, subjects, onWake },
+      { clock, logger, acceptor, security, ports, subjects, tracer, onWake },
       hashSeed,
       firstSessionId,
     );
     this.registry = registry;
-    const identity = { gatewayId, nodeNumber, epochSeconds };
+    const identity = { gatewayId, ownersAreRouted, nodeNumber, epochSeconds };
     const answers = new StatelessAnswers(security?.resetTokens, this.sources);
     const flush = (): void => registry.flush();
     this.strangers = new Strangers(answers, identity, this, flush);
@@ -572,6 +576,8 @@ export class Endpoint implements HandshakeHost, EndpointCondition {
     }
     if (this.handshakes === undefined) return port.drops.count('kind_not_accepted');
     if (this.strangers.forward(port, batch, conv, offset, length, slot)) return;
+    if (this.strangers.isOrphan(port, conv, slot))
+      return port.drops.count(this.strangers.reset(now, port, conv, length, slot));
     if (port.isConnected && port.boundTo(slot) !== undefined && port.boundTo(slot)?.conv !== conv)
       return port.drops.count('connection_taken');
     const reason = this.handshakes.handleHello(now, port, batch, offset, length, slot);

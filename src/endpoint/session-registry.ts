@@ -9,11 +9,13 @@ import {
   type HalfOpen,
   type Path,
   type PathArena,
+  type PathDescriber,
   type PathOutput,
   type PeerKind,
   type SessionBeginning,
   type SessionHost,
   type SessionRole,
+  type SessionTracer,
 } from '../session/index.ts';
 import { ADDRESS_BLOCK_BYTES } from '../wire/address-block.ts';
 import { SEALED_HEADER_BYTES } from '../wire/sealed-header.ts';
@@ -33,6 +35,7 @@ export interface RegistryComponents {
   readonly security: EndpointSecurity | undefined;
   readonly ports: PortTable;
   readonly subjects: SubjectLimit;
+  readonly tracer: SessionTracer | undefined;
   /** A session wants a turn, and there is none. */
   readonly onWake: () => void;
 }
@@ -65,6 +68,7 @@ export class SessionRegistry implements SessionHost, PathOutput {
   private readonly acceptor: SessionAcceptor | undefined;
   private readonly security: EndpointSecurity | undefined;
   private readonly ports: PortTable;
+  private readonly tracer: SessionTracer | undefined;
   private readonly onWake: () => void;
   /** When everything that had arrived was last handed to the sessions. */
   caughtUpAt: number;
@@ -73,6 +77,15 @@ export class SessionRegistry implements SessionHost, PathOutput {
   private spare = new DrainList();
   /** Key slots to be removed once everything written was sealed. */
   private readonly retiredKeys: number[] = [];
+  private readonly describePath: PathDescriber = (number, slot) => {
+    const port = this.ports.find(number);
+    const address = this.addressAt(number, slot);
+    return {
+      carrier: port?.carrier.kind ?? '',
+      local: port === undefined ? '' : formatSocketAddress(port.carrier.localAddress),
+      remote: address === undefined ? '' : formatSocketAddress(address),
+    };
+  };
   private readonly expire = (index: number): void => {
     const entry = this.table.at(index);
     if (entry === undefined) return;
@@ -87,6 +100,7 @@ export class SessionRegistry implements SessionHost, PathOutput {
     this.acceptor = components.acceptor;
     this.security = components.security;
     this.ports = components.ports;
+    this.tracer = components.tracer;
     this.onWake = components.onWake;
     this.table = new SessionTable(hashSeed);
     this.subjects = components.subjects;
@@ -362,7 +376,9 @@ export class SessionRegistry implements SessionHost, PathOutput {
     group.countOpened();
     const now = this.clock.now();
     return this.table.add({ id, key, conv: kcp.conv, source, group, home, hello }, (index) => {
-      return new Session(config, group.config.pool, this, index, now, beginning);
+      const session = new Session(config, group.config.pool, this, index, now, beginning);
+      if (this.tracer !== undefined) session.trace = this.tracer.begin(session, this.describePath);
+      return session;
     });
   }
 
@@ -431,9 +447,12 @@ export class SessionRegistry implements SessionHost, PathOutput {
   /** The client's address on the path in use, as far as it is known. */
   private addressOf({ session }: SessionEntry): SocketAddress | undefined {
     const { path } = session;
-    if (path.clientAddress !== undefined) return path.clientAddress;
+    return path.clientAddress ?? this.addressAt(path.port, path.slot);
+  }
+
+  private addressAt(number: number, slot: number): SocketAddress | undefined {
     try {
-      return this.ports.find(path.port)?.carrier.addressOf(path.slot);
+      return this.ports.find(number)?.carrier.addressOf(slot);
     } catch {
       // Released already.
       return undefined;

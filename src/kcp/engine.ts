@@ -18,6 +18,7 @@ import type { KcpConfig } from './config.ts';
 import { DatagramFault } from './datagram-fault.ts';
 import type { DirectReceiver, SegmentReceiver } from './receive-buffer.ts';
 import { Receiver } from './receiver.ts';
+import type { RetransmissionTrace } from './retransmission-trace.ts';
 import type { SegmentPool } from './segment-pool.ts';
 import { SegmentWriter } from './segment-writer.ts';
 import { Sender } from './sender.ts';
@@ -234,6 +235,11 @@ export class KcpEngine {
   get sequences(): { una: number; next: number; expected: number } {
     const { sender, receiver } = this;
     return { una: sender.una >>> 0, next: sender.next >>> 0, expected: receiver.expected >>> 0 };
+  }
+
+  /** Told of every segment that is sent again. Default: nobody. */
+  set trace(trace: RetransmissionTrace | undefined) {
+    this.sender.trace = trace;
   }
 
   /** Changes the MTU. Segments already cut keep their size. @throws RangeError below the minimum. */

@@ -12,5 +12,6 @@ export { DATAGRAM_FAULT_NAMES, DatagramFault } from './datagram-fault.ts';
 export { KcpEngine, type CommandHandler } from './engine.ts';
 export { KCP_PRESETS, type CongestionName, type KcpPreset, type KcpPresetName } from './presets.ts';
 export type { DirectReceiver, SegmentReceiver } from './receive-buffer.ts';
+export type { RetransmissionCause, RetransmissionTrace } from './retransmission-trace.ts';
 export { SegmentPool, type SegmentPoolOptions } from './segment-pool.ts';
 export type { KcpStats } from './stats.ts';

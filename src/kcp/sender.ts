@@ -6,6 +6,7 @@ import { SEGMENT_HEADER_BYTES } from '../wire/segment.ts';
 import type { KcpConfig } from './config.ts';
 import { NO_CONGESTION_CONTROL, type CongestionController } from './congestion-controller.ts';
 import { RenoCongestionControl } from './reno.ts';
+import type { RetransmissionTrace } from './retransmission-trace.ts';
 import { MAX_RTO_MS, RttEstimator } from './rtt-estimator.ts';
 import type { SegmentPool } from './segment-pool.ts';
 import type { SegmentWriter } from './segment-writer.ts';
@@ -20,6 +21,8 @@ import { WindowProbe } from './window-probe.ts';
 export class Sender {
   rtt: RttEstimator;
   congestion: CongestionController;
+  /** Told of what is sent again. */
+  trace: RetransmissionTrace | undefined = undefined;
   private readonly config: KcpConfig;
   private readonly pool: SegmentPool;
   private readonly buffer: SendBuffer;
@@ -445,6 +448,7 @@ export class Sender {
       buffer.markRestart(sn, now32, resendAt, this.rtt.rtoMs);
       this.noteDeadline(resendAt);
       this.pathRetransmits++;
+      this.trace?.retransmitted(sn, 'path');
     }
     this.resendPending = false;
     this.findResendBound();
@@ -488,6 +492,7 @@ export class Sender {
           if (isBefore(resendAt, this.resendBound)) this.resendBound = resendAt;
           if (timedOut) timeouts++;
           else fast++;
+          this.trace?.retransmitted(sn, timedOut ? 'timeout' : 'fast');
           if (buffer.transmitsOf(sn) >= this.transmitLimit) this.dead = true;
         }
       }

@@ -124,6 +124,7 @@ export class PathArena implements SendArena {
     }
     this.inner.commit(total);
     this.count(path!, total);
+    path!.trace?.sent(this.inner.view, at + headerBytes, length, total, path!, this.isCopy);
     if (follower !== undefined) follower.follow(this, at + headerBytes, length);
   }
 
@@ -139,7 +140,9 @@ export class PathArena implements SendArena {
   commitWhole(length: number, additionalLength: number, headerLength: number, key: number, pn: number): void {
     if (key !== 0) this.describe(this.at, additionalLength, headerLength, length, key, pn);
     this.inner.commit(length);
-    if (this.path !== undefined) this.count(this.path, length);
+    if (this.path === undefined) return;
+    this.count(this.path, length);
+    this.path.trace?.handshakeSent(length, this.path);
   }
 
   private count(path: Path, bytes: number): void {

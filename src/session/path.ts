@@ -1,6 +1,7 @@
 import type { SocketAddress } from '../base/address.ts';
 import { NEVER } from '../base/clock.ts';
 import type { PathChallenge } from './path-challenge.ts';
+import type { SessionTrace } from './session-trace.ts';
 import { Traffic } from './traffic.ts';
 
 /**
@@ -32,6 +33,8 @@ export class Path {
   rttMs = -1;
   /** Where its session counts what goes here. */
   traffic = NO_TRAFFIC;
+  /** Told of what goes out here. */
+  trace: SessionTrace | undefined = undefined;
   /** Bytes that came from here and went here; only counted while it is not validated. */
   receivedBytes = 0;
   sentBytes = 0;

@@ -7,6 +7,7 @@ import { PathChallenge } from './path-challenge.ts';
 import type { PathArena } from './path-arena.ts';
 import { Path } from './path.ts';
 import type { Seal } from './seal.ts';
+import type { SessionTrace } from './session-trace.ts';
 import { Traffic } from './traffic.ts';
 
 /** What a session asks of its host about paths. */
@@ -51,6 +52,7 @@ export class SessionPaths {
   /** The latest number given to a path by this side, or seen in use. */
   private latestId: number;
   private isDisposed = false;
+  private told: SessionTrace | undefined = undefined;
 
   constructor(host: PathHost, first: Path) {
     this.host = host;
@@ -58,6 +60,12 @@ export class SessionPaths {
     this.latestId = first.id;
     first.traffic = this.traffic;
     host.retainPath(first);
+  }
+
+  /** Told of what goes out on any of them. */
+  set trace(trace: SessionTrace | undefined) {
+    this.told = trace;
+    for (const path of this) path.trace = trace;
   }
 
   /** The path in use: where everything but challenges and their answers is sent. */
@@ -305,6 +313,7 @@ export class SessionPaths {
     }
     if (this.others === NONE) this.others = [];
     path.traffic = this.traffic;
+    path.trace = this.told;
     this.host.retainPath(path);
     this.others.push(path);
     return path;

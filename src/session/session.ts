@@ -25,6 +25,7 @@ import type { SessionConfig } from './session-config.ts';
 import { SessionCore } from './session-core.ts';
 import type { SessionObserver } from './session-observer.ts';
 import { SessionPaths, type PathHost, type PathOutput } from './session-paths.ts';
+import type { SessionTrace } from './session-trace.ts';
 import type { Traffic } from './traffic.ts';
 import { UnorderedMessages } from './unordered-messages.ts';
 
@@ -61,6 +62,7 @@ export class Session implements SessionPort {
   private arrivalBytes: Uint8Array = NO_BYTES;
   private messages: UnorderedMessages | undefined;
   private inDrain = false;
+  private told: SessionTrace | undefined = undefined;
 
   constructor(
     config: SessionConfig,
@@ -106,6 +108,13 @@ export class Session implements SessionPort {
   }
   set observer(observer: SessionObserver | undefined) {
     this.moving.observer = observer;
+  }
+
+  /** Told of everything it sends and receives; set before anything is. Default: nobody. */
+  set trace(trace: SessionTrace | undefined) {
+    this.told = trace;
+    this.core.paths.trace = trace;
+    this.engine.trace = trace;
   }
 
   private get engine(): KcpEngine {
@@ -285,6 +294,7 @@ export class Session implements SessionPort {
       this.closer.destroy(code, reason);
     } finally {
       this.hellos?.handshake.dispose();
+      this.told?.destroyed(this);
     }
   }
 
@@ -365,6 +375,7 @@ export class Session implements SessionPort {
     if (life.isGone) return DatagramFault.none;
     paths.traffic.receivedBytes += length;
     liveness.heardHereAt = now;
+    this.told?.received(now, view, offset, length, length, paths.active.port, paths.active.slot);
     return this.readDatagram(now, bytes, view, offset, length);
   }
 
@@ -394,6 +405,7 @@ export class Session implements SessionPort {
     if (life.isGone) return DatagramFault.none;
     const { traffic } = paths;
     traffic.receivedBytes += wireBytes;
+    this.told?.received(now, view, offset, length, wireBytes, port, slot);
     if (isCopy) {
       traffic.copiesReceived++;
       traffic.copyBytesReceived += wireBytes;
@@ -463,6 +475,7 @@ export class Session implements SessionPort {
     this.moving.arrival = path;
     paths.traffic.receivedBytes += length;
     liveness.moved(now);
+    this.told?.received(now, view, bodyAt, bodyLength, length, path.port, path.slot);
     this.readDatagram(now, bytes, view, bodyAt, bodyLength);
     // A KICK in it is a refusal.
     if (life.isCloseWanted) return;
@@ -551,6 +564,7 @@ export class Session implements SessionPort {
    */
   drain(now: number, output: PathOutput, caughtUpAt = now): boolean {
     this.core.awake();
+    this.told?.turnBegan(now);
     this.writer.beginTurn(caughtUpAt);
     this.inDrain = true;
     this.moving.leaveLostPath(now);
@@ -560,6 +574,7 @@ export class Session implements SessionPort {
         : this.moving.writeProbes(now, output) || this.writeActive(now, output);
     if (!full) this.writer.askForCopies(now, output);
     this.inDrain = false;
+    this.told?.turnEnded(now, this);
     return full;
   }
 
