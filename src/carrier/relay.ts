@@ -195,6 +195,11 @@ export class RelayCarrier implements Carrier, HeadedSlots {
 
   // ---- for sessions of others ----
 
+  /** Whether the gateway with that id is a peer. */
+  knows(owner: number): boolean {
+    return (this.#slotOfGateway[owner] ?? NONE) !== NONE;
+  }
+
   /**
    * Sends a datagram on to the gateway that owns its session. It leaves with the next flush of this carrier.
    * @param port the line it came in on, by its number in `lines`. @param slot its sender there, which is valid now.

@@ -92,6 +92,11 @@ export interface EndpointConfig {
   readonly login?: LoginSessionsConfig;
   /** Owner of the sessions of this endpoint: the top byte of their `conv`. Default 0. */
   readonly gatewayId?: number;
+  /**
+   * What stands in front of this gateway brings every datagram to the owner of its `conv`, as long as that one is up: a
+   * conversation of another owner that comes here has none any more. Its client is told so. Default false.
+   */
+  readonly ownersAreRouted?: boolean;
   /** Names this node in PROBE_ACK. Default 0. */
   readonly nodeNumber?: number;
   /** When this process started, in seconds of Unix time; in PROBE_ACK. Default 0. */

@@ -2,6 +2,8 @@ import type { EndpointPort } from './endpoint-port.ts';
 
 /** Takes datagrams of sessions that other gateways own. */
 export interface Relay {
+  /** Whether the gateway with that id is one that can be relayed to. */
+  knows(owner: number): boolean;
   /**
    * Sends a datagram on to the gateway that owns its session, with the client's address and that of the line.
    * @param port where it came in. @param slot its sender there.

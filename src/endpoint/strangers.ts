@@ -9,6 +9,8 @@ import type { StatelessAnswers } from './stateless-answers.ts';
 export interface EndpointIdentity {
   /** Owner of its sessions: the top byte of their `conv`. */
   readonly gatewayId: number;
+  /** As in the configuration. */
+  readonly ownersAreRouted: boolean;
   readonly nodeNumber: number;
   readonly epochSeconds: number;
 }
@@ -68,6 +70,8 @@ export class Strangers {
   ): boolean {
     const owner = ownerOf(conv);
     if (this.relay === undefined || owner === this.identity.gatewayId || owner === 0) return false;
+    // Who stands in front gave up that owner, and here nobody can reach it.
+    if (this.identity.ownersAreRouted && !this.relay.knows(owner)) return false;
     if (this.send(this.relay, owner, port, slot, batch.bytes, offset, length)) this.relayed++;
     else port.drops.count('relay_failed');
     return true;
@@ -110,11 +114,23 @@ export class Strangers {
   }
 
   /**
-   * Tells a client that its conversation is not to be had here. Not for those of other gateways: the token would end the
-   * session at its owner. @returns the reason to count.
+   * Whether a conversation belongs to a gateway that is gone, because it was brought here instead. It is not opened here
+   * either: when its owner is back, what stands in front leads there again.
+   */
+  isOrphan(port: EndpointPort, conv: number, slot: number): boolean {
+    const { gatewayId, ownersAreRouted } = this.identity;
+    if (!ownersAreRouted || ownerOf(conv) === gatewayId) return false;
+    // What came past the proxies was brought by nobody.
+    return port.carrier.proxyOf === undefined || port.carrier.proxyOf(slot) !== undefined;
+  }
+
+  /**
+   * Tells a client that its conversation is not to be had here. Not for those of other gateways, unless they are gone: the
+   * token would end the session at its owner. @returns the reason to count.
    */
   reset(now: number, port: EndpointPort, conv: number, length: number, slot: number): DropReason {
-    if (ownerOf(conv) !== this.identity.gatewayId) return 'unknown_session';
+    if (ownerOf(conv) !== this.identity.gatewayId && !this.isOrphan(port, conv, slot))
+      return 'unknown_session';
     return this.answers.reset(now, port, conv, length, slot);
   }
 }

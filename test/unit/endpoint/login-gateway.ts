@@ -78,6 +78,7 @@ export interface TestGatewayOptions extends TestSessions {
   readonly maxHalfOpen?: number;
   readonly maxSessionsPerSubject?: number;
   readonly gatewayId?: number;
+  readonly ownersAreRouted?: boolean;
   /** Bytes as one stream. Default true. */
   readonly stream?: boolean;
 }
@@ -98,7 +99,13 @@ export class TestGateway {
   readonly crypto = createHandshakeCrypto();
 
   constructor(clock: Clock, options: TestGatewayOptions = {}) {
-    const { maxHalfOpen = 100, maxSessionsPerSubject, gatewayId = 1, stream = true } = options;
+    const {
+      maxHalfOpen = 100,
+      maxSessionsPerSubject,
+      gatewayId = 1,
+      ownersAreRouted = false,
+      stream = true,
+    } = options;
     this.sessions = testSessions(options);
     const recording: SessionAcceptor = {
       accept: (opening) => {
@@ -128,6 +135,7 @@ export class TestGateway {
           ...(maxSessionsPerSubject === undefined ? {} : { maxSessionsPerSubject }),
         },
         gatewayId,
+        ownersAreRouted,
       },
     );
   }

@@ -98,6 +98,43 @@ describe('sealed data of a session that is not known', () => {
     });
   });
 
+  it('gets one where its owner is gone, because what stands in front brought it here instead', () => {
+    onFedGateway({ ownersAreRouted: true }, (gateway) => {
+      const client = new HandMadeClient(gateway.login({ conv: 0x0200004d }));
+      const { resetToken: token } = client.credentials;
+      const reset = { type: 'reset', conv: 0x0200004d, token };
+      expect(answers(gateway, 1, sealedLike(0x0200004d, 100))).toEqual([reset]);
+      // Nor is it opened here: when its owner is back, that is where its datagrams go.
+      expect(answers(gateway, 1, client.hello())).toEqual([reset]);
+      expect(gateway.stats).toMatchObject({ openSessions: 0, halfOpen: 0 });
+      expect(gateway.drops()).toEqual({ unknown_session: 2 });
+    });
+  });
+
+  it('gets none when it came past the proxies that would have brought it to its owner', () => {
+    onFedGateway({ ownersAreRouted: true }, (gateway) => {
+      const proxy = { address: '192.0.2.9', family: 4, port: 7 } as const;
+      Object.assign(gateway.udp, { proxyOf: (slot: number) => (slot === 2 ? proxy : undefined) });
+      expect(answers(gateway, 1, sealedLike(0x0200004d, 100))).toEqual([]);
+      expect(answers(gateway, 2, sealedLike(0x0200004d, 100))).toMatchObject([{ type: 'reset' }]);
+    });
+  });
+
+  it('is relayed where its owner is a peer, and only then', () => {
+    onFedGateway({ ownersAreRouted: true }, (gateway) => {
+      const owners: number[] = [];
+      gateway.endpoint.useRelay({
+        isFull: false,
+        knows: (owner) => owner === 3,
+        forward: (owner) => owners.push(owner) > 0,
+        forget: () => undefined,
+      });
+      expect(answers(gateway, 1, sealedLike(0x0300004d, 100))).toEqual([]);
+      expect(answers(gateway, 1, sealedLike(0x0200004d, 100))).toMatchObject([{ type: 'reset' }]);
+      expect(owners).toEqual([3]);
+    });
+  });
+
   it('gets so many a second for one network, though it takes nothing from others', () => {
     onFedGateway({}, (gateway) => {
       const many = Array.from({ length: 250 }, (_, conv) => sealedLike(0x01000100 + conv, 100));
