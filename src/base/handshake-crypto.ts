@@ -11,9 +11,10 @@ export interface HandshakeCrypto {
   /**
    * HKDF-SHA256 (RFC 5869) of a session's secret with `info` = "kcpgate/1 " and the purpose.
    * @param salt the client random (16 bytes), followed by the server random (16) unless the purpose is `early`.
+   * @param conv the conversation the key is for; it does not depend on it.
    * @returns {@link DERIVED_KEY_BYTES} bytes, owned by the caller.
    */
-  deriveKey(secret: Uint8Array, salt: Uint8Array, purpose: KeyPurpose): Uint8Array;
+  deriveKey(secret: Uint8Array, salt: Uint8Array, purpose: KeyPurpose, conv: number): Uint8Array;
   /** Whether two byte strings are equal, in a time that tells only their lengths. */
   equal(a: Uint8Array, b: Uint8Array): boolean;
 }

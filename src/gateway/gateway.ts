@@ -151,6 +151,7 @@ export async function startGateway(config: GatewayConfig, components: GatewayCom
     const { wanted, reason, advice } = plan;
     logger.warn('one thread serves instead of several workers', { workers: wanted, reason, advice });
   }
+  warnOfKeyLog(config, logger);
   const keyed = withSessionKeys(config, logger);
   const plane =
     'bindings' in plan
@@ -189,6 +190,10 @@ async function logStart(gateway: Gateway, logger: Logger): Promise<void> {
   const { adminAddress } = gateway;
   if (adminAddress !== undefined) logger.info('admin API', { address: formatSocketAddress(adminAddress) });
   logger.info('serving', { workers: Math.max(1, workers.length), native: native.status });
+}
+
+function warnOfKeyLog({ login: { keyLogFile: file } }: GatewayConfig, logger: Logger): void {
+  if (file !== null) logger.warn('keys are logged: who has the file can read all sessions', { file });
 }
 
 function nativeStatus(native: NativeLoad): NativeStatus {

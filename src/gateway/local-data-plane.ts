@@ -91,7 +91,7 @@ export class LocalDataPlane implements DataPlane {
     const { logger, native, place } = components;
     this.config = config;
     this.place = place;
-    this.security = gatewaySecurity(config.login, native);
+    this.security = gatewaySecurity(config.login, native, logger);
     this.upstreams = new Map(
       config.upstreams.map((upstream) => [upstream.name, createUpstream(upstream, logger)]),
     );

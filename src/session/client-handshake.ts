@@ -75,7 +75,8 @@ export class ClientHandshake {
       this.kind = HandshakeKind.helloClear;
     } else {
       this.kind = HandshakeKind.hello;
-      const material = { secret: credentials.secret, clientRandom: this.clientRandom };
+      const { conv, secret } = credentials;
+      const material = { conv, secret, clientRandom: this.clientRandom };
       this.earlyKey = addSessionKey(tools.crypto, tools.cipher, material, 'early');
     }
   }
@@ -149,7 +150,8 @@ export class ClientHandshake {
       const isAnother = !crypto.equal(this.serverRandom, serverRandom);
       return { seal: undefined, isAnother, bodyAt: ack.bodyAt, bodyLength: ack.bodyLength };
     }
-    const material = { secret: this.credentials.secret, clientRandom: this.clientRandom, serverRandom };
+    const { conv, secret } = this.credentials;
+    const material = { conv, secret, clientRandom: this.clientRandom, serverRandom };
     const receiveKey = addSessionKey(crypto, cipher, material, 'server');
     const header = ack.additionalLength;
     if (!openDatagram(cipher, bytes, at, header, header, length, receiveKey, ack.pn)) {

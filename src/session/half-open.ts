@@ -59,6 +59,7 @@ export class HalfOpen {
     this.serverRandom = this.randomBytes(RANDOM_BYTES);
     if (hello.isClear) return;
     const material = {
+      conv: hello.conv,
       secret: hello.ticket.secret,
       clientRandom: hello.clientRandom,
       serverRandom: this.serverRandom,

@@ -60,7 +60,7 @@ export function openHello(
   const found = { conv, isClear, ticket, clientRandom, blockAt, earlyAt: bodyAt };
   if (isClear) return { ...found, earlyLength: hello.bodyLength };
   const { crypto, cipher } = tools;
-  const earlyKey = addSessionKey(crypto, cipher, { secret: ticket.secret, clientRandom }, 'early');
+  const earlyKey = addSessionKey(crypto, cipher, { conv, secret: ticket.secret, clientRandom }, 'early');
   const isAuthentic = openDatagram(
     cipher,
     bytes,

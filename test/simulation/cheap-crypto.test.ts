@@ -44,11 +44,11 @@ it('cheap keys differ with everything they are made of', () => {
   const crypto = createCheapCrypto(random);
   const [a, b] = [randomBytes(random, 32), randomBytes(random, 32)];
   const keys = [
-    crypto.deriveKey(a, b, 'early'),
-    crypto.deriveKey(a, b, 'client'),
-    crypto.deriveKey(a, b, 'server'),
-    crypto.deriveKey(b, b, 'client'),
-    crypto.deriveKey(a, a, 'client'),
+    crypto.deriveKey(a, b, 'early', 1),
+    crypto.deriveKey(a, b, 'client', 1),
+    crypto.deriveKey(a, b, 'server', 1),
+    crypto.deriveKey(b, b, 'client', 1),
+    crypto.deriveKey(a, a, 'client', 1),
   ];
   expect(new Set(keys.map(String)).size).toBe(keys.length);
 });

@@ -20,6 +20,12 @@ export function addConnectCommand(program: Command): void {
       withLogin('--line <id>', 'the line to begin on, or its transport (default: the fastest to answer)'),
     )
     .addOption(withLogin('--udp', 'the local port is a UDP port: each datagram is a message').default(false))
+    .addOption(
+      new Option(
+        '--key-log <file>',
+        'append the keys of sessions that logged in to a file: whoever has it can read them',
+      ).env('KCPGATE_KEY_LOG'),
+    )
     .requiredOption('-l, --listen <[address:]port>', 'the local port; 0 lets the system choose', listenOption)
     .option('--stock', 'the server is stock KCP (C reference, kcp-go): no handshake, no half-close', false)
     .addOption(new Option('--preset <name>', 'KCP timing').choices(PRESETS).default('fast3'))

@@ -28,6 +28,8 @@ export interface ConnectOptions {
   /** The local port is a UDP port. */
   readonly udp: boolean;
   readonly tokenFile?: string;
+  /** File that keys of sessions are appended to. */
+  readonly keyLog?: string;
   /** Id or transport of the line to begin on; default: whichever leads there first. */
   readonly line?: string;
   readonly listen: SocketAddress;
@@ -110,7 +112,9 @@ function serverWay(options: ConnectOptions, { host, port }: ServerConfig, logger
 
 /** One client for all connections: what one learns of the lines serves the others. */
 function loginWay(options: ConnectOptions, login: URL, logger: Logger): Way {
-  const { tokenFile, line, udp, listen, maxConnections, peerTimeout: peerTimeoutMs } = options;
+  const { tokenFile, keyLog, line, udp, listen, maxConnections, peerTimeout: peerTimeoutMs } = options;
+  if (keyLog !== undefined)
+    logger.warn('keys are logged: who has the file can read all sessions', { file: keyLog });
   // Read when a token is wanted: those that end soon are written anew. Once now, to fail at once.
   const token = tokenFile === undefined ? undefined : (): string => readSecretFile(tokenFile);
   token?.();
@@ -119,6 +123,7 @@ function loginWay(options: ConnectOptions, login: URL, logger: Logger): Way {
     mode: udp ? 'messages' : 'stream',
     ...(token === undefined ? {} : { token }),
     ...(line === undefined ? {} : { line }),
+    ...(keyLog === undefined ? {} : { keyLogFile: keyLog }),
     ...timesOf(options),
     loginTimeoutMs: options.connectTimeout,
     // Who waits longer is given up before.

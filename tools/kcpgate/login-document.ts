@@ -13,6 +13,7 @@ export function loginDocument(login: LoginConfig): Record<string, unknown> {
     seal: login.seal,
     ticket_keys: login.ticketKeys.map(({ id }) => ({ id, key: SECRET })),
     reset_key: login.resetKey === null ? null : SECRET,
+    key_log_file: login.keyLogFile,
     jwt: login.jwt === null ? null : jwtDocument(login.jwt),
     tokens: login.tokens.map(({ subject }) => ({ subject, token: SECRET })),
     logins_per_second: login.loginsPerSecond,

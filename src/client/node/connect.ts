@@ -15,16 +15,17 @@ import { createNodePlatform } from './node-platform.ts';
  * `replaced`.
  *
  * @returns the connection, once the gateway has answered. It has to be closed or destroyed.
- * @throws GatewayError what {@link login} throws; `config_invalid`; `no_line`; `connect_failed` and `connect_timeout` (the
+ * @throws GatewayError what {@link login} throws; `config_invalid`; `io_failed` (the key log); `no_line`; `connect_failed` and `connect_timeout` (the
  *   line, or nobody answered there); `session_closed` when the gateway refused: `details` have `code`, `reason` and
  *   `mayReconnect`.
  */
 export async function connect(options: ConnectOptions): Promise<Connection> {
   const answer = options.credentials === undefined ? await login(options) : checked(options.credentials);
-  const { tls, socketBufferBytes, logger } = options;
+  const { tls, socketBufferBytes, keyLogFile, logger } = options;
   const platform = createNodePlatform({
     ...(tls === undefined ? {} : { tls }),
     ...(socketBufferBytes === undefined ? {} : { socketBufferBytes }),
+    ...(keyLogFile === undefined ? {} : { keyLogFile }),
     ...(logger === undefined ? {} : { logger }),
   });
   return openSession(platform, answer, options, (parts) => new Connection(parts));

@@ -9,19 +9,25 @@ export interface NodeClientOptions extends ClientOptions {
   readonly tls?: TlsClientOptions;
   /** Kernel buffers of UDP sockets in bytes, less than 1 GiB. Default 4 MiB; the kernel may give less. */
   readonly socketBufferBytes?: number;
+  /**
+   * File that the keys of all sessions are appended to, so that captures of their traffic can be read: by whoever has the file.
+   * For looking for faults. Default: none.
+   */
+  readonly keyLogFile?: string;
 }
 
 /**
  * Makes a client that uses every line: UDP, TCP, TLS and WebSocket. Nothing happens before its `connect`.
- * @throws GatewayError `config_invalid`: which option, and what it must be.
+ * @throws GatewayError `config_invalid`: which option, and what it must be; `io_failed` when the key log cannot be opened.
  */
-export function createClient({ tls, socketBufferBytes, ...options }: NodeClientOptions): Client {
+export function createClient({ tls, socketBufferBytes, keyLogFile, ...options }: NodeClientOptions): Client {
   checkObject({ tls }, 'tls');
   checkNumber({ socketBufferBytes }, 'socketBufferBytes', 1, MAX_BUFFER_BYTES);
   const { fetch, logger } = options;
   const platform = createNodePlatform({
     ...(tls === undefined ? {} : { tls }),
     ...(socketBufferBytes === undefined ? {} : { socketBufferBytes }),
+    ...(keyLogFile === undefined ? {} : { keyLogFile }),
     ...(fetch === undefined ? {} : { fetch }),
     ...(logger === undefined ? {} : { logger }),
   });

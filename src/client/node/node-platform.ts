@@ -1,6 +1,10 @@
 import { randomInt } from 'node:crypto';
+import type { HandshakeCrypto } from '../../base/handshake-crypto.ts';
 import { NO_LOG, type Logger } from '../../base/logger.ts';
 import type { TlsClientOptions } from '../../carrier/node/tls-client.ts';
+import { createHandshakeCrypto } from '../../crypto/handshake-keys.ts';
+import { KeyLogFile } from '../../crypto/key-log-file.ts';
+import { withKeyLog } from '../../crypto/key-log.ts';
 import { NODE_CLOCK } from '../../endpoint/index.ts';
 import type { ClientPlatform } from '../sdk/client-platform.ts';
 import { NetworkWatch } from './network-watch.ts';
@@ -16,14 +20,23 @@ export interface NodePlatformOptions {
   readonly socketBufferBytes?: number;
   /** Sends requests; for agents and certificates of your own. Default: the global `fetch`. */
   readonly fetch?: typeof fetch;
+  /**
+   * File that the keys of all sessions are appended to, so that captures of their traffic can be read: by whoever has the file.
+   * For looking for faults. Default: none.
+   */
+  readonly keyLogFile?: string;
   /** Where carriers log. Default: nowhere. */
   readonly logger?: Logger;
 }
 
-/** Node, as a client needs it. */
+/**
+ * Node, as a client needs it.
+ * @throws GatewayError `io_failed` when the key log cannot be opened.
+ */
 export function createNodePlatform(options: NodePlatformOptions = {}): ClientPlatform {
   const { tls, socketBufferBytes, logger = NO_LOG } = options;
   const network = new NetworkWatch();
+  const crypto = handshakeCrypto(options.keyLogFile, logger);
   return {
     clock: NODE_CLOCK,
     wallClock: { now: () => Date.now() },
@@ -37,7 +50,7 @@ export function createNodePlatform(options: NodePlatformOptions = {}): ClientPla
       const shared = { tls, socketBufferBytes, logger, maxDatagramBytes, isForProbes, timeoutMs };
       return openCarrier(line, remote, shared, signal);
     },
-    createEndpoint: (config) => new NodeSessionEndpoint(config),
+    createEndpoint: (config) => new NodeSessionEndpoint(config, crypto),
     onNetworkChange: (listener) => network.listen(listener),
     throwLater: (error) => {
       process.nextTick(() => {
@@ -45,4 +58,13 @@ export function createNodePlatform(options: NodePlatformOptions = {}): ClientPla
       });
     },
   };
+}
+
+function handshakeCrypto(keyLogFile: string | undefined, logger: Logger): HandshakeCrypto {
+  const crypto = createHandshakeCrypto();
+  if (keyLogFile === undefined) return crypto;
+  const onLoss = (reason: string): void => logger.warn('keys are missing in the key log', { reason });
+  const file = new KeyLogFile(keyLogFile, onLoss);
+  logger.warn('keys are logged: who has the file can read all sessions', { file: keyLogFile });
+  return withKeyLog(crypto, file.write);
 }

@@ -1,7 +1,7 @@
 import type { CloseCode } from '../../base/close-code.ts';
+import type { HandshakeCrypto } from '../../base/handshake-crypto.ts';
 import type { Carrier } from '../../carrier/carrier.ts';
 import { createPacketCipher } from '../../crypto/create-packet-cipher.ts';
-import { createHandshakeCrypto } from '../../crypto/handshake-keys.ts';
 import { Endpoint, NODE_CLOCK, type SessionGroupConfig } from '../../endpoint/index.ts';
 import type { Path, Session } from '../../session/index.ts';
 import type { ClientSessionConfig } from '../sdk/client-platform.ts';
@@ -14,11 +14,12 @@ export class NodeSessionEndpoint implements SessionEndpoint {
   readonly #cipher = createPacketCipher();
   readonly #endpoint: Endpoint;
 
-  constructor(config: ClientSessionConfig) {
+  /** @param crypto of its handshakes. */
+  constructor(config: ClientSessionConfig, crypto: HandshakeCrypto) {
     const { kcp, logger } = config;
     this.#sessions = clientSessions(kcp, config);
     this.#endpoint = new Endpoint(
-      { clock: NODE_CLOCK, logger, security: { crypto: createHandshakeCrypto(), cipher: this.#cipher } },
+      { clock: NODE_CLOCK, logger, security: { crypto, cipher: this.#cipher } },
       { login: { ...this.#sessions, maxHalfOpen: 1 } },
     );
     this.#endpoint.start();

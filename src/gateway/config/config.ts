@@ -232,6 +232,8 @@ export interface LoginConfig {
   readonly ticketKeys: readonly TicketKeyConfig[];
   /** Secret, 32 bytes. Makes reset tokens; null: derived from the first ticket key. */
   readonly resetKey: Uint8Array | null;
+  /** File that the keys of all sessions are appended to; null: none. Whoever has it can read their traffic. */
+  readonly keyLogFile: string | null;
   /** How a JWT is checked; never null with `auth: jwt`. */
   readonly jwt: JwtConfig | null;
   /** At least one with `auth: static`; tokens are distinct. */

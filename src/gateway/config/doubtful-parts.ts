@@ -70,7 +70,7 @@ function doubtfulSizes(
 }
 
 function doubtfulLogin({ login, listeners, peers, common }: GatewayConfig, tree: ConfigTree): ConfigIssue[] {
-  const { auth, jwt, tokens, seal, lines, gateways, relays } = login;
+  const { auth, jwt, tokens, seal, lines, gateways, relays, keyLogFile } = login;
   const issues: ConfigIssue[] = [];
   const warn = (path: ConfigPath, message: string): void => void issues.push(tree.issue(path, message));
   if (jwt !== null && auth !== 'jwt') warn(['login', 'jwt'], `is not used with auth: ${auth}`);
@@ -78,6 +78,11 @@ function doubtfulLogin({ login, listeners, peers, common }: GatewayConfig, tree:
   if (seal === 'clear' && !listeners.some((listener) => listener.type !== 'relay' && takesClear(listener)))
     warn(['login', 'seal'], 'no line of this gateway lets sessions without seal in');
   if (relays && peers.length === 0) warn(['login', 'relays'], 'there are no peers to relay for');
+  if (keyLogFile !== null)
+    warn(
+      ['login', 'key_log_file'],
+      'the keys of all sessions are written there: whoever has that file can read their traffic',
+    );
   const offered = [common.gatewayId, ...gateways];
   for (const [index, { gatewayId }] of (lines === 'auto' ? [] : lines).entries()) {
     if (relays || offered.includes(gatewayId)) continue;

@@ -10,6 +10,7 @@ import type { TextFile } from './text-file.ts';
 
 /** Variables of the program that are no configuration. */
 const OTHER_VARIABLES = [
+  'KCPGATE_KEY_LOG',
   'KCPGATE_NATIVE',
   'KCPGATE_REQUIRE_PEERS',
   'KCPGATE_SEED',

@@ -10,6 +10,7 @@ import {
   name,
   optionalInteger,
   optionalName,
+  optionalPath,
   optionalPlainText,
   plainText,
 } from './field.ts';
@@ -115,6 +116,9 @@ export const LOGIN_SCHEMA = z.strictObject({
     'Key of reset tokens, by which clients believe a restarted gateway that their session is gone. null: derived from the first ticket key.',
   ).prefault(null),
   reset_key_file: optionalFileToRead('File that holds the reset key.').prefault(null),
+  key_log_file: optionalPath(
+    'For looking for faults: file that the keys of all sessions are appended to, so that captures of their traffic can be read (`kcpgate inspect`, Wireshark). Whoever has it reads them all. null: there is none.',
+  ).prefault(null),
   jwt: jwt.nullable().prefault(null),
   tokens: field(z.array(token), {
     kind: 'tokens',

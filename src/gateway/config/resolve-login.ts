@@ -17,6 +17,7 @@ export function resolveLogin({ login, common }: ConfigDocument, files: NamedFile
     seal: login.seal,
     ticketKeys: login.ticket_keys.flatMap(({ id, key }) => (key === null ? [] : [{ id, key }])),
     resetKey: login.reset_key,
+    keyLogFile: login.key_log_file,
     jwt: login.jwt === null ? null : resolveJwt(login.jwt, files),
     tokens: login.tokens.flatMap(({ subject, token }) => (token === null ? [] : [{ subject, token }])),
     loginsPerSecond: login.logins_per_second,

@@ -11,9 +11,9 @@ describe('keys of a handshake', () => {
     const { inputs, keys } = vectors;
     const secret = fromHex(inputs.secret);
     const both = fromHex(inputs.clientRandom + inputs.serverRandom);
-    expect(toHex(crypto.deriveKey(secret, both.subarray(0, 16), 'early'))).toBe(keys.early);
-    expect(toHex(crypto.deriveKey(secret, both, 'client'))).toBe(keys.client);
-    expect(toHex(crypto.deriveKey(secret, both, 'server'))).toBe(keys.server);
+    expect(toHex(crypto.deriveKey(secret, both.subarray(0, 16), 'early', 1))).toBe(keys.early);
+    expect(toHex(crypto.deriveKey(secret, both, 'client', 1))).toBe(keys.client);
+    expect(toHex(crypto.deriveKey(secret, both, 'server', 2))).toBe(keys.server);
     expect(toHex(secret) + toHex(both)).toBe(inputs.secret + inputs.clientRandom + inputs.serverRandom);
   });
 
@@ -22,12 +22,12 @@ describe('keys of a handshake', () => {
       const secret = crypto.randomBytes(32);
       const salt = crypto.randomBytes(purpose === 'early' ? 16 : 32);
       const expected = new Uint8Array(hkdfSync('sha256', secret, salt, `kcpgate/1 ${purpose}`, 28));
-      expect(crypto.deriveKey(secret, salt, purpose)).toEqual(expected);
+      expect(crypto.deriveKey(secret, salt, purpose, i)).toEqual(expected);
     }
   });
 
   it('belong to the caller: nothing else lies in their memory', () => {
-    const key = crypto.deriveKey(new Uint8Array(32), new Uint8Array(16), 'early');
+    const key = crypto.deriveKey(new Uint8Array(32), new Uint8Array(16), 'early', 1);
     expect(key.buffer.byteLength).toBe(28);
     expect(crypto.randomBytes(16).buffer.byteLength).toBe(16);
   });

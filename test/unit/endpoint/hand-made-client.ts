@@ -151,7 +151,7 @@ export class HandMadeClient {
   // ---- keys ----
 
   #key(purpose: KeyPurpose, salt: Uint8Array): number {
-    const derived = this.#crypto.deriveKey(this.credentials.secret, salt, purpose);
+    const derived = this.#crypto.deriveKey(this.credentials.secret, salt, purpose, this.credentials.conv);
     return this.#cipher.addKey(derived.subarray(0, 16), derived.subarray(16));
   }
 

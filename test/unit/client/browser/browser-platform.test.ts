@@ -144,5 +144,5 @@ test('random bytes differ, equal bytes are equal', () => {
   expect(equal(Uint8Array.of(1, 2), Uint8Array.of(1, 3))).toBe(false);
   expect(equal(Uint8Array.of(1), Uint8Array.of(1, 0))).toBe(false);
   expect(equal(Uint8Array.of(1, 0), Uint8Array.of(1))).toBe(false);
-  expect(() => deriveKey(randomBytes(32), randomBytes(16), 'early')).toThrow();
+  expect(() => deriveKey(randomBytes(32), randomBytes(16), 'early', 1)).toThrow();
 });
