@@ -27,6 +27,7 @@ const PACKET_PATH = [
   'src/session/**/*.ts',
   'src/endpoint/**/*.ts',
   'src/gateway/workers/**/*.ts',
+  'tools/kcpgate/inspect/**/*.ts',
 ];
 
 const NO_DEFAULT_EXPORT = {

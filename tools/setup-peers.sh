@@ -15,6 +15,8 @@ chromium                        | the browser that runs kcpgate/browser
 nginx-light                     | the proxy in front of gateways, with
 libnginx-mod-stream             | its part for UDP and TCP, and
 libnginx-mod-stream-js          | what routes there by gateway
+tshark                          | reads the captures that are written, writes ones that are read
+tcpdump                         | captures live
 g++                             | builds the native addon, with
 make                            | this
 python3                         | and this, for node-gyp

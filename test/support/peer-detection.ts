@@ -27,6 +27,8 @@ const PEERS: Readonly<Record<PeerName, PeerParts>> = {
     commands: [],
     paths: [NGINX, `${NGINX_MODULES}/ngx_stream_module.so`, `${NGINX_MODULES}/ngx_stream_js_module.so`],
   },
+  tshark: { commands: ['tshark', 'editcap', 'mergecap', 'text2pcap'], paths: [] },
+  tcpdump: { commands: ['tcpdump'], paths: [] },
   python: { commands: [], paths: [PYTHON, '/usr/lib/python3/dist-packages/cryptography'] },
 };
 

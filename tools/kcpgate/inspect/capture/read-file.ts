@@ -1,0 +1,53 @@
+import { closeSync, createReadStream, openSync, read } from 'node:fs';
+import { promisify } from 'node:util';
+
+/** Who takes the bytes of a file: a `CaptureReader`, a `HexReader`. */
+export interface ByteReader {
+  push(chunk: Uint8Array): void;
+  finish(): void;
+}
+
+/**
+ * Reads a whole file into a reader, and finishes it. While one piece is looked at the next is read.
+ * @param path `-` is standard input, where a reader gets what there is as soon as it arrives.
+ * @throws what opening and reading throw.
+ */
+export async function readCaptureFile(path: string, reader: ByteReader): Promise<void> {
+  if (path === '-') await readStandardInput(reader);
+  else await readFile(path, reader);
+  reader.finish();
+}
+
+async function readFile(path: string, reader: ByteReader): Promise<void> {
+  const descriptor = openSync(path, 'r');
+  try {
+    let [current, other] = [Buffer.allocUnsafe(READ_BYTES), Buffer.allocUnsafe(READ_BYTES)];
+    let reading = readInto(descriptor, current);
+    for (;;) {
+      const bytes = await reading;
+      if (bytes === 0) return;
+      reading = readInto(descriptor, other);
+      // Whatever happens to this piece, the read under way is awaited before its descriptor is closed.
+      reading.catch(() => undefined);
+      reader.push(current.subarray(0, bytes));
+      [current, other] = [other, current];
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+async function readStandardInput(reader: ByteReader): Promise<void> {
+  const input = createReadStream('', { fd: 0, autoClose: false, highWaterMark: READ_BYTES });
+  for await (const chunk of input) reader.push(chunk as Buffer);
+}
+
+const readBytes = promisify(read);
+
+async function readInto(descriptor: number, buffer: Buffer): Promise<number> {
+  const { bytesRead } = await readBytes(descriptor, buffer, 0, buffer.length, null);
+  return bytesRead;
+}
+
+/** Large enough that a promise for each does not count, small enough for the second-level cache to help. */
+const READ_BYTES = 1 << 20;
