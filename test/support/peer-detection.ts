@@ -2,7 +2,8 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** A program that is not ours and that a suite talks to. */
-export type PeerName = 'kcp-go' | 'kcptun' | 'iperf3' | 'python' | 'chromium' | 'nginx';
+export type PeerName =
+  'kcp-go' | 'kcptun' | 'iperf3' | 'python' | 'chromium' | 'nginx' | 'tshark' | 'tcpdump';
 
 /** What a peer consists of. `tools/setup-peers.sh` installs it. */
 interface PeerParts {
