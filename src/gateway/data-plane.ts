@@ -4,6 +4,7 @@ import type { SessionSummary } from '../endpoint/index.ts';
 import type { DrainNotice } from '../session/index.ts';
 import type { HttpListenerConfig, KcpTcpListenerConfig } from './config/config.ts';
 import type { ServingStatus, WorkerStatus } from './gateway-status.ts';
+import type { WorkerHealth } from './health/health-report.ts';
 
 /** What serves the sessions of a gateway: this thread, or several others. */
 export interface DataPlane {
@@ -13,6 +14,8 @@ export interface DataPlane {
   start(): void;
   /** Whether a session has this `conv`, as far as that is known in this thread. */
   isConversationInUse(conv: number): boolean;
+  /** How many of its threads serve, as far as that is known in this thread. */
+  workerHealth(): WorkerHealth;
   /** How it stands. Answers in bounded time, whatever its threads do. */
   status(): Promise<DataPlaneStatus>;
   /** The open sessions that are asked for, in the order of worker and number. */

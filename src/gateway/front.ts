@@ -6,6 +6,7 @@ import type { DataPlane } from './data-plane.ts';
 import { HttpListener } from './http-listener.ts';
 import { WALL_CLOCK } from './gateway-security.ts';
 import type { ListenerStatus } from './gateway-status.ts';
+import type { GatewayHealth } from './health/health-report.ts';
 import type { LineListener } from './login/derive-lines.ts';
 import { createLoginHandler, type LoginHandler } from './login/http-handler.ts';
 import type { LoginReadiness, LoginService, LoginStats } from './login/login-service.ts';
@@ -18,13 +19,20 @@ export class Front {
   private readonly https: HttpListener[] = [];
   private readonly login: LoginService;
   private readonly logger: Logger;
+  private readonly descriptors: ReadonlyMap<string, number>;
   private lines: readonly LineListener[] = [];
   private readiness: LoginReadiness = 'not_ready';
 
-  private constructor(config: GatewayConfig, plane: DataPlane, logger: Logger) {
+  private constructor(
+    config: GatewayConfig,
+    plane: DataPlane,
+    logger: Logger,
+    descriptors: ReadonlyMap<string, number>,
+  ) {
     this.config = config;
     this.plane = plane;
     this.logger = logger;
+    this.descriptors = descriptors;
     this.login = openLogin(
       config,
       {
@@ -38,11 +46,16 @@ export class Front {
 
   /**
    * Binds every listener of connections and gives its carrier to the plane.
-   * @param config with all keys of the login.
+   * @param config with all keys of the login. @param descriptors bound stream sockets to serve on, by the names of listeners.
    * @throws GatewayError `address_in_use`, `permission_denied`, `bind_failed`, `config_invalid`; what was bound is closed.
    */
-  static async open(config: GatewayConfig, plane: DataPlane, logger: Logger): Promise<Front> {
-    const front = new Front(config, plane, logger);
+  static async open(
+    config: GatewayConfig,
+    plane: DataPlane,
+    logger: Logger,
+    descriptors: ReadonlyMap<string, number> = new Map(),
+  ): Promise<Front> {
+    const front = new Front(config, plane, logger, descriptors);
     try {
       for (const listener of config.listeners) {
         if (listener.type === 'kcp-tcp') await front.openTcp(listener);
@@ -59,11 +72,16 @@ export class Front {
   start(listeners: readonly ListenerStatus[]): void {
     this.lines = listeners.flatMap((listener) => this.lineOf(listener));
     this.readiness = 'ready';
-    for (const http of this.https) http.start(this.loginHandler(http.config));
+    for (const http of this.https) http.start(this.loginHandler(http.config), () => this.health());
   }
 
   setDraining(draining: boolean): void {
     this.readiness = draining ? 'draining' : 'ready';
+  }
+
+  /** What the health endpoints tell. */
+  health(): GatewayHealth {
+    return { accepting: this.readiness, workers: this.plane.workerHealth() };
   }
 
   loginStats(): LoginStats {
@@ -78,6 +96,7 @@ export class Front {
 
   private async openTcp(config: KcpTcpListenerConfig): Promise<void> {
     const trusted = new CidrSet(config.trustedProxies);
+    const descriptor = this.descriptors.get(config.name);
     const { tls, maxConnections, maxConnectionsPerSource, firstDatagramTimeoutMs, maxQueueBytes } = config;
     const carrier = await createTcpCarrier({
       bind: config.bind,
@@ -90,13 +109,14 @@ export class Front {
       isTrusted: (address) => trusted.has(address),
       logger: this.logger.child({ component: 'endpoint', listener: config.name }),
       ...(tls === null ? {} : { tls: { key: tls.key, cert: tls.certificate } }),
+      ...(descriptor === undefined ? {} : { descriptor }),
     });
     this.plane.attach(carrier, config);
   }
 
   private async openHttp(config: HttpListenerConfig): Promise<void> {
     const log = this.logger.child({ component: 'http', listener: config.name });
-    const http = await HttpListener.open(config, log);
+    const http = await HttpListener.open(config, log, this.descriptors.get(config.name));
     this.https.push(http);
     this.plane.attach(http.carrier, config);
   }

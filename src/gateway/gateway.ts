@@ -5,10 +5,11 @@ import type { Logger } from '../base/logger.ts';
 import type { DrainNotice } from '../session/index.ts';
 import { startAdminServer, type AdminServer } from './admin/admin-server.ts';
 import type { AdminTarget } from './admin/admin-target.ts';
-import { kcpUdpListeners, type GatewayConfig } from './config/config.ts';
+import { udpListeners, type GatewayConfig } from './config/config.ts';
 import type { DataPlane, SessionQuery, SessionReport } from './data-plane.ts';
 import { Front } from './front.ts';
 import type { GatewayStatus, NativeStatus } from './gateway-status.ts';
+import type { GatewayHealth } from './health/health-report.ts';
 import { assignSockets, type InheritedSocket } from './inherited-sockets.ts';
 import { LocalDataPlane } from './local-data-plane.ts';
 import { withSessionKeys } from './session-keys.ts';
@@ -21,7 +22,7 @@ export interface GatewayComponents {
   readonly logger: Logger;
   /** The native addon. Default: what `loadNativeBindings` finds. */
   readonly native?: NativeLoad;
-  /** Sockets the process was started with, for listeners of the same names. Default none. */
+  /** Bound sockets the process was started with, for listeners of the same names. Default none. */
   readonly inherited?: readonly InheritedSocket[];
   /** Makes the threads of workers. Default: worker threads of this process. */
   readonly startThread?: StartWorkerThread;
@@ -75,6 +76,12 @@ export class Gateway implements AdminTarget {
       login: this.front.loginStats(),
       ...(await this.plane.status()),
     };
+  }
+
+  /** Whether it takes new sessions, and why not. */
+  health(): GatewayHealth {
+    const health = this.front.health();
+    return this.isStopping ? { ...health, accepting: 'stopping' } : health;
   }
 
   /** The open sessions that are asked for. */
@@ -142,11 +149,16 @@ export async function startGateway(config: GatewayConfig, components: GatewayCom
   } = components;
   const warning = nativeLoadWarning(native);
   if (warning !== undefined) logger.warn(warning);
-  const { descriptors, unused } = assignSockets(kcpUdpListeners(config), inherited);
+  const { descriptors, unused } = assignSockets(config.listeners, inherited);
   for (const { name, descriptor } of unused) {
     logger.warn('no listener takes an inherited socket', { socket: name, descriptor });
   }
-  const plan = planWorkers(config, native, unused.length < inherited.length);
+  const datagrams = udpListeners(config).map(({ name }) => descriptors.get(name));
+  const plan = planWorkers(
+    config,
+    native,
+    datagrams.some((descriptor) => descriptor !== undefined),
+  );
   if ('reason' in plan) {
     const { wanted, reason, advice } = plan;
     logger.warn('one thread serves instead of several workers', { workers: wanted, reason, advice });
@@ -156,8 +168,8 @@ export async function startGateway(config: GatewayConfig, components: GatewayCom
   const plane =
     'bindings' in plan
       ? await WorkerPool.open(keyed, plan.workers, { logger, native: plan.bindings, startThread })
-      : await LocalDataPlane.open(keyed, { logger, native, descriptors });
-  const front = await openFront(keyed, plane, logger);
+      : await LocalDataPlane.open(keyed, { logger, native, descriptors: datagrams });
+  const front = await openFront(keyed, plane, logger, descriptors);
   const gateway = new Gateway(keyed, logger, nativeStatus(native), plane, front);
   try {
     await gateway.startAdmin();
@@ -170,9 +182,14 @@ export async function startGateway(config: GatewayConfig, components: GatewayCom
 }
 
 /** Opens what accepts connections, and lets everybody in. When it cannot, the plane is closed. */
-async function openFront(config: GatewayConfig, plane: DataPlane, logger: Logger): Promise<Front> {
+async function openFront(
+  config: GatewayConfig,
+  plane: DataPlane,
+  logger: Logger,
+  descriptors: ReadonlyMap<string, number>,
+): Promise<Front> {
   try {
-    const front = await Front.open(config, plane, logger);
+    const front = await Front.open(config, plane, logger, descriptors);
     plane.start();
     front.start((await plane.status()).listeners);
     return front;

@@ -12,6 +12,8 @@ import { createWsCarrier, type WsCarrier } from '../carrier/node/ws.ts';
 import type { HttpListenerConfig } from './config/config.ts';
 import type { LoginHandler } from './login/http-handler.ts';
 import { forwardedAddress } from './forwarded-address.ts';
+import { answerHealth } from './health/health-handler.ts';
+import type { GatewayHealth } from './health/health-report.ts';
 
 /**
  * The public HTTP side of a gateway: logins, and WebSockets that carry datagrams. In front of HTTP a PROXY header may stand,
@@ -30,6 +32,7 @@ export class HttpListener {
   /** What the listener accepted and is still its own, by the same key. */
   private readonly sockets = new Map<string, Socket>();
   private login: LoginHandler | undefined;
+  private health: (() => GatewayHealth) | undefined;
   private ready = false;
 
   private constructor(
@@ -82,16 +85,24 @@ export class HttpListener {
 
   /**
    * Binds the socket; requests are answered from {@link start} on.
+   * @param descriptor a bound stream socket to listen on instead.
    * @throws GatewayError `address_in_use`, `permission_denied`, `bind_failed`.
    */
-  static async open(config: HttpListenerConfig, logger: Logger): Promise<HttpListener> {
-    const { server, address } = await openDualStack({ bind: config.bind }, logger, listen);
+  static async open(
+    config: HttpListenerConfig,
+    logger: Logger,
+    descriptor?: number,
+  ): Promise<HttpListener> {
+    const { server, address } = await openDualStack({ bind: config.bind }, logger, (bind) =>
+      listen(bind, descriptor),
+    );
     return new HttpListener(config, server, address, logger);
   }
 
-  /** Answers requests from now on; logins where there is a handler for them. */
-  start(login: LoginHandler | undefined): void {
+  /** Answers requests from now on; logins where there is a handler for them. @param health what the health endpoints tell. */
+  start(login: LoginHandler | undefined, health?: () => GatewayHealth): void {
     this.login = login;
+    this.health = health;
     this.ready = true;
   }
 
@@ -132,7 +143,7 @@ export class HttpListener {
       response.destroy();
     } else if (this.login !== undefined && loginPath !== null && pathOf(request) === loginPath) {
       this.login(request, response, address);
-    } else {
+    } else if (this.health === undefined || !answerHealth(pathOf(request), request, response, this.health)) {
       const body = JSON.stringify({ type: 'about:blank', title: 'Not Found', status: 404 });
       response.writeHead(404, { 'content-type': 'application/problem+json' }).end(body);
     }
@@ -159,17 +170,16 @@ export class HttpListener {
 
 const peerOf = ({ remoteAddress = '', remotePort = 0 }: Socket): string => `${remoteAddress} ${remotePort}`;
 
-function listen(bind: SocketAddress): Promise<{ server: TcpServer; address: SocketAddress }> {
+function listen(bind: SocketAddress, descriptor: number | undefined): Promise<{ server: TcpServer; address: SocketAddress }> {
   return new Promise((resolve, reject) => {
     const server = createTcpServer({ pauseOnConnect: false });
     server.once('error', (error) => {
       reject(fromSystemError(error, 'bind_failed'));
     });
-    server.listen({ host: bind.address, port: bind.port }, () => {
+    const place = descriptor === undefined ? { host: bind.address, port: bind.port } : { fd: descriptor };
+    server.listen(place, () => {
       server.removeAllListeners('error');
-      const bound = server.address();
-      const port = typeof bound === 'object' && bound !== null ? bound.port : bind.port;
-      resolve({ server, address: { ...bind, port } });
+      resolve({ server, address: boundAddress(server) });
     });
   });
 }

@@ -36,6 +36,7 @@ import {
 } from './config/config.ts';
 import type { DataPlane, DataPlaneStatus, SessionQuery, SessionReport } from './data-plane.ts';
 import type { ListenerStatus, ServingStatus } from './gateway-status.ts';
+import type { WorkerHealth } from './health/health-report.ts';
 import { gatewaySecurity, nodeNumber } from './gateway-security.ts';
 import { parseSessionId } from './session-id.ts';
 import { anonymousSessions, loginSessions } from './session-settings.ts';
@@ -164,6 +165,11 @@ export class LocalDataPlane implements DataPlane {
       sessions: this.endpoint.loginStats() ?? null,
       draining: this.endpoint.isDraining,
     };
+  }
+
+  /** Whoever can ask is running. */
+  workerHealth(): WorkerHealth {
+    return { expected: 1, running: 1 };
   }
 
   status(): Promise<DataPlaneStatus> {

@@ -61,15 +61,14 @@ async function answer(
   uptimeMs: () => number,
 ): Promise<AdminResult | undefined> {
   if (isOverloaded) return refused(adminProblem('overloaded', null, 1));
-  const caller = callerOf(request);
-  const problem = callers.check(request, caller);
-  if (problem !== undefined) return refused(problem);
-
   const { method = '', url = '' } = request;
   const [path, query] = split(url);
   const { routes, id } = routesAt(ADMIN_ROUTES, path);
-  if (routes.length === 0) return refuse('not_found');
   const route = routes.find((candidate) => candidate.method === (method === 'HEAD' ? 'GET' : method));
+  const caller = callerOf(request);
+  const problem = route?.isOpen === true ? undefined : callers.check(request, caller);
+  if (problem !== undefined) return refused(problem);
+  if (routes.length === 0) return refuse('not_found');
   if (route === undefined) {
     headers.allow = allowedMethods(routes);
     return refuse('method_not_allowed');
@@ -121,7 +120,7 @@ const refused = (problem: AdminProblem): AdminResult => ({ ok: false, problem })
 
 function send(response: ServerResponse, result: AdminResult, headers: OutgoingHttpHeaders): void {
   if (result.ok) {
-    sendText(response, 200, 'application/json', JSON.stringify(result.answer), headers);
+    sendText(response, result.status ?? 200, 'application/json', JSON.stringify(result.answer), headers);
     return;
   }
   const { problem } = result;

@@ -36,15 +36,18 @@ export function openApiDocument(routes: readonly AdminRoute[]): Record<string, u
 }
 
 function operationOf(route: AdminRoute): Json {
-  const { method, name, summary, description, answer } = route;
+  const { method, name, summary, description, answer, isOpen = false, mayBeUnavailable = false } = route;
+  const content = { 'application/json': { schema: schemaOf(answer) } };
   return {
     operationId: name,
     summary,
     ...(description === '' ? {} : { description }),
+    ...(isOpen ? { security: [{}] } : {}),
     parameters: [...pathParameters(route), ...queryParameters(route)],
     ...(method === 'GET' ? {} : { requestBody: bodyOf(route) }),
     responses: {
-      200: { description: 'Done.', content: { 'application/json': { schema: schemaOf(answer) } } },
+      200: { description: 'Done.', content },
+      ...(mayBeUnavailable ? { 503: { description: 'The answer says why.', content } } : {}),
       ...problemResponses(route),
     },
   };

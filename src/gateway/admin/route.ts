@@ -25,7 +25,13 @@ export type RawCall = AdminCall<URLSearchParams, unknown>;
 
 /** What comes of a request. */
 export type AdminResult<Answer = unknown> =
-  { readonly ok: true; readonly answer: Answer } | { readonly ok: false; readonly problem: AdminProblem };
+  | {
+      readonly ok: true;
+      readonly answer: Answer;
+      /** The HTTP status. Default 200; 503: the answer says what is not well. */
+      readonly status?: 200 | 503;
+    }
+  | { readonly ok: false; readonly problem: AdminProblem };
 
 /** What an operation is, for whoever calls it and for the documentation. */
 interface OperationTerms {
@@ -43,6 +49,10 @@ interface OperationTerms {
   readonly answer: z.ZodType;
   /** Reasons of its own to refuse. */
   readonly problems: readonly AdminProblemCode[];
+  /** Anybody who reaches the server may ask, without token. Default false. */
+  readonly isOpen?: boolean;
+  /** The answer may come with 503, too. Default false. */
+  readonly mayBeUnavailable?: boolean;
 }
 
 /** An operation of the API. */

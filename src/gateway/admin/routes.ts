@@ -4,6 +4,9 @@ import type { SessionQuery } from '../data-plane.ts';
 import { parseSessionId } from '../session-id.ts';
 import type { AdminTarget } from './admin-target.ts';
 import { DRAIN } from './drain-schema.ts';
+import { LIVENESS_PATH, READINESS_PATH } from '../health/health-handler.ts';
+import { livenessReport, readinessReport, statusOfHealth } from '../health/health-report.ts';
+import { HEALTH } from './health-schema.ts';
 import { KICK, KICK_SOME, KICKED, type Kicked } from './kick-schema.ts';
 import { openApiDocument } from './openapi.ts';
 import { defineRoute, refuse, type AdminContext, type AdminResult, type AdminRoute } from './route.ts';
@@ -144,6 +147,42 @@ const undrain = defineRoute(
   },
 );
 
+const ready = defineRoute(
+  {
+    method: 'GET',
+    path: READINESS_PATH,
+    name: 'getReadiness',
+    summary: 'Whether the gateway takes new sessions',
+    description: '503 when it does not: while it is drained or stopped, or a worker is missing.',
+    query: NOTHING,
+    body: NOTHING,
+    answer: HEALTH,
+    problems: [],
+    isOpen: true,
+    mayBeUnavailable: true,
+  },
+  (_, { target }) => {
+    const report = readinessReport(target.health(), Date.now());
+    return Promise.resolve({ ...give(report), status: statusOfHealth(report) });
+  },
+);
+
+const live = defineRoute(
+  {
+    method: 'GET',
+    path: LIVENESS_PATH,
+    name: 'getLiveness',
+    summary: 'That the process answers',
+    description: '',
+    query: NOTHING,
+    body: NOTHING,
+    answer: HEALTH,
+    problems: [],
+    isOpen: true,
+  },
+  () => Promise.resolve(give(livenessReport(Date.now()))),
+);
+
 const openApi = defineRoute(
   {
     method: 'GET',
@@ -168,6 +207,8 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
   kickSessions,
   drain,
   undrain,
+  ready,
+  live,
   openApi,
 ];
 

@@ -7,6 +7,7 @@ import type { DrainNotice } from '../../session/index.ts';
 import { udpListeners, type GatewayConfig } from '../config/config.ts';
 import type { DataPlane, DataPlaneStatus, SessionQuery, SessionReport } from '../data-plane.ts';
 import type { ListenerStatus } from '../gateway-status.ts';
+import type { WorkerHealth } from '../health/health-report.ts';
 import type { ConnectionListenerConfig } from '../local-data-plane.ts';
 import { parseSessionId } from '../session-id.ts';
 import { ConnectionRelay, type RelayWorkers } from './connection-relay.ts';
@@ -114,6 +115,11 @@ export class WorkerPool implements DataPlane, WorkerListener, RelayWorkers {
    */
   isConversationInUse(_conv: number): boolean {
     return false;
+  }
+
+  workerHealth(): WorkerHealth {
+    const running = this.#workers.filter(({ isRunning }) => isRunning).length;
+    return { expected: this.#workers.length, running };
   }
 
   async sessions(query: SessionQuery): Promise<readonly SessionReport[]> {

@@ -5,6 +5,7 @@ import type { AdminTarget } from '../../../../src/gateway/admin/admin-target.ts'
 import { parseSessionId } from '../../../../src/gateway/session-id.ts';
 import type { SessionQuery, SessionReport } from '../../../../src/gateway/data-plane.ts';
 import type { GatewayStatus } from '../../../../src/gateway/gateway-status.ts';
+import type { GatewayHealth } from '../../../../src/gateway/health/health-report.ts';
 import type { DrainNotice } from '../../../../src/session/index.ts';
 import { exampleStatus } from './example-status.ts';
 
@@ -23,6 +24,11 @@ export class TestTarget implements AdminTarget {
     await this.gate;
     if (this.failure !== undefined) throw this.failure;
     return { ...exampleStatus(), draining: this.draining !== null };
+  }
+
+  health(): GatewayHealth {
+    const accepting = this.draining === null ? 'ready' : 'draining';
+    return { accepting, workers: { expected: 1, running: 1 } };
   }
 
   sessions({ after, limit, ...query }: SessionQuery): Promise<readonly SessionReport[]> {
