@@ -8,6 +8,7 @@ import type { Logger } from '../base/logger.ts';
 import { fromSystemError } from '../base/node-error.ts';
 import { openDualStack } from '../carrier/node/dual-stack.ts';
 import { takeProxyHeader } from '../carrier/node/proxied-connection.ts';
+import { boundAddress } from '../carrier/node/socket-address.ts';
 import { createWsCarrier, type WsCarrier } from '../carrier/node/ws.ts';
 import type { HttpListenerConfig } from './config/config.ts';
 import type { LoginHandler } from './login/http-handler.ts';
@@ -88,11 +89,7 @@ export class HttpListener {
    * @param descriptor a bound stream socket to listen on instead.
    * @throws GatewayError `address_in_use`, `permission_denied`, `bind_failed`.
    */
-  static async open(
-    config: HttpListenerConfig,
-    logger: Logger,
-    descriptor?: number,
-  ): Promise<HttpListener> {
+  static async open(config: HttpListenerConfig, logger: Logger, descriptor?: number): Promise<HttpListener> {
     const { server, address } = await openDualStack({ bind: config.bind }, logger, (bind) =>
       listen(bind, descriptor),
     );
@@ -170,7 +167,10 @@ export class HttpListener {
 
 const peerOf = ({ remoteAddress = '', remotePort = 0 }: Socket): string => `${remoteAddress} ${remotePort}`;
 
-function listen(bind: SocketAddress, descriptor: number | undefined): Promise<{ server: TcpServer; address: SocketAddress }> {
+function listen(
+  bind: SocketAddress,
+  descriptor: number | undefined,
+): Promise<{ server: TcpServer; address: SocketAddress }> {
   return new Promise((resolve, reject) => {
     const server = createTcpServer({ pauseOnConnect: false });
     server.once('error', (error) => {

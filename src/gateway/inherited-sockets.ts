@@ -26,23 +26,32 @@ export function inheritedSockets(
 
 /** Which listener serves on which inherited socket. */
 export interface SocketAssignment {
-  /** For each listener its descriptor; undefined: it binds its own. */
-  readonly descriptors: readonly (number | undefined)[];
+  /** By the name of the listener; those that are not there bind their own. */
+  readonly descriptors: ReadonlyMap<string, number>;
   /** What no listener takes. */
   readonly unused: readonly InheritedSocket[];
 }
 
-/** A listener takes the socket of its name; the only listener takes the only socket, whatever that is called. */
+/**
+ * A listener takes the socket of its name: a datagram socket for `kcp-udp`, a stream socket for `kcp-tcp` and `http`. The only
+ * socket goes to the only `kcp-udp` listener when no listener has its name.
+ */
 export function assignSockets(
   listeners: readonly ListenerConfig[],
   sockets: readonly InheritedSocket[],
 ): SocketAssignment {
-  const only = listeners.length === 1 && sockets.length === 1 ? sockets[0] : undefined;
-  const taken = listeners.map((listener) => only ?? sockets.find(({ name }) => name === listener.name));
-  return {
-    descriptors: taken.map((socket) => socket?.descriptor),
-    unused: sockets.filter((socket) => !taken.includes(socket)),
-  };
+  const takers = listeners.filter(({ type }) => type !== 'relay');
+  const descriptors = new Map<string, number>();
+  for (const { name } of takers) {
+    const socket = sockets.find((candidate) => candidate.name === name);
+    if (socket !== undefined) descriptors.set(name, socket.descriptor);
+  }
+  const [socket, ...others] = sockets;
+  const [udp, ...more] = takers.filter(({ type }) => type === 'kcp-udp');
+  const isOnly = others.length === 0 && more.length === 0 && descriptors.size === 0;
+  if (isOnly && socket !== undefined && udp !== undefined) descriptors.set(udp.name, socket.descriptor);
+  const taken = new Set(descriptors.values());
+  return { descriptors, unused: sockets.filter(({ descriptor }) => !taken.has(descriptor)) };
 }
 
 const FIRST_DESCRIPTOR = 3;

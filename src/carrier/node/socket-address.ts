@@ -1,5 +1,6 @@
-import type { Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import type { SocketAddress } from '../../base/address.ts';
+import { GatewayError } from '../../base/errors.ts';
 
 const V4_MAPPED = '::ffff:';
 
@@ -21,4 +22,11 @@ export function remoteAddressOf({ remoteAddress, remotePort }: Socket): SocketAd
 export function localAddressOf({ localAddress, localPort }: Socket): SocketAddress | undefined {
   if (localAddress === undefined || localPort === undefined) return undefined;
   return plainAddress(localAddress, localPort);
+}
+
+/** Where a server listens, with the real port. */
+export function boundAddress(server: Server): SocketAddress {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new GatewayError('internal');
+  return { address: address.address, family: address.family === 'IPv6' ? 6 : 4, port: address.port };
 }

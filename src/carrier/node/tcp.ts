@@ -16,6 +16,7 @@ import {
 } from './connection-options.ts';
 import { openDualStack } from './dual-stack.ts';
 import { takeProxyHeader } from './proxied-connection.ts';
+import { boundAddress } from './socket-address.ts';
 import { StreamBatch } from './stream-batch.ts';
 import { TcpConnection } from './tcp-connection.ts';
 
@@ -29,6 +30,8 @@ export interface TlsIdentity {
 export interface TcpCarrierOptions extends ConnectionServerOptions {
   /** The address to bind to; port 0 picks a free one. `::` without `ipv6Only` takes IPv4 too. */
   readonly bind: SocketAddress;
+  /** A bound stream socket to listen on; `bind` is then only a description. It is closed with the carrier. Default: none. */
+  readonly descriptor?: number;
   /** Keeps IPv4 away from an IPv6 socket. Default false. */
   readonly ipv6Only?: boolean;
   /** Connections the system holds until they are accepted; it may take less. Default 511. */
@@ -80,7 +83,7 @@ class TcpListener {
     const carrier = new ConnectionCarrier(
       {
         kind: 'tcp',
-        localAddress: addressOf(server),
+        localAddress: boundAddress(server),
         headBytes: FRAME_HEADER_BYTES,
         minDatagramBytes: 1,
         maxSlots: this.#config.maxConnections * SLOTS_PER_CONNECTION,
@@ -172,9 +175,9 @@ function listenAt(server: Server, bind: SocketAddress, options: TcpCarrierOption
     server.once('error', (error: SystemErrorLike) => {
       reject(fromSystemError(error, 'bind_failed'));
     });
+    const { descriptor } = options;
     const listening = {
-      host: bind.address,
-      port: bind.port,
+      ...(descriptor === undefined ? { host: bind.address, port: bind.port } : { fd: descriptor }),
       backlog: options.backlog ?? 511,
       ipv6Only: options.ipv6Only ?? false,
       // In a cluster worker too this process owns the socket.
@@ -185,10 +188,4 @@ function listenAt(server: Server, bind: SocketAddress, options: TcpCarrierOption
       resolve();
     });
   });
-}
-
-function addressOf(server: Server): SocketAddress {
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new GatewayError('internal');
-  return { address: address.address, family: address.family === 'IPv6' ? 6 : 4, port: address.port };
 }

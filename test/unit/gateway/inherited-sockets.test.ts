@@ -2,10 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../src/gateway/config/load.ts';
 import { assignSockets, inheritedSockets } from '../../../src/gateway/inherited-sockets.ts';
 
+/** @param names each may have its type behind a colon. */
 function listenersNamed(...names: string[]) {
-  const entries = names.map(
-    (name, i) => `{ name: ${name}, type: kcp-udp, bind: "127.0.0.1:${String(4000 + i)}" }`,
-  );
+  const entries = names.map((text, i) => {
+    const [name, type = 'kcp-udp'] = text.split(':');
+    return `{ name: ${String(name)}, type: ${type}, bind: "127.0.0.1:${String(4000 + i)}" }`;
+  });
   const loaded = loadConfig({ text: `listeners: [ ${entries.join(', ')} ]`, env: {} });
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.errors));
   return loaded.config.listeners;
@@ -38,21 +40,28 @@ describe('assignSockets', () => {
   const b = { name: 'b', descriptor: 4 };
 
   it('goes by name, in whatever order', () => {
-    expect(assignSockets(listenersNamed('b', 'c', 'a'), [a, b])).toEqual({
-      descriptors: [4, undefined, 3],
+    expect(assignSockets(listenersNamed('b:http', 'c', 'a:kcp-tcp'), [a, b])).toEqual({
+      descriptors: new Map([
+        ['b', 4],
+        ['a', 3],
+      ]),
       unused: [],
     });
   });
 
-  it('gives the only socket to the only listener', () => {
-    expect(assignSockets(listenersNamed('line'), [b])).toEqual({ descriptors: [4], unused: [] });
+  it('gives the only socket to the only UDP listener', () => {
+    const descriptors = new Map([['line', 4]]);
+    expect(assignSockets(listenersNamed('line', 't:kcp-tcp'), [b])).toEqual({ descriptors, unused: [] });
+  });
+
+  it('unless it has the name of another listener', () => {
+    const descriptors = new Map([['b', 4]]);
+    expect(assignSockets(listenersNamed('line', 'b:kcp-tcp'), [b])).toEqual({ descriptors, unused: [] });
   });
 
   it('says what nobody takes', () => {
-    expect(assignSockets(listenersNamed('a'), [a, b])).toEqual({ descriptors: [3], unused: [b] });
-    expect(assignSockets(listenersNamed('x', 'y'), [a])).toEqual({
-      descriptors: [undefined, undefined],
-      unused: [a],
-    });
+    const descriptors = new Map([['a', 3]]);
+    expect(assignSockets(listenersNamed('a'), [a, b])).toEqual({ descriptors, unused: [b] });
+    expect(assignSockets(listenersNamed('x', 'y'), [a])).toEqual({ descriptors: new Map(), unused: [a] });
   });
 });
