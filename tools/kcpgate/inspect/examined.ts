@@ -2,7 +2,7 @@ import type { FoundDatagram } from './found-datagram.ts';
 
 /** What the analysis knows about one segment beyond its bytes; bits of {@link ExaminedSegment.marks}. */
 export const SegmentMark = {
-  /** A PUSH or NEW whose `sn` was sent before in this direction. */
+  /** A PUSH or NEW whose `sn` was sent before in this direction. Neither fast nor timeout: because the session changed its line. */
   retransmission: 1,
   /** A retransmission although the peer's acknowledgement of it had been seen, or was seen to be for an earlier transmission. */
   spurious: 2,
@@ -31,12 +31,12 @@ export interface ExaminedSegment {
   ts: number;
   sn: number;
   una: number;
-  /** Bytes of payload, and where it stands in `clear`. */
+  /** Bytes of payload as the header says, and where it stands in `clear`; less may stand there when the capture cut it off. */
   length: number;
   payloadAt: number;
   /** Sum of {@link SegmentMark}s. */
   marks: number;
-  /** For a PUSH that this ACK answers, or the other way round: round trip in microseconds; NaN when unknown. */
+  /** Of an ACK: microseconds since the PUSH that it answers was captured; NaN when unknown, and for all else. */
   roundTripUs: number;
 }
 
