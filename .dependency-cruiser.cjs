@@ -16,6 +16,7 @@ const LAYERS = {
   'src/session': 2,
   'src/upstream': 2,
   'src/endpoint': 3,
+  'src/qlog': 3,
   'src/routing': 3,
   'src/hub': 3,
   'src/client': 4,

@@ -1,0 +1,177 @@
+import type { RetransmissionCause } from '../kcp/index.ts';
+import type { Path, PathDescriber, Session, SessionTrace } from '../session/index.ts';
+import { addressBlockBytesOf } from '../wire/data-segment.ts';
+import {
+  SEGMENT_HEADER_BYTES,
+  checkSegment,
+  commandOf,
+  fragmentOf,
+  payloadLengthOf,
+  sequenceOf,
+  timestampOf,
+  unacknowledgedOf,
+  windowOf,
+} from '../wire/segment.ts';
+import type { EventRing } from './event-ring.ts';
+import { CAUSES, DatagramFlag, RowKind, STATES } from './event-row.ts';
+
+/** One path of a recorded session, as it was when it was first met. */
+export interface RecordedPath {
+  readonly port: number;
+  readonly slot: number;
+  readonly carrier: string;
+  readonly local: string;
+  readonly remote: string;
+}
+
+/** Who is told how a recording goes on. */
+export interface RecorderHost {
+  /** A turn ended: what is recorded may be taken. */
+  recorded(recorder: SessionRecorder): void;
+  /** The session is over: nothing follows. */
+  ended(recorder: SessionRecorder): void;
+}
+
+/** Writes what a session sends and receives into a ring. Allocates nothing per datagram, payload is not kept. */
+export class SessionRecorder implements SessionTrace {
+  readonly session: Session;
+  readonly ring: EventRing;
+  /** All paths it was seen on; bounded, further ones have no number (-1). */
+  readonly paths: RecordedPath[] = [];
+  private readonly host: RecorderHost;
+  private readonly describe: PathDescriber;
+  private now: number;
+  private sentCount = 0;
+  private receivedCount = 0;
+  /** Something happened that may have changed the metrics. */
+  private isMoved = true;
+  private state = -1;
+  private pathInUse = -1;
+  private lastSrttMs = -1;
+  private lastWindow = -1;
+  private lastInFlight = -1;
+  private lastPeerWindow = -1;
+  private hasEnded = false;
+
+  constructor(session: Session, describe: PathDescriber, ring: EventRing, host: RecorderHost) {
+    this.session = session;
+    this.describe = describe;
+    this.ring = ring;
+    this.host = host;
+    this.now = session.startedAt;
+  }
+
+  turnBegan(now: number): void {
+    this.now = now;
+  }
+
+  received(
+    now: number,
+    view: DataView,
+    at: number,
+    length: number,
+    wireBytes: number,
+    port: number,
+    slot: number,
+  ): void {
+    this.now = now;
+    this.isMoved = true;
+    this.note(RowKind.datagram, this.pathAt(port, slot), wireBytes, 0, this.receivedCount++);
+    this.noteSegments(view, at, at + length);
+  }
+
+  sent(view: DataView, at: number, length: number, wireBytes: number, path: Path, isCopy: boolean): void {
+    const flags = DatagramFlag.sent | (isCopy ? DatagramFlag.copy : 0);
+    this.isMoved = true;
+    this.note(RowKind.datagram, this.pathAt(path.port, path.slot), wireBytes, flags, this.sentCount++);
+    this.noteSegments(view, at, at + length);
+  }
+
+  handshakeSent(wireBytes: number, path: Path): void {
+    const flags = DatagramFlag.sent | DatagramFlag.handshake;
+    this.note(RowKind.datagram, this.pathAt(path.port, path.slot), wireBytes, flags, this.sentCount++);
+  }
+
+  retransmitted(sn: number, cause: RetransmissionCause): void {
+    this.note(RowKind.retransmission, sn, CAUSES.indexOf(cause));
+  }
+
+  turnEnded(now: number, session: Session): void {
+    this.now = now;
+    if (this.isMoved) this.noteMetrics(session);
+    const { port, slot } = session.path;
+    const path = this.pathAt(port, slot);
+    if (path !== this.pathInUse) {
+      this.pathInUse = path;
+      this.note(RowKind.pathInUse, path);
+    }
+    this.noteState(session);
+    if (!this.hasEnded) this.host.recorded(this);
+  }
+
+  destroyed(session: Session): void {
+    this.noteState(session);
+  }
+
+  private noteState(session: Session): void {
+    const state = STATES.indexOf(session.state);
+    if (state === this.state) return;
+    this.state = state;
+    this.note(RowKind.state, state, session.closing.code);
+    if ((session.state !== 'lingering' && session.state !== 'gone') || this.hasEnded) return;
+    this.hasEnded = true;
+    this.host.ended(this);
+  }
+
+  private noteMetrics(session: Session): void {
+    this.isMoved = false;
+    const { srttMs, rttvarMs, rtoMs, congestionWindow, inFlight, peerWindow } = session.stats();
+    if (
+      srttMs === this.lastSrttMs &&
+      congestionWindow === this.lastWindow &&
+      inFlight === this.lastInFlight &&
+      peerWindow === this.lastPeerWindow
+    )
+      return;
+    this.lastSrttMs = srttMs;
+    this.lastWindow = congestionWindow;
+    this.lastInFlight = inFlight;
+    this.lastPeerWindow = peerWindow;
+    this.note(RowKind.metrics, srttMs, rttvarMs, rtoMs, congestionWindow, inFlight, peerWindow);
+  }
+
+  private noteSegments(view: DataView, from: number, end: number): void {
+    for (let at = from; end - at >= SEGMENT_HEADER_BYTES;) {
+      const cmd = commandOf(view, at);
+      const total = checkSegment(view, at, end, addressBlockBytesOf(cmd));
+      if (total === 0) return;
+      this.note(
+        RowKind.segment,
+        cmd | (fragmentOf(view, at) << 8) | (windowOf(view, at) << 16),
+        timestampOf(view, at),
+        sequenceOf(view, at),
+        unacknowledgedOf(view, at),
+        payloadLengthOf(view, at),
+      );
+      at += total;
+    }
+  }
+
+  private note(kind: number, a: number, b = 0, c = 0, d = 0, e = 0, f = 0): void {
+    if (this.hasEnded && kind !== RowKind.state) return;
+    this.ring.append(kind, this.now - this.session.startedAt, a, b, c, d, e, f);
+  }
+
+  private pathAt(port: number, slot: number): number {
+    const { paths } = this;
+    for (let i = 0; i < paths.length; i++) {
+      const path = paths[i];
+      if (path?.port === port && path.slot === slot) return i;
+    }
+    if (paths.length >= MAX_PATHS) return -1;
+    paths.push({ port, slot, ...this.describe(port, slot) });
+    return paths.length - 1;
+  }
+}
+
+const MAX_PATHS = 64;
