@@ -14,6 +14,7 @@ import type {
   UpstreamConfig,
 } from '../../src/gateway/config/config.ts';
 import { formatDuration, formatSize } from '../../src/gateway/config/units.ts';
+import { frontDocument } from './front-document.ts';
 import { loginDocument, SECRET } from './login-document.ts';
 
 /**
@@ -31,6 +32,7 @@ export function configDocument(config: GatewayConfig): Record<string, unknown> {
       config.upstreams.filter(isWritten).map((upstream) => [upstream.name, upstreamDocument(upstream)]),
     ),
     routes: config.routes.map(routeDocument),
+    front: frontDocument(config.front),
   };
 }
 

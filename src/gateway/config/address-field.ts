@@ -21,10 +21,14 @@ export function optionalBindAddress(text: string) {
 /** IP address and port of another machine; the value is a SocketAddress with a port other than 0. */
 export function peerAddress(text: string) {
   const expects = 'an IP address and port, such as 10.0.0.2:4010';
-  const schema = SOCKET_ADDRESS.superRefine(({ port }, context) => {
-    if (port === 0) refuse(context, 'the port must be 1 to 65535');
-  });
-  return field(schema, { kind: 'text', type: 'address', range: 'IP:port', expects, text });
+  return field(PEER_ADDRESS, { kind: 'text', type: 'address', range: 'IP:port', expects, text });
+}
+
+/** As {@link peerAddress}, or null. */
+export function optionalPeerAddress(text: string) {
+  const expects = 'an IP address and port, such as 10.0.0.2:4000, or null';
+  const schema = PEER_ADDRESS.nullable();
+  return field(schema, { kind: 'optional-text', type: 'address', range: 'IP:port, null', expects, text });
 }
 
 /** Host and port of a server; the value is a ServerConfig. */
@@ -110,6 +114,10 @@ const ORIGIN_EXPECTS = 'an origin, such as https://app.example.com or http://loc
 const SOCKET_ADDRESS = z.string().transform((value, context) => {
   const parsed = parseSocketAddress(value);
   return parsed.ok ? parsed.address : refuse(context, parsed.error.replace(/\.$/, ''));
+});
+
+const PEER_ADDRESS = SOCKET_ADDRESS.superRefine(({ port }, context) => {
+  if (port === 0) refuse(context, 'the port must be 1 to 65535');
 });
 
 const SERVER_ADDRESS = z.string().transform((value, context) => {

@@ -1,6 +1,10 @@
 import type { SocketAddress } from '../../base/address.ts';
 import type { Cidr } from '../../base/cidr.ts';
 
+/** How nginx spreads UDP over gateways, and notices that one is gone. */
+export const UDP_BALANCINGS = ['active', 'passive', 'transparent'] as const;
+export type UdpBalancing = (typeof UDP_BALANCINGS)[number];
+
 /** Log levels, from the most to the least talkative. */
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -58,6 +62,8 @@ export interface GatewayConfig {
   readonly upstreams: readonly UpstreamConfig[];
   /** In order: the first that matches a session's listener decides. Every listener that has sessions is matched by one. */
   readonly routes: readonly RouteConfig[];
+  /** nginx in front of gateways. It is not part of what a gateway does. */
+  readonly front: FrontConfig;
 }
 
 export interface CommonConfig {
@@ -374,6 +380,67 @@ export interface RouteMatch {
   readonly port: number | null;
   /** Name of the session's listener. */
   readonly listener: string | null;
+}
+
+/** nginx in front of gateways: what its configuration is made from, and how the checker works. */
+export interface FrontConfig {
+  /** Names, ids and the addresses of one kind are distinct. None only when this gateway alone has no address of any kind. */
+  readonly gateways: readonly FrontGatewayConfig[];
+  /** null: no such server, also for the other ports. With one, a gateway at least has such a listener. */
+  readonly udpPort: number | null;
+  readonly udpBalancing: UdpBalancing;
+  readonly tcpPort: number | null;
+  readonly sharedPort: number | null;
+  /** It and the next are ports of 127.0.0.1. */
+  readonly sharedInnerPort: number;
+  readonly httpPort: number | null;
+  readonly ipv6: boolean;
+  readonly serverName: string;
+  /** Both or none; given with a shared port. */
+  readonly certificateFile: string | null;
+  readonly certificateKeyFile: string | null;
+  readonly websocketPath: string;
+  readonly loginPath: string;
+  /** When nginx forgets a client, in milliseconds. */
+  readonly sessionTimeoutMs: number;
+  readonly maxSessionsPerSource: number;
+  readonly workers: number | 'auto';
+  readonly user: string;
+  readonly pidFile: string;
+  readonly logDirectory: string;
+  readonly modulesDirectory: string;
+  readonly check: FrontCheckConfig;
+}
+
+/** A gateway behind nginx; null where it has no such listener. */
+export interface FrontGatewayConfig {
+  readonly name: string;
+  /** 0 to 255. */
+  readonly gatewayId: number;
+  readonly udp: SocketAddress | null;
+  readonly tcp: SocketAddress | null;
+  readonly http: SocketAddress | null;
+  /** Share of new sessions. 1 or more. */
+  readonly weight: number;
+}
+
+/** How `kcpgate upstream-check` works. */
+export interface FrontCheckConfig {
+  readonly intervalMs: number;
+  /** Less than the interval. */
+  readonly timeoutMs: number;
+  readonly rise: number;
+  readonly fall: number;
+  /** 1 to 255; null: the load does not matter. */
+  readonly maxLoad: number | null;
+  readonly reloadIntervalMs: number;
+  /** Absolute path. The set is installed in the folder above. */
+  readonly includeDirectory: string;
+  /** At least one word. */
+  readonly testCommand: readonly string[];
+  /** At least one word. */
+  readonly reloadCommand: readonly string[];
+  readonly metricsAddress: SocketAddress | null;
 }
 
 /** The listeners that are KCP over UDP, in order. */

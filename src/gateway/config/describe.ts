@@ -52,6 +52,7 @@ const ONE_OF_EACH = {
   peers: [{ name: '<NAME>', type: 'gateway' }],
   upstreams: { '<NAME>': { type: 'tcp', servers: [{}] } },
   routes: [{ name: '<NAME>', match: {} }],
+  front: { gateways: [{}] },
 };
 
 function keyOf(path: ConfigPath): string {

@@ -1,4 +1,5 @@
 import { checkFiles } from './check-files.ts';
+import { checkFront } from './check-front.ts';
 import { checkGateways } from './check-gateways.ts';
 import { checkListeners } from './check-listeners.ts';
 import { checkLogin } from './check-login.ts';
@@ -77,6 +78,7 @@ function checkMeaning(document: ConfigDocument, tree: ConfigTree, files: NamedFi
     ...checkMessageSize(document, tree),
     ...checkLogin(document, tree),
     ...checkFiles(document, tree, files),
+    ...checkFront(document, tree),
   ];
 }
 

@@ -117,7 +117,7 @@ export const LOGIN_SCHEMA = z.strictObject({
   ).prefault(null),
   reset_key_file: optionalFileToRead('File that holds the reset key.').prefault(null),
   key_log_file: optionalPath(
-    'For looking for faults: file that the keys of all sessions are appended to, so that captures of their traffic can be read (`kcpgate inspect`, Wireshark). Whoever has it reads them all. null: there is none.',
+    'To look for faults: file that the keys of all sessions are appended to. Whoever has it can read captures of their traffic. null: there is none.',
   ).prefault(null),
   jwt: jwt.nullable().prefault(null),
   tokens: field(z.array(token), {

@@ -1,5 +1,6 @@
 import type { GatewayConfig, RouteConfig, TcpUpstreamConfig, UpstreamConfig } from './config.ts';
 import type { NamedFiles } from './named-files.ts';
+import { resolveFront } from './resolve-front.ts';
 import { resolveListener } from './resolve-listener.ts';
 import { resolveLogin } from './resolve-login.ts';
 import { type ConfigDocument, DEFAULT_CONNECT_TIMEOUT_MS } from './schema.ts';
@@ -52,6 +53,7 @@ export function resolveConfig(document: ConfigDocument, files: NamedFiles): Gate
     })),
     upstreams: [...upstreams, ...serversNamedByRoutes(routes)],
     routes,
+    front: resolveFront(document),
   };
 }
 

@@ -14,6 +14,7 @@ import {
   routeTarget,
   variant,
 } from './field.ts';
+import { FRONT_SCHEMA } from './front-schema.ts';
 import { DEFAULT_BINDS, LISTENER_SCHEMA } from './listener-schema.ts';
 import { LOGIN_SCHEMA } from './login-schema.ts';
 import { HOUR, MINUTE, SECOND } from './magnitudes.ts';
@@ -47,6 +48,7 @@ export const DEFAULT_SECTIONS = {
   peers: [],
   upstreams: { demo: { type: 'echo' } },
   routes: [{ name: 'default', match: {}, target: 'demo' }],
+  front: {},
 } as const;
 
 const common = z.strictObject({
@@ -159,6 +161,7 @@ export const CONFIG_SCHEMA = z.strictObject({
     .array(route)
     .min(1)
     .prefault([...DEFAULT_SECTIONS.routes]),
+  front: FRONT_SCHEMA.prefault({}),
 });
 
 /** A configuration of the right shape, in the names of the file; references between its parts are not checked. */

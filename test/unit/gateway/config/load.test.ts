@@ -107,6 +107,8 @@ describe('loadConfig', () => {
         peers: [],
         upstreams: [{ name: 'demo', type: 'echo' }],
         routes: [{ name: 'default', match: { port: null, listener: null }, target: 'demo' }],
+        // And these in front.test.ts.
+        front: expect.objectContaining({ udpPort: 4000 }) as object,
       },
     });
   });
@@ -192,6 +194,7 @@ routes: [{ name: r, match: { listener: a }, target: app }]
         },
       ],
       routes: [{ name: 'r', match: { port: null, listener: 'a' }, target: 'app' }],
+      front: { ...load({ text: '' }).config.front, gateways: [], udpPort: null, tcpPort: null },
     });
   });
 

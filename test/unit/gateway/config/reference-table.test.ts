@@ -48,6 +48,12 @@ describe('describeConfig', () => {
       'upstreams.<NAME>.type',
       'upstreams.<NAME>.servers[].address',
       'routes[].name',
+      'front.gateways[].name',
+      'front.gateways[].gateway_id',
+      'front.gateways[].udp',
+      'front.gateways[].tcp',
+      'front.gateways[].http',
+      'front.gateways[].weight',
     ]);
   });
 });
@@ -57,7 +63,7 @@ describe('the reference', () => {
     const titles = referenceTables().match(/^### .*$/gm);
     expect(titles).toEqual(
       ['common', 'listeners: kcp-udp', 'listeners: kcp-tcp', 'listeners: http', 'listeners: relay']
-        .concat(['sessions', 'login', 'peers', 'upstreams', 'routes'])
+        .concat(['sessions', 'login', 'peers', 'upstreams', 'routes', 'front'])
         .map((title) => `### ${title}`),
     );
   });
