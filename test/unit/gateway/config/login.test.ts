@@ -15,6 +15,7 @@ describe('the section login', () => {
       seal: 'aes-128-gcm',
       ticketKeys: [],
       resetKey: null,
+      keyLogFile: null,
       jwt: null,
       tokens: [],
       loginsPerSecond: 2000,
@@ -109,6 +110,7 @@ peers: [{ name: p, type: gateway, address: '[2001:db8::2]:4010', gateway_id: 2, 
         { id: 0, key: new Uint8Array(32).fill(7) },
       ],
       resetKey: Uint8Array.from(Buffer.from(HEX_KEY, 'hex')),
+      keyLogFile: null,
       jwt: {
         key: { type: 'secret', secret: JWT_SECRET },
         algorithms: ['HS256'],
@@ -128,6 +130,14 @@ peers: [{ name: p, type: gateway, address: '[2001:db8::2]:4010', gateway_id: 2, 
       gateways: [2],
       allowHttp: true,
     });
+  });
+
+  it('warns that a key log gives everything away', () => {
+    const text = 'login: { key_log_file: keys.log }';
+    expect(configOf(text).login.keyLogFile).toBe('keys.log');
+    const message = expect.stringContaining('whoever has that file can read their traffic') as string;
+    expect(warningsOf(text)).toEqual([message]);
+    expect(warningsOf('login: { key_log_file: null }')).toEqual([]);
   });
 
   it('is plain data that another thread can be given', () => {
