@@ -38,6 +38,7 @@ import type { DataPlane, DataPlaneStatus, SessionQuery, SessionReport } from './
 import type { ListenerStatus, ServingStatus } from './gateway-status.ts';
 import type { WorkerHealth } from './health/health-report.ts';
 import { gatewaySecurity, nodeNumber } from './gateway-security.ts';
+import { ownersAreRouted } from './owners-are-routed.ts';
 import { parseSessionId } from './session-id.ts';
 import { anonymousSessions, loginSessions } from './session-settings.ts';
 
@@ -110,6 +111,7 @@ export class LocalDataPlane implements DataPlane {
       {
         login: this.logins,
         gatewayId: common.gatewayId,
+        ownersAreRouted: ownersAreRouted(config),
         nodeNumber: nodeNumber(common.nodeId),
         epochSeconds: place?.epochSeconds ?? Math.floor(Date.now() / 1000),
         firstSessionId: place?.firstSessionId ?? 0,
