@@ -67,6 +67,8 @@ test('passes a stream and its end both ways, through little memory', { timeout: 
     connections: 0,
     accepted: 1,
     refused: 0,
+    cut: 0,
+    bufferedBytes: 0,
     toTargetBytes: bytes,
     toClientBytes: bytes,
   });

@@ -1,5 +1,6 @@
 import type { SeededRandom } from '../../../src/base/seeded-random.ts';
 import { Fate } from './fate.ts';
+import { drawJitter } from './jitter.ts';
 import type { BurstLoss, LinkProfile } from './link-profile.ts';
 import { isInOutage } from './outage.ts';
 
@@ -179,8 +180,8 @@ export class LinkFates {
 
   /** Decides when something that left the bottleneck arrives. @returns {@link Fate.late} or 0. */
   #happensLater(leavesAtMs: number): number {
-    const { delayMs, reorderRate, reorderDelayMs } = this.#profile;
-    const exactMs = leavesAtMs + delayMs + this.#drawJitter();
+    const { delayMs, jitterMs, jitterShape, reorderRate, reorderDelayMs } = this.#profile;
+    const exactMs = leavesAtMs + delayMs + drawJitter(this.#random, jitterMs, jitterShape);
     let arrivesAtMs = this.#isWholeMs ? Math.ceil(exactMs) : exactMs;
     let late = 0;
     if (this.#happens(reorderRate)) {
@@ -196,15 +197,6 @@ export class LinkFates {
     return late;
   }
 
-  #drawJitter(): number {
-    const { jitterMs, jitterShape } = this.#profile;
-    if (jitterMs === 0) return 0;
-    if (jitterShape !== 'normal') return this.#random.nextInt(jitterMs + 1);
-    let sum = 0;
-    for (let draw = 0; draw < BELL_DRAWS; draw++) sum += this.#random.nextFloat();
-    return (sum / BELL_DRAWS) * jitterMs;
-  }
-
   /** No number is drawn for what never happens, so that adding an effect to a profile leaves the others' luck alone. */
   #happens(rate: number): boolean {
     return rate > 0 && this.#random.nextFloat() < rate;
@@ -212,4 +204,3 @@ export class LinkFates {
 }
 
 const MAX_FLIPS = 3;
-const BELL_DRAWS = 4;
