@@ -16,7 +16,7 @@ import {
   type SessionOpening,
 } from '../../../src/endpoint/index.ts';
 import { resolveKcpConfig, SegmentPool, type KcpOptions } from '../../../src/kcp/index.ts';
-import type { SessionCredentials } from '../../../src/session/index.ts';
+import type { SessionCredentials, SessionTracer } from '../../../src/session/index.ts';
 import type { TicketBody } from '../../../src/wire/ticket.ts';
 import { RecordingSink } from '../session/session-pair.ts';
 
@@ -81,6 +81,7 @@ export interface TestGatewayOptions extends TestSessions {
   readonly ownersAreRouted?: boolean;
   /** Bytes as one stream. Default true. */
   readonly stream?: boolean;
+  readonly tracer?: SessionTracer;
 }
 
 /** A gateway's endpoint with real keys and tickets; its sinks only record. */
@@ -127,6 +128,7 @@ export class TestGateway {
         logger: NO_LOG,
         acceptor: options.acceptor ?? recording,
         security: { crypto, cipher, tickets, resetTokens, wallClock },
+        ...(options.tracer === undefined ? {} : { tracer: options.tracer }),
       },
       {
         login: {

@@ -28,7 +28,7 @@ export interface LoginPairOptions extends TestGatewayOptions {
   readonly client?: TestClientOptions;
 }
 
-export type TestClientOptions = Pick<TestGatewayOptions, 'kcp' | 'session' | 'pool' | 'stream'> & {
+export type TestClientOptions = Pick<TestGatewayOptions, 'kcp' | 'session' | 'pool' | 'stream' | 'tracer'> & {
   readonly earlyData?: boolean;
   readonly timeoutMs?: number;
 };
@@ -116,11 +116,13 @@ export class TestClient implements SessionObserver {
       session: { lingerMs: 250, keepAliveMs: 10_000, ...pair.options.client?.session },
     });
     this.pool = this.#config.pool;
+    const tracer = pair.options.client?.tracer;
     this.endpoint = new Endpoint(
       {
         clock: pair.loop,
         logger: NO_LOG,
         security: { crypto: createHandshakeCrypto(), cipher: this.cipher },
+        ...(tracer === undefined ? {} : { tracer }),
       },
       { login: { ...this.#config, maxHalfOpen: 1 } },
     );
