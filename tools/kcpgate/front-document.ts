@@ -25,7 +25,7 @@ export function frontDocument(front: FrontConfig): Record<string, unknown> {
     user: front.user,
     pid_file: front.pidFile,
     log_directory: front.logDirectory,
-    modules_directory: front.modulesDirectory,
+    modules: front.modules,
     check: checkDocument(front.check),
   };
 }

@@ -28,7 +28,7 @@ export function checkFront(document: ConfigDocument, tree: ConfigTree): ConfigIs
 }
 
 /** Whether the file, the environment or a flag has a word on nginx. */
-export function saysSomething(tree: ConfigTree): boolean {
+function saysSomething(tree: ConfigTree): boolean {
   const front = tree.at(['front']);
   return isMap(front) && Object.keys(front).length > 0;
 }
@@ -133,7 +133,7 @@ function checkPaths(front: FrontDocument, tree: ConfigTree): ConfigIssue[] {
 }
 
 /** Folders of the set that hold something else. */
-const OWN_FOLDERS: readonly string[] = ['stream.d', 'http.d', 'njs', 'sysctl.d', 'systemd', 'variants'];
+const OWN_FOLDERS: readonly string[] = ['stream.d', 'http.d', 'njs', 'sysctl.d', 'systemd'];
 
 function checkTimes(document: ConfigDocument, tree: ConfigTree): ConfigIssue[] {
   const { session_timeout: timeout, check } = document.front;

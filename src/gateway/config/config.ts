@@ -408,7 +408,8 @@ export interface FrontConfig {
   readonly user: string;
   readonly pidFile: string;
   readonly logDirectory: string;
-  readonly modulesDirectory: string;
+  /** Files that nginx loads. */
+  readonly modules: readonly string[];
   readonly check: FrontCheckConfig;
 }
 

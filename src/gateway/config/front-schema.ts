@@ -13,7 +13,7 @@ import {
   plainText,
 } from './field.ts';
 import { HOUR, MINUTE, SECOND } from './magnitudes.ts';
-import { nginxPath, nginxUrlPath, optionalNginxPath } from './nginx-field.ts';
+import { nginxPath, nginxPaths, nginxUrlPath, optionalNginxPath } from './nginx-field.ts';
 
 /** `session_timeout` of a configuration that does not say, unless sessions live longer. */
 export const DEFAULT_SESSION_TIMEOUT_MS = 90 * SECOND;
@@ -139,6 +139,11 @@ export const FRONT_SCHEMA = z.strictObject({
   log_directory: nginxPath('Where nginx writes its logs. Not absolute: below the prefix of nginx.').prefault(
     '/var/log/nginx',
   ),
-  modules_directory: nginxPath('Where the modules of nginx are.').prefault('/usr/lib/nginx/modules'),
+  modules: nginxPaths(
+    'Modules of nginx to load: that for streams, and njs for streams. Those that are built in need no loading.',
+  ).prefault([
+    '/usr/lib/nginx/modules/ngx_stream_module.so',
+    '/usr/lib/nginx/modules/ngx_stream_js_module.so',
+  ]),
   check: check.prefault({}),
 });

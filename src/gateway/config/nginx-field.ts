@@ -13,6 +13,19 @@ export function optionalNginxPath(text: string) {
   return field(schema, { kind: 'optional-text', type: 'path', range: 'path or null', expects, text });
 }
 
+/** Paths that nginx gets. */
+export function nginxPaths(text: string) {
+  const path = field(PATH, {
+    kind: 'text',
+    type: 'path',
+    range: 'path',
+    expects: PATH_EXPECTS,
+    text: 'One path.',
+  });
+  const expects = 'a list of paths without white space, quotes and any of ; # $ { } \\';
+  return field(z.array(path), { kind: 'words', type: 'list', range: 'path, ...', expects, text });
+}
+
 /** The path of a URL that nginx gets. */
 export function nginxUrlPath(text: string) {
   const expects = 'a path such as /kcp: of letters, digits, "_", "-", "." and "/", without / at its end';

@@ -30,7 +30,7 @@ export function resolveFront(document: ConfigDocument): FrontConfig {
     user: front.user,
     pidFile: front.pid_file,
     logDirectory: front.log_directory,
-    modulesDirectory: front.modules_directory,
+    modules: front.modules,
     check: {
       intervalMs: check.interval,
       timeoutMs: check.timeout,

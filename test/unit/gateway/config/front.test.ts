@@ -40,7 +40,10 @@ describe('the section front', () => {
       user: 'www-data',
       pidFile: '/run/nginx.pid',
       logDirectory: '/var/log/nginx',
-      modulesDirectory: '/usr/lib/nginx/modules',
+      modules: [
+        '/usr/lib/nginx/modules/ngx_stream_module.so',
+        '/usr/lib/nginx/modules/ngx_stream_js_module.so',
+      ],
       check: {
         intervalMs: 1000,
         timeoutMs: 300,
@@ -89,7 +92,7 @@ describe('the section front', () => {
       udp_port: 1, udp_balancing: transparent, tcp_port: 2, shared_port: 3, shared_inner_port: 4, http_port: 6, ipv6: false,
       server_name: a.example, certificate_file: c.pem, certificate_key_file: k.pem, websocket_path: /w, login_path: /l/in,
       session_timeout: 2m, max_sessions_per_source: 5, workers: 2, user: nginx, pid_file: n.pid, log_directory: logs,
-      modules_directory: /m, check: { interval: 2s, timeout: 1s, rise: 3, fall: 4, max_load: 200, reload_interval: 0s,
+      modules: [/m], check: { interval: 2s, timeout: 1s, rise: 3, fall: 4, max_load: 200, reload_interval: 0s,
       include_directory: /srv/front/state, test_command: [a, b], reload_command: [c], metrics_addr: '127.0.0.1:9' }`,
     );
     expect(
@@ -124,7 +127,7 @@ describe('the section front', () => {
       user: 'nginx',
       pidFile: 'n.pid',
       logDirectory: 'logs',
-      modulesDirectory: '/m',
+      modules: ['/m'],
       check: {
         intervalMs: 2000,
         timeoutMs: 1000,
@@ -194,7 +197,7 @@ describe('what of it does not go together', () => {
     ],
     [
       front('check: { include_directory: /etc/nginx/stream.d }'),
-      '1:38: front.check.include_directory: "stream.d" cannot be its name: letters, digits, "_", "." and "-", and none of stream.d, http.d, njs, sysctl.d, systemd, variants',
+      '1:38: front.check.include_directory: "stream.d" cannot be its name: letters, digits, "_", "." and "-", and none of stream.d, http.d, njs, sysctl.d, systemd',
     ],
     [front('login_path: /kcp/1'), '1:22: front.login_path: "/kcp/1" is taken by websocket_path'],
     [
