@@ -19,6 +19,7 @@ import {
   type SessionAcceptor,
   type SubjectLimit,
 } from '../endpoint/index.ts';
+import { QlogTracer } from '../qlog/index.ts';
 import type { DrainNotice } from '../session/index.ts';
 import type { ProxyMode } from '../wire/proxy-header.ts';
 import { EchoUpstream, TcpUpstream, UdpUpstream, type Upstream } from '../upstream/index.ts';
@@ -37,7 +38,7 @@ import {
 import type { DataPlane, DataPlaneStatus, SessionQuery, SessionReport } from './data-plane.ts';
 import type { ListenerStatus, ServingStatus } from './gateway-status.ts';
 import type { WorkerHealth } from './health/health-report.ts';
-import { gatewaySecurity, nodeNumber } from './gateway-security.ts';
+import { gatewaySecurity, nodeNumber, WALL_CLOCK } from './gateway-security.ts';
 import { ownersAreRouted } from './owners-are-routed.ts';
 import { parseSessionId } from './session-id.ts';
 import { anonymousSessions, loginSessions } from './session-settings.ts';
@@ -88,6 +89,7 @@ export class LocalDataPlane implements DataPlane {
   private readonly upstreams: ReadonlyMap<string, Upstream>;
   private readonly listeners: OpenListener[] = [];
   private readonly logins: LoginSessionsConfig;
+  private readonly qlog: QlogTracer | undefined;
 
   private constructor(config: GatewayConfig, components: LocalDataPlaneComponents) {
     const { logger, native, place } = components;
@@ -99,6 +101,10 @@ export class LocalDataPlane implements DataPlane {
     );
     const { common, sessions, login } = config;
     this.logins = loginSessions(sessions, login.maxSessionsPerSubject);
+    if (config.qlog !== null) {
+      const tools = { clock: NODE_CLOCK, wallClock: WALL_CLOCK, logger: logger.child({ component: 'qlog' }) };
+      this.qlog = new QlogTracer(config.qlog, tools);
+    }
     this.endpoint = new Endpoint(
       {
         clock: NODE_CLOCK,
@@ -107,6 +113,7 @@ export class LocalDataPlane implements DataPlane {
         security: this.security,
         rest: restThread,
         ...(place === undefined ? {} : { subjects: place.subjects }),
+        ...(this.qlog === undefined ? {} : { tracer: this.qlog }),
       },
       {
         login: this.logins,
@@ -202,6 +209,7 @@ export class LocalDataPlane implements DataPlane {
   /** Sessions first, so that upstreams see them end; then upstreams, which may still be handing over last data. */
   async close(): Promise<void> {
     await this.endpoint.close();
+    await this.qlog?.close();
     await Promise.all([...this.upstreams.values()].map((upstream) => upstream.close(LAST_WORDS_MS)));
     this.security.cipher.close();
   }

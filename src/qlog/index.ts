@@ -1,6 +1,8 @@
 /** Recordings of sessions as qlog files. */
 export { KCP_EVENT_SCHEMA } from './kcp-profile.ts';
 export {
+  QLOG_PROFILES,
+  QLOG_SESSIONS,
   resolveQlogOptions,
   type QlogConfig,
   type QlogOptions,

@@ -2,10 +2,12 @@
  * Which sessions get a file: every one, written while it goes on; or those that ended abnormally, when they did, with what the
  * flight recorder still had of them.
  */
-export type QlogSessions = 'all' | 'abnormal';
+export type QlogSessions = (typeof QLOG_SESSIONS)[number];
+export const QLOG_SESSIONS = ['all', 'abnormal'] as const;
 
 /** The schema of the files: our own, or one that viewers of QUIC understand. */
-export type QlogProfile = 'kcp' | 'qvis';
+export type QlogProfile = (typeof QLOG_PROFILES)[number];
+export const QLOG_PROFILES = ['kcp', 'qvis'] as const;
 
 /** How sessions are recorded. */
 export interface QlogOptions {

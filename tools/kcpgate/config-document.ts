@@ -33,6 +33,20 @@ export function configDocument(config: GatewayConfig): Record<string, unknown> {
     ),
     routes: config.routes.map(routeDocument),
     front: frontDocument(config.front),
+    qlog: qlogDocument(config.qlog),
+  };
+}
+
+function qlogDocument(qlog: GatewayConfig['qlog']): Record<string, unknown> {
+  if (qlog === null) return { directory: null };
+  return {
+    directory: qlog.directory,
+    sessions: qlog.sessions,
+    profile: qlog.profile,
+    max_events: qlog.maxEvents,
+    max_memory: formatSize(qlog.maxMemoryBytes),
+    max_files: qlog.maxFiles,
+    max_file_size: formatSize(qlog.maxFileBytes),
   };
 }
 

@@ -18,6 +18,7 @@ export interface ConfigOptions {
   readonly logFile?: string;
   readonly drainTimeout?: string;
   readonly workers?: string;
+  readonly qlog?: string;
   readonly set: readonly ConfigFlag[];
 }
 
@@ -43,6 +44,7 @@ export function addConfigOptions(command: Command): Command {
     .option('--log-file <file>', 'append log records to a file instead of standard output')
     .option('--drain-timeout <duration>', 'how long stopping waits for queued data')
     .option('--workers <number>', 'threads that serve sessions, or auto: one per processor')
+    .option('--qlog <directory>', 'record sessions into qlog files there')
     .option(
       '--set <key=value>',
       'any key, e.g. listeners.line-udp.mtu=1200; may be repeated',
@@ -105,6 +107,7 @@ const SHORTHANDS = [
   ['--log-file', 'common.log_file', 'logFile'],
   ['--drain-timeout', 'common.drain_timeout', 'drainTimeout'],
   ['--workers', 'common.workers', 'workers'],
+  ['--qlog', 'qlog.directory', 'qlog'],
 ] as const;
 
 function shorthands(options: ConfigOptions): ConfigFlag[] {

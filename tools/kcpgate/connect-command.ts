@@ -26,6 +26,7 @@ export function addConnectCommand(program: Command): void {
         'append the keys of sessions that logged in to a file: whoever has it can read them',
       ).env('KCPGATE_KEY_LOG'),
     )
+    .addOption(withLogin('--qlog <directory>', 'record sessions into qlog files there'))
     .requiredOption('-l, --listen <[address:]port>', 'the local port; 0 lets the system choose', listenOption)
     .option('--stock', 'the server is stock KCP (C reference, kcp-go): no handshake, no half-close', false)
     .addOption(new Option('--preset <name>', 'KCP timing').choices(PRESETS).default('fast3'))

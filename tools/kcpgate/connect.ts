@@ -30,6 +30,7 @@ export interface ConnectOptions {
   readonly tokenFile?: string;
   /** File that keys of sessions are appended to. */
   readonly keyLog?: string;
+  readonly qlog?: string;
   /** Id or transport of the line to begin on; default: whichever leads there first. */
   readonly line?: string;
   readonly listen: SocketAddress;
@@ -112,7 +113,7 @@ function serverWay(options: ConnectOptions, { host, port }: ServerConfig, logger
 
 /** One client for all connections: what one learns of the lines serves the others. */
 function loginWay(options: ConnectOptions, login: URL, logger: Logger): Way {
-  const { tokenFile, keyLog, line, udp, listen, maxConnections, peerTimeout: peerTimeoutMs } = options;
+  const { tokenFile, keyLog, qlog, line, udp, listen, maxConnections, peerTimeout: peerTimeoutMs } = options;
   if (keyLog !== undefined)
     logger.warn('keys are logged: who has the file can read all sessions', { file: keyLog });
   // Read when a token is wanted: those that end soon are written anew. Once now, to fail at once.
@@ -124,6 +125,7 @@ function loginWay(options: ConnectOptions, login: URL, logger: Logger): Way {
     ...(token === undefined ? {} : { token }),
     ...(line === undefined ? {} : { line }),
     ...(keyLog === undefined ? {} : { keyLogFile: keyLog }),
+    ...(qlog === undefined ? {} : { qlog: { directory: qlog } }),
     ...timesOf(options),
     loginTimeoutMs: options.connectTimeout,
     // Who waits longer is given up before.

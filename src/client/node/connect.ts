@@ -21,11 +21,12 @@ import { createNodePlatform } from './node-platform.ts';
  */
 export async function connect(options: ConnectOptions): Promise<Connection> {
   const answer = options.credentials === undefined ? await login(options) : checked(options.credentials);
-  const { tls, socketBufferBytes, keyLogFile, logger } = options;
+  const { tls, socketBufferBytes, keyLogFile, qlog, logger } = options;
   const platform = createNodePlatform({
     ...(tls === undefined ? {} : { tls }),
     ...(socketBufferBytes === undefined ? {} : { socketBufferBytes }),
     ...(keyLogFile === undefined ? {} : { keyLogFile }),
+    ...(qlog === undefined ? {} : { qlog }),
     ...(logger === undefined ? {} : { logger }),
   });
   return openSession(platform, answer, options, (parts) => new Connection(parts));

@@ -1,6 +1,7 @@
 import type { TlsClientOptions } from '../../carrier/node/tls-client.ts';
 import { createClient as createSdkClient, type Client } from '../sdk/client.ts';
 import { checkNumber, checkObject, type ClientOptions } from '../sdk/client-options.ts';
+import type { QlogOptions } from '../../qlog/index.ts';
 import { createNodePlatform } from './node-platform.ts';
 
 /** What {@link createClient} takes in Node. */
@@ -14,13 +15,24 @@ export interface NodeClientOptions extends ClientOptions {
    * For looking for faults. Default: none.
    */
   readonly keyLogFile?: string;
+  /**
+   * Records every session into a qlog file, or those that ended abnormally; see docs/qlog.md. For looking for faults. Default: none.
+   */
+  readonly qlog?: QlogOptions;
 }
 
 /**
  * Makes a client that uses every line: UDP, TCP, TLS and WebSocket. Nothing happens before its `connect`.
  * @throws GatewayError `config_invalid`: which option, and what it must be; `io_failed` when the key log cannot be opened.
  */
-export function createClient({ tls, socketBufferBytes, keyLogFile, ...options }: NodeClientOptions): Client {
+export function createClient({
+  tls,
+  socketBufferBytes,
+  keyLogFile,
+  qlog,
+  ...options
+}: NodeClientOptions): Client {
+  checkObject({ qlog }, 'qlog');
   checkObject({ tls }, 'tls');
   checkNumber({ socketBufferBytes }, 'socketBufferBytes', 1, MAX_BUFFER_BYTES);
   const { fetch, logger } = options;
@@ -28,6 +40,7 @@ export function createClient({ tls, socketBufferBytes, keyLogFile, ...options }:
     ...(tls === undefined ? {} : { tls }),
     ...(socketBufferBytes === undefined ? {} : { socketBufferBytes }),
     ...(keyLogFile === undefined ? {} : { keyLogFile }),
+    ...(qlog === undefined ? {} : { qlog }),
     ...(fetch === undefined ? {} : { fetch }),
     ...(logger === undefined ? {} : { logger }),
   });

@@ -38,6 +38,7 @@ export type {
   Seal,
   TransportTerms,
 } from '../login-answer.ts';
+export type { QlogOptions, QlogProfile, QlogSessions } from '../../qlog/index.ts';
 export type { Logger } from '../../base/logger.ts';
 export type { TlsClientOptions } from '../../carrier/node/tls-client.ts';
 export type { KcpStats } from '../../kcp/index.ts';

@@ -1,4 +1,6 @@
 import { randomInt } from 'node:crypto';
+import type { Clock } from '../../base/clock.ts';
+import { GatewayError } from '../../base/errors.ts';
 import type { HandshakeCrypto } from '../../base/handshake-crypto.ts';
 import { NO_LOG, type Logger } from '../../base/logger.ts';
 import type { TlsClientOptions } from '../../carrier/node/tls-client.ts';
@@ -6,6 +8,7 @@ import { createHandshakeCrypto } from '../../crypto/handshake-keys.ts';
 import { KeyLogFile } from '../../crypto/key-log-file.ts';
 import { withKeyLog } from '../../crypto/key-log.ts';
 import { NODE_CLOCK } from '../../endpoint/index.ts';
+import { QlogTracer, resolveQlogOptions, type QlogOptions } from '../../qlog/index.ts';
 import type { ClientPlatform } from '../sdk/client-platform.ts';
 import { NetworkWatch } from './network-watch.ts';
 import { NodeSessionEndpoint } from './node-session-endpoint.ts';
@@ -25,21 +28,26 @@ export interface NodePlatformOptions {
    * For looking for faults. Default: none.
    */
   readonly keyLogFile?: string;
+  /**
+   * Records every session into a qlog file, or those that ended abnormally; see docs/qlog.md. For looking for faults. Default: none.
+   */
+  readonly qlog?: QlogOptions;
   /** Where carriers log. Default: nowhere. */
   readonly logger?: Logger;
 }
 
 /**
  * Node, as a client needs it.
- * @throws GatewayError `io_failed` when the key log cannot be opened.
+ * @throws GatewayError `io_failed` when the key log cannot be opened; `config_invalid`: a number of `qlog`.
  */
 export function createNodePlatform(options: NodePlatformOptions = {}): ClientPlatform {
   const { tls, socketBufferBytes, logger = NO_LOG } = options;
   const network = new NetworkWatch();
   const crypto = handshakeCrypto(options.keyLogFile, logger);
+  const tracer = qlogTracer(options.qlog, logger);
   return {
     clock: NODE_CLOCK,
-    wallClock: { now: () => Date.now() },
+    wallClock: UNIX_CLOCK,
     random: () => randomInt(2 ** 32) / 2 ** 32,
     transports: ['udp', 'tcp', 'ws', 'wss'],
     seals: ['aes-128-gcm', 'clear'],
@@ -50,7 +58,7 @@ export function createNodePlatform(options: NodePlatformOptions = {}): ClientPla
       const shared = { tls, socketBufferBytes, logger, maxDatagramBytes, isForProbes, timeoutMs };
       return openCarrier(line, remote, shared, signal);
     },
-    createEndpoint: (config) => new NodeSessionEndpoint(config, crypto),
+    createEndpoint: (config) => new NodeSessionEndpoint(config, crypto, tracer),
     onNetworkChange: (listener) => network.listen(listener),
     throwLater: (error) => {
       process.nextTick(() => {
@@ -58,6 +66,16 @@ export function createNodePlatform(options: NodePlatformOptions = {}): ClientPla
       });
     },
   };
+}
+
+function qlogTracer(options: QlogOptions | undefined, logger: Logger): QlogTracer | undefined {
+  if (options === undefined) return undefined;
+  try {
+    return new QlogTracer(resolveQlogOptions(options), { clock: NODE_CLOCK, wallClock: UNIX_CLOCK, logger });
+  } catch (error) {
+    if (error instanceof RangeError) throw new GatewayError('config_invalid', error.message);
+    throw error;
+  }
 }
 
 function handshakeCrypto(keyLogFile: string | undefined, logger: Logger): HandshakeCrypto {
@@ -68,3 +86,5 @@ function handshakeCrypto(keyLogFile: string | undefined, logger: Logger): Handsh
   logger.warn('keys are logged: who has the file can read all sessions', { file: keyLogFile });
   return withKeyLog(crypto, file.write);
 }
+
+const UNIX_CLOCK: Clock = { now: () => Date.now() };

@@ -3,7 +3,7 @@ import type { HandshakeCrypto } from '../../base/handshake-crypto.ts';
 import type { Carrier } from '../../carrier/carrier.ts';
 import { createPacketCipher } from '../../crypto/create-packet-cipher.ts';
 import { Endpoint, NODE_CLOCK, type SessionGroupConfig } from '../../endpoint/index.ts';
-import type { Path, Session } from '../../session/index.ts';
+import type { Path, Session, SessionTracer } from '../../session/index.ts';
 import type { ClientSessionConfig } from '../sdk/client-platform.ts';
 import type { SessionDial, SessionEndpoint } from '../sdk/session-endpoint.ts';
 import { clientSessions } from './client-sessions.ts';
@@ -14,12 +14,17 @@ export class NodeSessionEndpoint implements SessionEndpoint {
   readonly #cipher = createPacketCipher();
   readonly #endpoint: Endpoint;
 
-  /** @param crypto of its handshakes. */
-  constructor(config: ClientSessionConfig, crypto: HandshakeCrypto) {
+  /** @param crypto of its handshakes. @param tracer looks into its session. */
+  constructor(config: ClientSessionConfig, crypto: HandshakeCrypto, tracer?: SessionTracer) {
     const { kcp, logger } = config;
     this.#sessions = clientSessions(kcp, config);
     this.#endpoint = new Endpoint(
-      { clock: NODE_CLOCK, logger, security: { crypto, cipher: this.#cipher } },
+      {
+        clock: NODE_CLOCK,
+        logger,
+        security: { crypto, cipher: this.#cipher },
+        ...(tracer === undefined ? {} : { tracer }),
+      },
       { login: { ...this.#sessions, maxHalfOpen: 1 } },
     );
     this.#endpoint.start();

@@ -1,5 +1,6 @@
 import type { SocketAddress } from '../../base/address.ts';
 import type { Cidr } from '../../base/cidr.ts';
+import type { QlogConfig } from '../../qlog/qlog-options.ts';
 
 /** How nginx spreads UDP over gateways, and notices that one is gone. */
 export const UDP_BALANCINGS = ['active', 'passive', 'transparent'] as const;
@@ -64,6 +65,8 @@ export interface GatewayConfig {
   readonly routes: readonly RouteConfig[];
   /** nginx in front of gateways. It is not part of what a gateway does. */
   readonly front: FrontConfig;
+  /** How sessions are recorded; null: they are not. */
+  readonly qlog: QlogConfig | null;
 }
 
 export interface CommonConfig {

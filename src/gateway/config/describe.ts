@@ -53,6 +53,7 @@ const ONE_OF_EACH = {
   upstreams: { '<NAME>': { type: 'tcp', servers: [{}] } },
   routes: [{ name: '<NAME>', match: {} }],
   front: { gateways: [{}] },
+  qlog: {},
 };
 
 function keyOf(path: ConfigPath): string {

@@ -1,3 +1,4 @@
+import type { QlogConfig } from '../../qlog/qlog-options.ts';
 import type { GatewayConfig, RouteConfig, TcpUpstreamConfig, UpstreamConfig } from './config.ts';
 import type { NamedFiles } from './named-files.ts';
 import { resolveFront } from './resolve-front.ts';
@@ -54,6 +55,20 @@ export function resolveConfig(document: ConfigDocument, files: NamedFiles): Gate
     upstreams: [...upstreams, ...serversNamedByRoutes(routes)],
     routes,
     front: resolveFront(document),
+    qlog: resolveQlog(document),
+  };
+}
+
+function resolveQlog({ qlog }: ConfigDocument): QlogConfig | null {
+  if (qlog.directory === null) return null;
+  return {
+    directory: qlog.directory,
+    sessions: qlog.sessions,
+    profile: qlog.profile,
+    maxEvents: qlog.max_events,
+    maxMemoryBytes: qlog.max_memory,
+    maxFiles: qlog.max_files,
+    maxFileBytes: qlog.max_file_size,
   };
 }
 

@@ -18,6 +18,7 @@ import { FRONT_SCHEMA } from './front-schema.ts';
 import { DEFAULT_BINDS, LISTENER_SCHEMA } from './listener-schema.ts';
 import { LOGIN_SCHEMA } from './login-schema.ts';
 import { HOUR, MINUTE, SECOND } from './magnitudes.ts';
+import { QLOG_SCHEMA } from './qlog-schema.ts';
 import { optionalFileToRead, optionalToken } from './secret-field.ts';
 import { SESSIONS_SCHEMA } from './sessions-schema.ts';
 import { formatDuration } from './units.ts';
@@ -49,6 +50,7 @@ export const DEFAULT_SECTIONS = {
   upstreams: { demo: { type: 'echo' } },
   routes: [{ name: 'default', match: {}, target: 'demo' }],
   front: {},
+  qlog: {},
 } as const;
 
 const common = z.strictObject({
@@ -162,6 +164,7 @@ export const CONFIG_SCHEMA = z.strictObject({
     .min(1)
     .prefault([...DEFAULT_SECTIONS.routes]),
   front: FRONT_SCHEMA.prefault({}),
+  qlog: QLOG_SCHEMA.prefault({}),
 });
 
 /** A configuration of the right shape, in the names of the file; references between its parts are not checked. */

@@ -14,13 +14,17 @@ export function shareLimits(config: GatewayConfig, workers: number): GatewayConf
     newSessionsPerSourcePerSecond: share(limits.newSessionsPerSourcePerSecond),
     maxMemoryBytes: share(limits.maxMemoryBytes),
   });
-  const { sessions } = config;
+  const { sessions, qlog } = config;
   return {
     ...config,
     listeners: config.listeners.map((listener): ListenerConfig =>
       listener.type === 'kcp-udp' ? shared(listener) : listener,
     ),
     sessions: { ...shared(sessions), maxHalfOpen: share(sessions.maxHalfOpen) },
+    qlog:
+      qlog === null
+        ? null
+        : { ...qlog, maxMemoryBytes: share(qlog.maxMemoryBytes), maxFiles: share(qlog.maxFiles) },
   };
 }
 

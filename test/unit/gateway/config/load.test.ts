@@ -109,6 +109,7 @@ describe('loadConfig', () => {
         routes: [{ name: 'default', match: { port: null, listener: null }, target: 'demo' }],
         // And these in front.test.ts.
         front: expect.objectContaining({ udpPort: 4000 }) as object,
+        qlog: null,
       },
     });
   });
@@ -195,6 +196,20 @@ routes: [{ name: r, match: { listener: a }, target: app }]
       ],
       routes: [{ name: 'r', match: { port: null, listener: 'a' }, target: 'app' }],
       front: { ...load({ text: '' }).config.front, gateways: [], udpPort: null, tcpPort: null },
+      qlog: null,
+    });
+  });
+
+  it('reads how sessions are recorded', () => {
+    const { config } = load({ text: 'qlog: { directory: /tmp/q, sessions: abnormal, max_memory: 1MiB }' });
+    expect(config.qlog).toEqual({
+      directory: '/tmp/q',
+      sessions: 'abnormal',
+      profile: 'kcp',
+      maxEvents: 8192,
+      maxMemoryBytes: 1024 ** 2,
+      maxFiles: 1000,
+      maxFileBytes: 64 * 1024 ** 2,
     });
   });
 

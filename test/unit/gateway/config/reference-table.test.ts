@@ -63,7 +63,7 @@ describe('the reference', () => {
     const titles = referenceTables().match(/^### .*$/gm);
     expect(titles).toEqual(
       ['common', 'listeners: kcp-udp', 'listeners: kcp-tcp', 'listeners: http', 'listeners: relay']
-        .concat(['sessions', 'login', 'peers', 'upstreams', 'routes', 'front'])
+        .concat(['sessions', 'login', 'peers', 'upstreams', 'routes', 'front', 'qlog'])
         .map((title) => `### ${title}`),
     );
   });
