@@ -13,6 +13,7 @@ import { addProbeCommand } from './probe/probe-command.ts';
 import { addServeCommand } from './serve-command.ts';
 import { addSoakCommand } from './soak/soak-command.ts';
 import { addTokenCommand } from './token/token-command.ts';
+import { addUpstreamCheckCommand } from './upstream-check/upstream-check-command.ts';
 import { packageVersion } from './version.ts';
 
 /**
@@ -39,6 +40,7 @@ export async function createProgram(wanted?: string): Promise<Command> {
   addKickCommand(program);
   addDrainCommands(program);
   if (wanted === undefined || !LIGHT.has(wanted)) await addMeasuringCommands(program);
+  addUpstreamCheckCommand(program);
   addSoakCommand(program);
   addConfigDocCommand(program);
   addCompletionCommand(program);
@@ -70,6 +72,7 @@ const LIGHT = new Set([
   'kick',
   'drain',
   'undrain',
+  'upstream-check',
   'soak',
   'config-doc',
 ]);
