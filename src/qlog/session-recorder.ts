@@ -159,7 +159,8 @@ export class SessionRecorder implements SessionTrace {
 
   private note(kind: number, a: number, b = 0, c = 0, d = 0, e = 0, f = 0): void {
     if (this.hasEnded && kind !== RowKind.state) return;
-    this.ring.append(kind, this.now - this.session.startedAt, a, b, c, d, e, f);
+    // A turn may have begun in the millisecond before the session did.
+    this.ring.append(kind, Math.max(0, this.now - this.session.startedAt), a, b, c, d, e, f);
   }
 
   private pathAt(port: number, slot: number): number {
