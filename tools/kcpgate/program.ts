@@ -3,12 +3,14 @@ import { addDrainCommands } from './admin/drain-command.ts';
 import { addKickCommand } from './admin/kick-command.ts';
 import { addSessionsCommand } from './admin/sessions-command.ts';
 import { addStatusCommand } from './admin/status-command.ts';
+import { addChaosCommand } from './chaos/chaos-command.ts';
 import { addCheckCommand } from './check-command.ts';
 import { addCompletionCommand } from './completion-command.ts';
 import { addConfigDocCommand } from './config-doc-command.ts';
 import { addConnectCommand } from './connect-command.ts';
 import { addDoctorCommand } from './doctor/doctor-command.ts';
 import { EXIT_CODE_HELP } from './exit-code.ts';
+import { addInspectCommand } from './inspect/inspect-command.ts';
 import { addProbeCommand } from './probe/probe-command.ts';
 import { addServeCommand } from './serve-command.ts';
 import { addSoakCommand } from './soak/soak-command.ts';
@@ -34,6 +36,8 @@ export async function createProgram(wanted?: string): Promise<Command> {
   addCheckCommand(program);
   addDoctorCommand(program);
   addProbeCommand(program);
+  addInspectCommand(program);
+  addChaosCommand(program);
   addTokenCommand(program);
   addStatusCommand(program);
   addSessionsCommand(program);
@@ -66,6 +70,8 @@ const LIGHT = new Set([
   'check',
   'doctor',
   'probe',
+  'inspect',
+  'chaos',
   'token',
   'status',
   'sessions',
@@ -88,5 +94,7 @@ Examples:
   kcpgate doctor                             is the machine?
   kcpgate probe --login https://gateway.example/api/login
                                              which way to the gateway is the fastest?
+  kcpgate chaos --udp 4001=4000 --profile 4g a bad network in front of a gateway
   kcpgate sessions                           who is connected to the gateway of this host
+  kcpgate inspect capture.pcap --stats       what was on the wire, and how it went
 `;

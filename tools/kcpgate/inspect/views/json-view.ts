@@ -10,20 +10,28 @@ import type { Subject } from './subject.ts';
 import type { TextOutput } from './text-output.ts';
 import type { View } from './view.ts';
 
-/** One JSON object a line: for each segment, for each datagram without any; at the end, on request, for what was found. */
+/** What a {@link JsonView} writes. */
+export interface JsonParts {
+  /** An object for each segment, and for each datagram without any. */
+  readonly segments: boolean;
+  /** At the end one for each flow and session. */
+  readonly reports: boolean;
+  /** Then one for each note. */
+  readonly notes: boolean;
+}
+
+/** One JSON object a line. */
 export class JsonView implements View {
   readonly #output: TextOutput;
-  readonly #withFindings: boolean;
-  readonly #withSegments: boolean;
+  readonly #parts: JsonParts;
 
-  constructor(output: TextOutput, options: { readonly segments: boolean; readonly findings: boolean }) {
+  constructor(output: TextOutput, parts: JsonParts) {
     this.#output = output;
-    this.#withSegments = options.segments;
-    this.#withFindings = options.findings;
+    this.#parts = parts;
   }
 
   show(subject: Subject, segments: readonly ExaminedSegment[]): void {
-    if (!this.#withSegments) return;
+    if (!this.#parts.segments) return;
     const datagram = datagramJson(subject);
     if (segments.length === 0)
       this.#line({ type: 'datagram', ...datagram, units: subject.reading.headers.map(unitJson) });
@@ -34,9 +42,11 @@ export class JsonView implements View {
   }
 
   finish({ flows, sessions, notes }: Findings): void {
-    if (!this.#withFindings) return;
-    for (const flow of flows) this.#line({ type: 'flow', ...jsonOfFlow(flow) });
-    for (const session of sessions) this.#line({ type: 'session', ...jsonOfSession(session) });
+    if (this.#parts.reports) {
+      for (const flow of flows) this.#line({ type: 'flow', ...jsonOfFlow(flow) });
+      for (const session of sessions) this.#line({ type: 'session', ...jsonOfSession(session) });
+    }
+    if (!this.#parts.notes) return;
     for (const note of notes) this.#line({ type: 'note', ...jsonOfNote(note) });
   }
 

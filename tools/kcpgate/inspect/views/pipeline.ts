@@ -46,8 +46,9 @@ export class Pipeline {
     const subject = this.#subject;
     subject.look(datagram);
     if (!this.#choose(subject, datagram)) return;
-    this.shownFlows.add(found.flow.index);
-    if (datagram.session >= 0) this.shownSessions.add(datagram.session);
+    if (this.shownFlows.size < MAX_SHOWN) this.shownFlows.add(found.flow.index);
+    if (datagram.session >= 0 && this.shownSessions.size < MAX_SHOWN)
+      this.shownSessions.add(datagram.session);
     this.#left -= Math.max(1, this.#wanted.length);
     for (const view of this.#options.views) view.show(subject, this.#wanted);
   };
@@ -65,3 +66,6 @@ export class Pipeline {
     return this.#wanted.length > 0;
   }
 }
+
+/** More sessions and flows than an examiner knows at a time. */
+const MAX_SHOWN = 100_000;

@@ -1,0 +1,152 @@
+import { openSync } from 'node:fs';
+import { GatewayError } from '../../../src/base/errors.ts';
+import { ExitCode } from '../exit-code.ts';
+import type { CaptureCounters } from './capture/capture-counters.ts';
+import { Examiner } from './examine/examiner.ts';
+import type { ExpertNote } from './examined.ts';
+import { FilterError, formatFilterError } from './filter/filter-error.ts';
+import { parseFilter } from './filter/parse-filter.ts';
+import { fileError } from './input/file-error.ts';
+import { kcpGoKeyOf, type KcpGoOptions } from './input/key-options.ts';
+import { KeyLogFile } from './input/key-log-file.ts';
+import { readFiles, readHex, type SourceTarget } from './input/sources.ts';
+import { Warnings } from './input/warnings.ts';
+import { chooseViews } from './views/choose-views.ts';
+import { type Findings, findingsOf } from './views/findings.ts';
+import { paletteFor } from './views/palette.ts';
+import { Pipeline } from './views/pipeline.ts';
+import type { Predicate } from './views/subject.ts';
+import { type ByteSink, descriptorSink, TextOutput } from './views/text-output.ts';
+import type { ViewOptions } from './views/view-options.ts';
+
+/** What the options of `inspect` give. */
+export interface InspectOptions extends ViewOptions, KcpGoOptions {
+  readonly hex: boolean;
+  readonly keyLog?: string;
+  readonly proxy: 'auto' | 'off' | 'proxy' | 'spp';
+  readonly filter?: string;
+  readonly limit?: number;
+  readonly failOn?: 'error' | 'warning';
+}
+
+/** The world around `inspect`. */
+export interface InspectPlaces {
+  /** Takes what goes to standard output. */
+  readonly output: ByteSink;
+  readonly isTerminal: boolean;
+  /** Characters in a line of the output. */
+  readonly columns: number;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Takes a line for standard error. */
+  readonly warn: (text: string) => void;
+}
+
+/** The places of this process. */
+export function processPlaces(): InspectPlaces {
+  const { stdout, stderr, env } = process;
+  const isTerminal = stdout.isTTY;
+  return {
+    output: descriptorSink(STANDARD_OUTPUT),
+    isTerminal,
+    columns: isTerminal ? Math.min(MAX_COLUMNS, Math.max(MIN_COLUMNS, stdout.columns)) : DEFAULT_COLUMNS,
+    environment: env,
+    warn: (text) => void stderr.write(`kcpgate: ${text}\n`),
+  };
+}
+
+const STANDARD_OUTPUT = 1;
+const DEFAULT_COLUMNS = 100;
+const MIN_COLUMNS = 60;
+const MAX_COLUMNS = 120;
+
+/**
+ * Shows what inputs hold.
+ * @param inputs files, or hex text.
+ * @returns the exit code: 1 for a damaged capture, and for notes that `--fail-on` asks about.
+ * @throws GatewayError `config_invalid` when options or inputs are wrong.
+ */
+export async function runInspect(
+  inputs: readonly string[],
+  options: InspectOptions,
+  places: InspectPlaces,
+): Promise<number> {
+  const filter = filterOf(options);
+  const kcpGo = kcpGoKeyOf(options, places.environment);
+  const output = new TextOutput(places.output);
+  const views = chooseViews(options, {
+    output,
+    palette: paletteFor(options.color, places.isTerminal, places.environment),
+    isTerminal: places.isTerminal,
+    columns: places.columns,
+    warn: places.warn,
+    openFile: (file) => (file === '-' ? places.output : openForWriting(file)),
+  });
+  const keys = options.keyLog === undefined ? null : new KeyLogFile(options.keyLog);
+  const examiner = new Examiner({
+    proxy: options.proxy,
+    ...(keys === null ? {} : { keyLog: keys.keyLog }),
+    ...(kcpGo === undefined ? {} : { kcpGo }),
+  });
+  const pipeline = new Pipeline({
+    examiner,
+    views,
+    ...(filter === undefined ? {} : { filter }),
+    ...(options.limit === undefined ? {} : { limit: options.limit }),
+  });
+  const warnings = new Warnings(places.warn);
+  const capture = await readInputs(inputs, options, {
+    sink: pipeline.take,
+    notice: warnings.notice,
+    afterPiece: () => {
+      output.flush();
+      keys?.readMore();
+      return !pipeline.isDone && !output.isClosed;
+    },
+  });
+  keys?.close();
+  examiner.finish();
+  const { sessions, flows, notes } = examiner;
+  const all: Findings = { capture, sessions, flows, notes, startUs: pipeline.startUs };
+  const shown = filter === undefined ? all : findingsOf(all, pipeline.shownSessions, pipeline.shownFlows);
+  for (const view of views) view.finish?.(shown);
+  output.flush();
+  if (capture.datagrams === 0) places.warn('no datagrams were found; --stats tells what else there was');
+  return warnings.isDamaged || failsOn(notes, options.failOn) ? ExitCode.failure : ExitCode.ok;
+}
+
+function filterOf({ filter, follow, followSession }: InspectOptions): Predicate | undefined {
+  if (filter === undefined) return undefined;
+  if (follow !== undefined || followSession !== undefined)
+    throw wrong('--filter and --follow do not go together');
+  try {
+    return parseFilter(filter);
+  } catch (error) {
+    if (error instanceof FilterError) throw wrong(`--filter, ${formatFilterError(error, filter)}`);
+    throw error;
+  }
+}
+
+function readInputs(
+  inputs: readonly string[],
+  options: InspectOptions,
+  target: SourceTarget,
+): Promise<CaptureCounters> {
+  if (options.hex) return readHex(inputs, target);
+  if (inputs.length === 0) throw wrong('name a capture file; - is standard input');
+  return readFiles(inputs, target);
+}
+
+function failsOn(notes: readonly ExpertNote[], failOn: InspectOptions['failOn']): boolean {
+  if (failOn === undefined) return false;
+  return notes.some(({ severity }) => severity === 'error' || severity === failOn);
+}
+
+function openForWriting(file: string): ByteSink {
+  try {
+    return descriptorSink(openSync(file, 'w'));
+  } catch (error) {
+    throw fileError(file, error);
+  }
+}
+
+const wrong = (message: string): GatewayError => new GatewayError('config_invalid', `kcpgate: ${message}`);
