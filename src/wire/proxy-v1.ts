@@ -7,6 +7,8 @@ import { PROXY_DESTINATION_AT, type ProxyHeader, type ProxyParse } from './proxy
  *
  *     PROXY TCP4|TCP6 <source> <destination> <source port> <destination port> CR LF
  *     PROXY UNKNOWN <anything> CR LF
+ *
+ * TCP4 and TCP6 are about the source; the destination should be of the same family and need not be.
  */
 
 /** The longest line, with its CR LF. */
@@ -55,8 +57,12 @@ function readLine(bytes: Uint8Array, at: number, end: number, into: ProxyHeader)
   const destinationEnd = wordEnd(bytes, sourceEnd + 1, end);
   const sourcePortEnd = wordEnd(bytes, destinationEnd + 1, end);
   const read = isIpv4 ? readIpv4Text : readIpv6Text;
-  if (!read(bytes, sourceAt, sourceEnd, into.addresses, 0)) return false;
-  if (!read(bytes, sourceEnd + 1, destinationEnd, into.addresses, PROXY_DESTINATION_AT)) return false;
+  const readOther = isIpv4 ? readIpv6Text : readIpv4Text;
+  const { addresses } = into;
+  if (!read(bytes, sourceAt, sourceEnd, addresses, 0)) return false;
+  // nginx behind itself (`set_real_ip_from`) tells the first client and its own last address, of whatever family.
+  const isOwn = read(bytes, sourceEnd + 1, destinationEnd, addresses, PROXY_DESTINATION_AT);
+  if (!isOwn && !readOther(bytes, sourceEnd + 1, destinationEnd, addresses, PROXY_DESTINATION_AT)) return false;
   const sourcePort = readPortText(bytes, destinationEnd + 1, sourcePortEnd);
   const destinationPort = readPortText(bytes, sourcePortEnd + 1, end);
   if (sourcePort < 0 || destinationPort < 0) return false;
