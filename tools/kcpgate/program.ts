@@ -11,6 +11,7 @@ import { addConnectCommand } from './connect-command.ts';
 import { addDoctorCommand } from './doctor/doctor-command.ts';
 import { EXIT_CODE_HELP } from './exit-code.ts';
 import { addInspectCommand } from './inspect/inspect-command.ts';
+import { addNginxCommand } from './nginx/nginx-command.ts';
 import { addProbeCommand } from './probe/probe-command.ts';
 import { addServeCommand } from './serve-command.ts';
 import { addSoakCommand } from './soak/soak-command.ts';
@@ -45,6 +46,7 @@ export async function createProgram(wanted?: string): Promise<Command> {
   addDrainCommands(program);
   if (wanted === undefined || !LIGHT.has(wanted)) await addMeasuringCommands(program);
   addUpstreamCheckCommand(program);
+  addNginxCommand(program);
   addSoakCommand(program);
   addConfigDocCommand(program);
   addCompletionCommand(program);
@@ -79,6 +81,7 @@ const LIGHT = new Set([
   'drain',
   'undrain',
   'upstream-check',
+  'nginx',
   'soak',
   'config-doc',
 ]);
