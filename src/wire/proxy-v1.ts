@@ -62,7 +62,8 @@ function readLine(bytes: Uint8Array, at: number, end: number, into: ProxyHeader)
   if (!read(bytes, sourceAt, sourceEnd, addresses, 0)) return false;
   // nginx behind itself (`set_real_ip_from`) tells the first client and its own last address, of whatever family.
   const isOwn = read(bytes, sourceEnd + 1, destinationEnd, addresses, PROXY_DESTINATION_AT);
-  if (!isOwn && !readOther(bytes, sourceEnd + 1, destinationEnd, addresses, PROXY_DESTINATION_AT)) return false;
+  if (!isOwn && !readOther(bytes, sourceEnd + 1, destinationEnd, addresses, PROXY_DESTINATION_AT))
+    return false;
   const sourcePort = readPortText(bytes, destinationEnd + 1, sourcePortEnd);
   const destinationPort = readPortText(bytes, sourcePortEnd + 1, end);
   if (sourcePort < 0 || destinationPort < 0) return false;
