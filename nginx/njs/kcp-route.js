@@ -2,7 +2,8 @@
 // $kcpgate_owner to its top byte, the id of a gateway; both stay empty where there is no conversation id (see "What a
 // datagram is" in docs/protocol.md of kcpgate). The maps of stream.d make an upstream of them.
 //
-// For njs 0.7.9 (Debian 12) and later. Nothing of a client makes it fail, and nothing is kept.
+// For njs 0.7.9 (Debian 12) and later. Nothing of a client makes it fail, and nothing is kept. It ends with decline(), which lets
+// ssl_preread of the same server have its turn; after done() that would not be asked any more.
 
 // Offsets in a datagram, and the shortest one that is not dropped by a gateway anyway.
 const KIND = 4;
@@ -14,7 +15,7 @@ const FRAME_HEAD = 2;
 function udp(session) {
   session.on('upstream', function (data) {
     route(session, data, 0, data.length);
-    session.done();
+    session.decline();
   });
 }
 
@@ -24,7 +25,7 @@ function tcp(session) {
     if (data.length <= FRAME_HEAD + KIND && !flags.last) return;
     const length = data.length < FRAME_HEAD ? 0 : data.readUInt16BE(0);
     route(session, data, FRAME_HEAD, data.length > FRAME_HEAD + KIND ? length : 0);
-    session.done();
+    session.decline();
   });
 }
 
