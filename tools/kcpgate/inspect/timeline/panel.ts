@@ -57,7 +57,7 @@ function summary({ sent, again, spurious }: DirectionPoints): string {
   const causes = AGAIN_CAUSES.filter((cause) => again[cause].added > 0).map(
     (cause) => `${grouped(again[cause].added)} ${CAUSE_WORDS[cause]}`,
   );
-  const wasted = spurious.added === 0 ? '' : `; ${grouped(spurious.added)} needless`;
+  const wasted = spurious.added === 0 ? '' : `; ${grouped(spurious.added)} not needed`;
   const detail = total === 0 ? '' : ` (${causes.join(', ')}${wasted})`;
   return `${grouped(sent.added)} segments, ${grouped(total)} sent again${detail}`;
 }

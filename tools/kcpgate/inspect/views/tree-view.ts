@@ -97,8 +97,8 @@ function segmentRemarks({ reading }: Subject, segments: readonly ExaminedSegment
     const remark = [markText(segment.marks)].filter((text) => text !== '');
     if (!Number.isNaN(segment.roundTripUs)) remark.push(`round trip ${spanText(segment.roundTripUs)}`);
     if (remark.length === 0) continue;
-    const name = unitOf(reading, segment)?.name ?? 'segment';
-    lines.push(`${name} sn=${segment.sn >>> 0}: ${remark.join(' ')}`);
+    const unit = unitOf(reading, segment);
+    lines.push(`${unit?.name ?? 'segment'} at ${unit?.offset ?? segment.at}: ${remark.join(' ')}`);
   }
   return lines;
 }
