@@ -1,16 +1,12 @@
 import type { FoundDatagramSink } from '../found-datagram.ts';
 import { newCaptureCounters, type CaptureCounters, type CaptureNotice } from './capture-counters.ts';
 import { DatagramOutlet } from './datagram-outlet.ts';
-import { IpLayer } from './ip-layer.ts';
-import { ipPacketAt, NO_IP } from './link-layer.ts';
-import { MemoryBudget } from './memory-budget.ts';
 import { Notices } from './notices.ts';
+import { PacketLayers } from './packet-layers.ts';
 import type { CapturedPacket, PacketTaker } from './packet-taker.ts';
 import { PcapFormat, pcapVariantAt } from './pcap-format.ts';
 import { isPcapng, PcapngFormat } from './pcapng-format.ts';
 import { RecordJoiner, UNREADABLE, type RecordFormat } from './record-joiner.ts';
-import { TcpLayer } from './tcp-layer.ts';
-import { UdpLayer } from './udp-layer.ts';
 
 export interface CaptureReaderOptions {
   /** Called for every datagram, from within {@link CaptureReader.push} and {@link CaptureReader.finish}. */
@@ -29,23 +25,14 @@ export class CaptureReader {
   readonly counters: CaptureCounters = newCaptureCounters();
   readonly #notices: Notices;
   readonly #outlet: DatagramOutlet;
-  readonly #ip: IpLayer;
-  readonly #tcp: TcpLayer;
+  readonly #layers: PacketLayers;
   readonly #joiner: RecordJoiner;
 
   constructor(options: CaptureReaderOptions) {
     const notices = new Notices(this.counters, options.notice);
-    const budget = new MemoryBudget(options.maxMemoryBytes ?? DEFAULT_MEMORY_BYTES);
     this.#notices = notices;
     this.#outlet = new DatagramOutlet(options.sink, this.counters);
-    const udp = new UdpLayer(this.#outlet, notices);
-    const tcp = new TcpLayer(this.#outlet, budget, notices);
-    this.#tcp = tcp;
-    this.#ip = new IpLayer(
-      { udp: (payload) => udp.take(payload), tcp: (payload) => tcp.take(payload) },
-      budget,
-      notices,
-    );
+    this.#layers = new PacketLayers(this.#outlet, notices, options.maxMemoryBytes ?? DEFAULT_MEMORY_BYTES);
     this.#joiner = new RecordJoiner(new EitherFormat((packet) => this.#take(packet), notices));
   }
 
@@ -60,24 +47,13 @@ export class CaptureReader {
     if (this.counters.bytes === 0) this.#notices.tell('capture_cut_off', 'the capture is empty');
     else if (this.#joiner.pendingBytes > 0)
       this.#notices.tell('capture_cut_off', 'the capture ends inside a packet');
-    this.#ip.finish();
-    this.#tcp.finish();
+    this.#layers.finish();
   }
 
   #take(packet: CapturedPacket): void {
     this.counters.packets++;
     this.#outlet.begin(packet.timeUs, packet.comment);
-    const end = packet.at + packet.length;
-    const at = ipPacketAt(packet.linkType, packet.view, packet.at, end);
-    if (at >= 0) {
-      this.#ip.take(packet.bytes, packet.view, at, end, packet.originalLength - packet.length, packet.timeUs);
-    } else if (at === NO_IP.not_ip) {
-      this.#notices.tell('not_ip', 'neither IPv4 nor IPv6');
-    } else if (at === NO_IP.link_type_unknown) {
-      this.#notices.tell('link_type_unknown', `link type ${packet.linkType}`);
-    } else {
-      this.#notices.tell('header_damaged', 'a packet that ends inside its first header');
-    }
+    this.#layers.take(packet);
   }
 }
 
