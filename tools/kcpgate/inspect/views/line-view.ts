@@ -98,7 +98,9 @@ export function unitOf(reading: Reading, segment: ExaminedSegment): Unit | undef
 
 /** What stands around the segments and has a line of its own: the rest is told in the facts of each segment. */
 function headersWithLine({ kind, segmentCount }: ExaminedDatagram, { headers }: Reading): readonly Unit[] {
-  if (segmentCount === 0) return headers;
+  // That of kcp-go's encryption alone says nothing.
+  if (segmentCount === 0)
+    return headers.length > 1 ? headers.filter(({ name }) => name !== 'KCP_GO_CRYPT') : headers;
   return kind === 'handshake'
     ? headers.filter((unit) => !unit.name.startsWith('PROXY') && unit.name !== 'SPP')
     : [];

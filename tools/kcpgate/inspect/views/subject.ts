@@ -79,7 +79,7 @@ export class Subject {
 
   /** Whether its segments had to be decrypted, and could be. */
   get isDecrypted(): boolean {
-    return wasDecrypted(this.#datagram, this.#datagram.found.bytes);
+    return wasDecrypted(this.#datagram);
   }
 
   /** The datagram taken apart. */

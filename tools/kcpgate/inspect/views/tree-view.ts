@@ -4,6 +4,7 @@ import type { ExaminedDatagram, ExaminedSegment } from '../examined.ts';
 import { endText } from './end-text.ts';
 import { markText } from './mark-table.ts';
 import type { Palette } from './palette.ts';
+import type { Reading } from './reading.ts';
 import type { Subject } from './subject.ts';
 import type { TextOutput } from './text-output.ts';
 import { spanText, type TimeChoice, TimeText } from './time-text.ts';
@@ -40,7 +41,7 @@ export class TreeView implements View {
     this.#output.writeLine(this.#palette('heading', this.#title(subject)));
     for (const line of remarks(datagram)) this.#output.writeLine(`  ${line}`);
     if (this.#options.tree) {
-      if (reading.outer !== null) this.#block(formatTree(reading.outer));
+      this.#block(reading.outer === null ? cryptTree(datagram, reading) : formatTree(reading.outer));
       if (reading.inner !== null) this.#block(`decrypted: ${formatTree(reading.inner)}`);
       for (const line of segmentRemarks(subject, segments)) {
         this.#output.writeLine(`  ${this.#palette('mark', line)}`);
@@ -71,11 +72,16 @@ export class TreeView implements View {
   }
 }
 
+/** A datagram that kcp-go encrypted, with the header of the encryption. */
+function cryptTree({ found }: ExaminedDatagram, { headers }: Reading): string {
+  const units = headers.filter(({ name }) => name === 'KCP_GO_CRYPT');
+  const tree = formatTree({ length: found.length, kind: 'unknown_kind', units, problems: [] });
+  return tree.replace('unknown_kind', 'kcp-go encrypted');
+}
+
 /** What is known of the whole datagram beside its bytes. */
-function remarks({ kind, found, sealedBecause, foreignHeaderBytes }: ExaminedDatagram): string[] {
+function remarks({ kind, found, sealedBecause }: ExaminedDatagram): string[] {
   const lines: string[] = [];
-  if (kind === 'kcp_go_crypt')
-    lines.push(`kcp-go encryption, opened; ${foreignHeaderBytes} bytes of headers inside`);
   if (kind === 'opaque')
     lines.push('opaque: not this protocol, or encrypted by kcp-go with a key that was not given');
   if (sealedBecause !== null) lines.push(SEALED_TEXTS[sealedBecause]);
