@@ -7,7 +7,7 @@ import { PROFILES } from './profiles.ts';
 import type { Recorder } from './recorder.ts';
 import { Schedule } from './schedule.ts';
 import type { Step } from './script.ts';
-import { linkOf, streamOf, type Weather } from './weather.ts';
+import { linkOf, streamOf, streamWeatherOf, type Weather } from './weather.ts';
 import { weatherText } from './weather-text.ts';
 
 /** Where clients come to, and where it leads. */
@@ -245,11 +245,13 @@ function isIn({ carrier, plan }: OneRelay, scope: Scope): boolean {
 }
 
 function stateOf(relay: OneRelay): RelayState {
+  const weatherFor = (weather: Weather): string =>
+    weatherText(relay.carrier === 'udp' ? weather : streamWeatherOf(weather));
   const common = {
     listen: formatSocketAddress(relay.plan.listen),
     target: formatSocketAddress(relay.plan.target),
-    up: weatherText(relay.up),
-    down: weatherText(relay.down),
+    up: weatherFor(relay.up),
+    down: weatherFor(relay.down),
   };
   if (relay.carrier === 'udp') return { carrier: 'udp', ...common, stats: relay.engine.stats() };
   const stats = { ...relay.engine.stats(), refuses: relay.engine.refuses };

@@ -29,9 +29,7 @@ export function readEffect(words: WordReader, scope: Scope): Change | undefined 
   if (name === undefined) return undefined;
   const effect = EFFECTS.find((candidate) => candidate.name === name);
   if (effect === undefined) {
-    return words.fail(
-      `there is no "${shown(name)}"${didYouMean(name, EFFECT_NAMES)}; there are ${EFFECT_NAMES.join(', ')}`,
-    );
+    return words.fail(`there is no "${shown(name)}"${hintFor(name, EFFECT_NAMES)}`);
   }
   if (scope === 'tcp' && effect.only === 'udp') return words.fail(`${name} ${NOT_ON_TCP}`);
   if (scope === 'udp' && effect.only === 'tcp') return words.fail(`${name} ${NOT_ON_UDP}`);
@@ -189,10 +187,15 @@ function readProfile(words: WordReader, scope: Scope): Change | undefined {
   const name = words.take('the name of a profile');
   if (name === undefined) return undefined;
   if (!isProfileName(name)) {
-    const hint = didYouMean(name, PROFILE_NAMES);
-    return words.fail(`there is no profile "${shown(name)}"${hint}; there are ${PROFILE_NAMES.join(', ')}`);
+    return words.fail(`there is no profile "${shown(name)}"${hintFor(name, PROFILE_NAMES)}`);
   }
   return { kind: 'profile', scope, direction: readDirection(words), profile: name };
+}
+
+/** The name that was meant, or all there are. */
+function hintFor(name: string, names: readonly string[]): string {
+  const hint = didYouMean(name, names);
+  return hint === '' ? `; there are ${names.join(', ')}` : hint;
 }
 
 function atEnd(words: WordReader, change: Change): Change | undefined {

@@ -34,7 +34,7 @@ export const PROFILES = {
   ),
   fiber: profile(
     'fibre to the home and a server in the same country: short queues, hardly any loss',
-    { delayMs: 8, jitterMs: 2, lossRate: 0.0002, queue: { ms: 30 }, mtuBytes: 1464 },
+    { delayMs: 8, jitterMs: 2, lossRate: 0.0005, queue: { ms: 30 }, mtuBytes: 1464 },
     { bytesPerSecond: 100 * MBIT },
     { bytesPerSecond: 300 * MBIT },
   ),
@@ -87,7 +87,7 @@ export const PROFILES = {
   ),
   'dsl-bufferbloat': profile(
     'a modem that never drops: a full upload makes everything wait for more than a second',
-    { delayMs: 12, jitterMs: 3, lossRate: 0.0005, mtuBytes: 1464 },
+    { delayMs: 12, jitterMs: 3, lossRate: 0.001, mtuBytes: 1464 },
     { bytesPerSecond: MBIT, queue: { ms: 1500 } },
     { bytesPerSecond: 16 * MBIT, queue: { ms: 400 } },
   ),

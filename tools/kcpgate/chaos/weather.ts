@@ -82,7 +82,14 @@ export function linkOf(weather: Weather): LinkProfile {
   };
 }
 
-/** The weather as a link for byte streams: of these, delay, jitter, rate and what stops everything. */
+/** What of the weather has a meaning on a byte stream: delay, jitter, rate and what stops everything. */
+export function streamWeatherOf(weather: Weather): Weather {
+  const { delayMs, jitterMs, jitterShape, bytesPerSecond, outage, isBlackHole, isStalled } = weather;
+  const kept = { delayMs, jitterMs, jitterShape, bytesPerSecond, outage, isBlackHole, isStalled };
+  return { ...PERFECT_WEATHER, ...kept };
+}
+
+/** The weather as a link for byte streams. */
 export function streamOf(weather: Weather): StreamLink {
   const { delayMs, jitterMs, jitterShape, bytesPerSecond, outage, isBlackHole, isStalled } = weather;
   return { delayMs, jitterMs, jitterShape, bytesPerSecond, outage, isStalled: isBlackHole || isStalled };
