@@ -4,18 +4,23 @@ import type { InspectOptions } from './run-inspect.ts';
 import { COLOUR_CHOICES } from './views/palette.ts';
 import { TIME_CHOICES } from './views/time-text.ts';
 
-/** Adds `inspect` to the program. */
-export function addInspectCommand(program: Command): void {
+/** Adds `inspect` to the program. @param run does it; default: with the streams of this process. */
+export function addInspectCommand(program: Command, run: RunInspect = runInProcess): void {
   const command = program
     .command('inspect')
     .description('show what a capture holds: segments, sessions, what was sent again and why')
     .argument('[file...]', 'captures (pcap, pcapng) or recordings (qlog), read as one; - is standard input');
   addInputOptions(command);
   addViewOptions(command);
-  command.addHelpText('after', HELP).action(async (files: string[], options: InspectOptions) => {
-    const { processPlaces, runInspect } = await import('./run-inspect.ts');
-    process.exitCode = await runInspect(files, options, processPlaces());
-  });
+  command.addHelpText('after', HELP).action(run);
+}
+
+/** Does what a command line of `inspect` says. */
+export type RunInspect = (files: string[], options: InspectOptions) => Promise<void>;
+
+async function runInProcess(files: string[], options: InspectOptions): Promise<void> {
+  const { processPlaces, runInspect } = await import('./run-inspect.ts');
+  process.exitCode = await runInspect(files, options, processPlaces());
 }
 
 function addInputOptions(command: Command): void {
