@@ -46,11 +46,9 @@ const command = (text: string) =>
   });
 
 const check = z.strictObject({
-  interval: duration(
-    100,
-    MINUTE,
-    'Every gateway is asked so often, by chance up to 10 % sooner.',
-  ).prefault('1s'),
+  interval: duration(100, MINUTE, 'Every gateway is asked so often, by chance up to 10 % sooner.').prefault(
+    '1s',
+  ),
   timeout: duration(10, MINUTE, 'A check without an answer for so long has failed.').prefault('300ms'),
   rise: integer(1, 100, 'So many good checks in a row, and a gateway is up again.').prefault(2),
   fall: integer(1, 100, 'So many failed checks in a row, and a gateway is down.').prefault(2),

@@ -63,11 +63,21 @@ function check(set: NginxSet, folder: string, output: TextOutput): number {
   return ExitCode.ok;
 }
 
-function write(set: NginxSet, folder: string, overwrite: boolean, output: TextOutput): number {
-  const { written, removed, kept } = writeSet(set, folder, overwrite);
+function write(
+  set: NginxSet,
+  folder: string,
+  overwrite: boolean,
+  output: TextOutput,
+  errorOutput: TextOutput,
+): number {
+  const { written, removed, kept, outdated } = writeSet(set, folder, overwrite);
   for (const name of written) output.write(`written    ${name}\n`);
   for (const name of removed) output.write(`removed    ${name}\n`);
   for (const name of kept) output.write(`kept       ${name}\n`);
+  if (outdated.length > 0)
+    errorOutput.write(
+      `note: ${outdated.join(', ')}: of other gateways; restart upstream-check, or use --force\n`,
+    );
   if (written.length + removed.length === 0) output.write(`${folder}: nothing to do\n`);
   return ExitCode.ok;
 }

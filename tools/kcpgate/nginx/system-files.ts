@@ -41,22 +41,26 @@ const FIRST_EPHEMERAL = 10_240;
 
 /** `systemd/kcpgate-tproxy@.service`: what the kernel has to know for the transparent variant. */
 export function transparentServiceFile(front: FrontConfig): string {
-  const rules = gatewaysOf(front.gateways, 'udp').flatMap(({ udp, name }) => {
-    if (udp === null) return [];
-    const rule = `from ${udp.address} iif %i ipproto udp sport ${String(udp.port)} lookup ${TABLE}`;
-    const family = udp.family === 6 ? '-6' : '-4';
-    return [{ name, family, rule }];
-  });
-  const families = [...new Set(rules.map(({ family }) => family))];
+  // Not by the address of the gateway: one that is bound to any address has none yet when the kernel asks for a route.
+  const rules = [
+    ...new Set(
+      gatewaysOf(front.gateways, 'udp').flatMap(({ udp }) => {
+        if (udp === null) return [];
+        const family = udp.family === 6 ? '-6' : '-4';
+        return [`${family} rule ADD iif %i ipproto udp sport ${String(udp.port)} lookup ${TABLE}`];
+      }),
+    ),
+  ];
+  const families = [...new Set(rules.map((rule) => rule.slice(0, 2)))];
   const lines = [
     ...families.map((family) => `ExecStart=ip ${family} route replace local default dev lo table ${TABLE}`),
-    ...rules.flatMap(({ name, family, rule }) => [
-      `# ${name}. A rule can be there twice: away with the one of before, if any.`,
-      `ExecStart=-ip ${family} rule del ${rule}`,
-      `ExecStart=ip ${family} rule add ${rule}`,
+    ...rules.flatMap((rule) => [
+      '# A rule can be there twice: away with the one of before, if any.',
+      `ExecStart=-ip ${rule.replace('ADD', 'del')}`,
+      `ExecStart=ip ${rule.replace('ADD', 'add')}`,
     ]),
-    ...rules.map(({ family, rule }) => `ExecStop=-ip ${family} rule del ${rule}`),
-    ...families.map((family) => `ExecStop=-ip ${family} route flush table ${TABLE}`),
+    ...rules.map((rule) => `ExecStop=-ip ${rule.replace('ADD', 'del')}`),
+    // The route stays: another instance of the unit may want it, and without rules it does nothing.
   ];
   return `# /etc/systemd/system/kcpgate-tproxy@.service: only for udp_balancing: transparent. Answers of gateways are addressed to clients; these
 # rules give them to nginx instead, whose sockets have those addresses. The name behind the @ is that of the interface which
