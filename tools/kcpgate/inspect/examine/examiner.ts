@@ -1,58 +1,47 @@
-import type { ExaminedDatagram, ExpertNote } from '../examined.ts';
+import { Command } from '../../../../src/wire/command.ts';
+import { addressBlockBytesOf } from '../../../../src/wire/data-segment.ts';
+import { HandshakeKind, handshakeKindOf } from '../../../../src/wire/hello.ts';
+import type { WireMemory } from '../../../../src/wire/memory.ts';
+import { isCopy, packetNumberOf, pathIdOf, sealedTextLength } from '../../../../src/wire/sealed-header.ts';
+import {
+  commandOf,
+  conversationOf,
+  fragmentOf,
+  payloadLengthOf,
+  SEGMENT_HEADER_BYTES,
+  sequenceOf,
+  timestampOf,
+  unacknowledgedOf,
+  windowOf,
+} from '../../../../src/wire/segment.ts';
+import type { ExaminedDatagram, ExaminedSegment, ExpertNote } from '../examined.ts';
 import type { FoundDatagram } from '../found-datagram.ts';
-import type { KeyLog } from '../key-log.ts';
-import { emptyDatagram } from './empty-datagram.ts';
+import { Analyst } from './analyst.ts';
+import { CapturedMemory } from './captured-memory.ts';
+import { ClearSessions, isOpening } from './clear-sessions.ts';
+import { emptyDatagram, emptySegment } from './empty-datagram.ts';
+import type { ExaminerOptions } from './examiner-options.ts';
+import { Experts } from './experts.ts';
 import type { FlowReport } from './flow-report.ts';
-import type { KcpGoKey } from './kcp-go-key.ts';
+import type { FlowState } from './flow-state.ts';
+import { FlowTable } from './flow-table.ts';
+import { LineWatch } from './line-watch.ts';
+import { LoggedInSessions } from './logged-in-sessions.ts';
+import { MemoryBudget } from './memory-budget.ts';
+import { Moment } from './moment.ts';
+import { NoteBook } from './note-book.ts';
+import { ProxyWatch } from './proxy-watch.ts';
+import { Recogniser } from './recogniser.ts';
+import type { Link, Session } from './session.ts';
 import type { SessionReport } from './session-report.ts';
+import { SessionTable } from './session-table.ts';
 
-export interface ExaminerOptions {
-  /** Opens what is sealed. May grow while datagrams are examined. */
-  readonly keyLog?: KeyLog;
-  /** Opens what kcp-go encrypted. Default: only `none` is recognised, which needs no key. */
-  readonly kcpGo?: KcpGoKey;
-  /** Headers in front of UDP datagrams; `auto` looks. Default `auto`. */
-  readonly proxy?: 'auto' | 'off' | 'proxy' | 'spp';
-  /** Whether to look for retransmissions and faults. Without it there are no marks, no notes, and reports have counts only. Default true. */
-  readonly analysis?: boolean;
-  readonly limits?: ExaminerLimits;
-  /** Takes each note when it is made; all are in {@link Examiner.notes}, too. */
-  readonly onNote?: (note: ExpertNote) => void;
-  /** Takes each retransmission that turned out not to have been needed. */
-  readonly onSpurious?: (spurious: SpuriousRetransmission) => void;
-}
-
-/** Bounds on memory. What is used least recently gives way, and is counted. */
-export interface ExaminerLimits {
-  /** Sessions known at once. Default 10,000. Those that were answered outlive those that were not. */
-  readonly maxSessions?: number;
-  /** Flows known at once. Default 20,000. */
-  readonly maxFlows?: number;
-  /** Bytes for what was sent and not yet acknowledged, over all sessions. Default 256 MiB. */
-  readonly maxMemoryBytes?: number;
-  /** Notes kept. Default 1000; at most 4 of one code for one session. */
-  readonly maxNotes?: number;
-}
-
-/** A retransmission although an earlier transmission of the same segment had arrived, and what shows it. */
-export interface SpuriousRetransmission {
-  readonly session: number;
-  readonly isFromClient: boolean;
-  /** The packet that holds it. */
-  readonly packet: number;
-  readonly sn: number;
-  /**
-   * - `acknowledged_before`: an acknowledgement had passed the capture before
-   * - `echoed_ts`: an acknowledgement returned the `ts` of an earlier transmission
-   * - `acknowledged_too_soon`: an acknowledgement passed sooner after it than any answer can
-   * - `older_echo`: the acknowledgement came with the `ts` of something sent before it, in an order that was kept
-   */
-  readonly evidence: SpuriousEvidence;
-  /** The packet that shows it. */
-  readonly shownBy: number;
-}
-
-export type SpuriousEvidence = 'acknowledged_before' | 'echoed_ts' | 'acknowledged_too_soon' | 'older_echo';
+export type {
+  ExaminerLimits,
+  ExaminerOptions,
+  SpuriousEvidence,
+  SpuriousRetransmission,
+} from './examiner-options.ts';
 
 /** What there was no room for. */
 export interface ExaminerCounters {
@@ -68,26 +57,265 @@ export interface ExaminerCounters {
  */
 export class Examiner {
   readonly #examined: ExaminedDatagram = emptyDatagram();
-  readonly #onNote: ExaminerOptions['onNote'];
-  /** In order of appearance; {@link SessionReport.index} names them, because those that gave way are missing. */
-  readonly sessions: readonly SessionReport[] = [];
-  readonly flows: readonly FlowReport[] = [];
-  /** In the order they were made. */
-  readonly notes: readonly ExpertNote[] = [];
-  readonly counters: ExaminerCounters = { forgottenSessions: 0, forgottenFlows: 0, suppressedNotes: 0 };
+  readonly #segments: ExaminedSegment[] = [];
+  readonly #memory = new CapturedMemory();
+  readonly #clearMemory = new CapturedMemory();
+  readonly #moment = new Moment();
+  readonly #analysis: boolean;
+  readonly #recogniser: Recogniser;
+  readonly #flows: FlowTable;
+  readonly #sessions: SessionTable;
+  readonly #clear: ClearSessions;
+  readonly #loggedIn: LoggedInSessions;
+  readonly #knowsSealed = (conv: number): boolean => this.#loggedIn.knows(conv);
+  readonly #notes: NoteBook;
+  readonly #experts: Experts;
+  readonly #analyst: Analyst;
+  readonly #lines: LineWatch;
+  readonly #proxies = new ProxyWatch();
+  #nowUs = 0;
 
+  /** @throws RangeError for a kcp-go key that is too short. */
   constructor(options: ExaminerOptions = {}) {
-    this.#onNote = options.onNote;
+    const { analysis = true, limits = {}, keyLog, onNote, onSpurious } = options;
+    const { maxSessions = 10_000, maxFlows = 20_000, maxMemoryBytes = 256 << 20, maxNotes = 1000 } = limits;
+    this.#analysis = analysis;
+    this.#recogniser = new Recogniser(options);
+    this.#notes = new NoteBook(maxNotes, onNote);
+    this.#experts = new Experts(this.#notes, onSpurious);
+    this.#analyst = new Analyst(analysis, this.#experts);
+    this.#lines = new LineWatch(this.#experts, analysis);
+    this.#sessions = new SessionTable(new MemoryBudget(maxMemoryBytes), this.#experts, maxSessions);
+    this.#sessions.onForget = (session) => this.#conclude(session);
+    this.#flows = new FlowTable(maxFlows, (flow) => this.#sessions.forgetFlow(flow));
+    this.#loggedIn = new LoggedInSessions(this.#sessions, keyLog);
+    this.#clear = new ClearSessions(this.#sessions, (session, link, packet) => {
+      if (analysis) this.#experts.noteStrayed(session, link, packet);
+    });
+    this.#examined.segments = this.#segments;
+  }
+
+  /** In order of appearance; {@link SessionReport.index} names them, because those that gave way are missing. */
+  get sessions(): readonly SessionReport[] {
+    return this.#sessions.all().filter((session) => !isChance(session));
+  }
+
+  get flows(): readonly FlowReport[] {
+    return this.#flows.all();
+  }
+
+  /** In the order they were made. */
+  get notes(): readonly ExpertNote[] {
+    return this.#notes.notes;
+  }
+
+  get counters(): ExaminerCounters {
+    return {
+      forgottenSessions: this.#sessions.forgotten,
+      forgottenFlows: this.#flows.forgotten,
+      suppressedNotes: this.#notes.suppressed,
+    };
   }
 
   /** Examines one datagram. The result is reused: valid until the next call. */
   examine(found: FoundDatagram): ExaminedDatagram {
-    this.#examined.found = found;
-    return this.#examined;
+    const datagram = this.#begin(found);
+    const flow = this.#flows.of(found.flow);
+    const memory = this.#memory.of(found.bytes);
+    if (found.isProxyHeader) {
+      datagram.kind = 'proxy_header';
+      datagram.proxyBytes = found.length;
+      this.#recogniser.readStreamHeader(found, memory);
+    } else {
+      this.#recogniser.recognise(found, memory, flow, this.#knowsSealed, datagram);
+    }
+    if (datagram.proxyBytes > 0) this.#takeHeader(found, flow);
+    const link = this.#find(found, memory, flow, datagram);
+    flow.take(found, datagram, this.#recogniser.crypt, this.#recogniser.isFec);
+    if (this.#recogniser.isFec) this.#takeFec(found, flow);
+    if (link !== null) this.#takeSession(found, memory, link, datagram);
+    if (this.#analysis) this.#lookOutside(found, flow, link, datagram);
+    return datagram;
   }
 
   /** The capture ended: what only the end can tell is told. */
   finish(): void {
-    for (const note of this.notes) this.#onNote?.(note);
+    for (const session of this.#sessions.all()) this.#conclude(session);
+    this.#loggedIn.close();
   }
+
+  #begin(found: FoundDatagram): ExaminedDatagram {
+    const datagram = this.#examined;
+    datagram.found = found;
+    datagram.kind = 'opaque';
+    datagram.proxyBytes = 0;
+    datagram.foreignHeaderBytes = 0;
+    datagram.clear = null;
+    datagram.clearAt = 0;
+    datagram.clearLength = 0;
+    datagram.sealedBecause = null;
+    datagram.conv = -1;
+    datagram.session = -1;
+    datagram.isFromClient = found.isFromA;
+    datagram.segmentCount = 0;
+    if (found.timeUs > this.#nowUs) this.#nowUs = found.timeUs;
+    return datagram;
+  }
+
+  /** Finds session and segments of a datagram. */
+  #find(found: FoundDatagram, memory: WireMemory, flow: FlowState, datagram: ExaminedDatagram): Link | null {
+    switch (datagram.kind) {
+      case 'sealed':
+      case 'handshake': {
+        const isHandshake = datagram.kind === 'handshake';
+        const link = isHandshake
+          ? this.#loggedIn.takeHandshake(found, memory, flow, datagram)
+          : this.#loggedIn.takeSealed(found, memory, flow, datagram);
+        this.#readSegments(datagram, found);
+        return link;
+      }
+      case 'clear':
+      case 'fec':
+      case 'kcp_go_crypt':
+        this.#readSegments(datagram, found);
+        if (datagram.segmentCount > 0) datagram.conv = datagram.segments[0]?.conv ?? -1;
+        // A packet of FEC without segments counts where its flow has one session.
+        if (datagram.segmentCount === 0 && this.#recogniser.isFec)
+          return flow.links.size === 1 ? flow.lastLink : null;
+        return this.#clear.take(found, flow, datagram);
+      default:
+        return null;
+    }
+  }
+
+  /** Reads the headers of all segments, up to one that cannot be. */
+  #readSegments(datagram: ExaminedDatagram, { missingBytes, bytes }: FoundDatagram): void {
+    if (datagram.clear === null || datagram.clearLength < SEGMENT_HEADER_BYTES) return;
+    const { view } = this.#clearMemory.of(datagram.clear);
+    const end = datagram.clearAt + datagram.clearLength;
+    const farEnd = end + (datagram.clear === bytes ? missingBytes : 0);
+    const conv = conversationOf(view, datagram.clearAt);
+    let at = datagram.clearAt;
+    while (end - at >= SEGMENT_HEADER_BYTES) {
+      const cmd = commandOf(view, at);
+      const payloadAt = at + SEGMENT_HEADER_BYTES + addressBlockBytesOf(cmd);
+      const length = payloadLengthOf(view, at);
+      if (conversationOf(view, at) !== conv || payloadAt + length > farEnd) return;
+      const segment = (this.#segments[datagram.segmentCount] ??= emptySegment());
+      datagram.segmentCount++;
+      segment.at = at;
+      segment.conv = conv;
+      segment.cmd = cmd;
+      segment.frg = fragmentOf(view, at);
+      segment.wnd = windowOf(view, at);
+      segment.ts = timestampOf(view, at) >>> 0;
+      segment.sn = sequenceOf(view, at) >>> 0;
+      segment.una = unacknowledgedOf(view, at) >>> 0;
+      segment.length = length;
+      segment.payloadAt = payloadAt;
+      segment.marks = 0;
+      segment.roundTripUs = NaN;
+      at = payloadAt + length;
+    }
+  }
+
+  #takeSession(found: FoundDatagram, memory: WireMemory, link: Link, datagram: ExaminedDatagram): void {
+    const { session } = link;
+    link.flow.lastLink = link;
+    datagram.session = session.index;
+    datagram.isFromClient = found.isFromA === link.clientIsA;
+    const moment = this.#moment;
+    moment.packet = found.packet;
+    moment.timeUs = found.timeUs;
+    moment.datagramBytes = found.length - datagram.proxyBytes + found.missingBytes;
+    moment.clearAt = datagram.clearAt;
+    moment.isCopy = false;
+    moment.isNumbered = false;
+    let isRepeated = false;
+    if (datagram.kind === 'sealed') isRepeated = this.#takeNumber(found, memory, link, datagram);
+    else if (datagram.kind !== 'handshake') this.#lines.takeClear(link, datagram, found);
+    moment.epoch = session.epoch;
+    if (datagram.sealedBecause !== null) session.unopened++;
+    this.#analyst.take(session, datagram, moment, isRepeated);
+    this.#sessions.use(session);
+  }
+
+  /** Reads path and number of a sealed datagram. @returns whether it was captured before. */
+  #takeNumber(found: FoundDatagram, memory: WireMemory, link: Link, datagram: ExaminedDatagram): boolean {
+    const at = found.offset + datagram.proxyBytes;
+    const { session } = link;
+    const { view } = memory;
+    if (sealedTextLength(view, at, found.length - datagram.proxyBytes) < 0) return false;
+    const pn = packetNumberOf(view, at);
+    const moment = this.#moment;
+    moment.isCopy = isCopy(view, at);
+    moment.isNumbered = true;
+    // A number that is not authentic tells nothing.
+    if (datagram.sealedBecause === 'open_failed') return false;
+    const side = datagram.isFromClient ? session.fromClient : session.fromGateway;
+    const isNewest = pn > side.packetNumbers.highest;
+    const isRepeated = side.packetNumbers.take(pn);
+    if (isNewest && !moment.isCopy && datagram.isFromClient) {
+      this.#lines.takeSealed(link, datagram, found, pathIdOf(view, at));
+    }
+    return isRepeated;
+  }
+
+  #takeHeader(found: FoundDatagram, flow: FlowState): void {
+    const { header } = this.#recogniser;
+    const isSpp = this.#recogniser.isSpp;
+    const isOther = flow.takeHeader(header, isSpp);
+    if (isOther && flow.lastLink !== null && !isSpp) flow.lastLink.session.realClient = flow.realClient;
+    if (found.flow.carrier === 'udp' && found.isFromA) this.#proxies.sawHeader(found.flow, found.packet);
+  }
+
+  #takeFec(found: FoundDatagram, flow: FlowState): void {
+    flow.takeFec(found.isFromA, this.#recogniser.fecSequence, this.#recogniser.fecType);
+  }
+
+  /** What concerns no session, or a flow as a whole. */
+  #lookOutside(found: FoundDatagram, flow: FlowState, link: Link | null, datagram: ExaminedDatagram): void {
+    if (link === null && datagram.segmentCount > 0 && datagram.segments[0]?.cmd === Command.reset) {
+      this.#lookAtStrayReset(found, datagram);
+    }
+    if (this.#proxies.knowsNone || flow.isBareTold || found.flow.carrier !== 'udp' || !found.isFromA) return;
+    const hasHeader = datagram.proxyBytes > 0;
+    if (hasHeader || (flow.proxyHeaderCount > 0 && flow.proxyHeaders !== 'spp')) return;
+    this.#lookAtBare(found, flow, link, datagram);
+  }
+
+  #lookAtStrayReset(found: FoundDatagram, datagram: ExaminedDatagram): void {
+    const session = this.#sessions.newest(datagram.conv) ?? null;
+    this.#moment.timeUs = found.timeUs;
+    this.#moment.packet = found.packet;
+    datagram.isFromClient = false;
+    this.#experts.lookAtReset(session, this.#moment);
+  }
+
+  /** A datagram without header, of a proxy that sends some: it should have one when it opens a session, or goes on with one. */
+  #lookAtBare(found: FoundDatagram, flow: FlowState, link: Link | null, datagram: ExaminedDatagram): void {
+    const example = this.#proxies.exampleFor(found.flow);
+    if (example === 0 || link === null) return;
+    const first = datagram.segments[0];
+    const opens =
+      (datagram.segmentCount > 0 && first !== undefined && isOpening(first)) ||
+      (datagram.kind === 'handshake' && isHello(found, this.#memory.of(found.bytes), datagram));
+    const goesOn = link.session.links.some((one) => one.flow !== flow && one.flow.proxyHeaderCount > 0);
+    if (!opens && !goesOn && flow.proxyHeaders !== 'spp') return;
+    flow.isBareTold = true;
+    this.#experts.noteProxyMissing(link.session, flow, found.packet, example);
+  }
+
+  #conclude(session: Session): void {
+    if (this.#analysis && !isChance(session)) this.#experts.conclude(session, this.#nowUs);
+  }
+}
+
+/** What looked like a sealed datagram once, among others that cannot be read. */
+const isChance = (session: Session): boolean =>
+  session.isGuess && session.links.every(({ flow }) => flow.isOpaque);
+
+function isHello({ offset }: FoundDatagram, { view }: WireMemory, { proxyBytes }: ExaminedDatagram): boolean {
+  const kind = handshakeKindOf(view, offset + proxyBytes);
+  return kind === HandshakeKind.hello || kind === HandshakeKind.helloClear;
 }

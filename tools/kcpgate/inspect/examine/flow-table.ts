@@ -1,0 +1,48 @@
+import type { Flow } from '../found-datagram.ts';
+import { FlowState } from './flow-state.ts';
+
+/** What is known of each flow. Those that give way were used long ago. */
+export class FlowTable {
+  /** Flows that gave way. */
+  forgotten = 0;
+  readonly #maxFlows: number;
+  readonly #onForget: (flow: FlowState) => void;
+  readonly #byFlow = new Map<Flow, FlowState>();
+  #last: FlowState | null = null;
+
+  constructor(maxFlows: number, onForget: (flow: FlowState) => void) {
+    this.#maxFlows = maxFlows;
+    this.#onForget = onForget;
+  }
+
+  /** In order of appearance. */
+  all(): FlowState[] {
+    return [...this.#byFlow.values()].sort((a, b) => a.flow.index - b.flow.index);
+  }
+
+  of(flow: Flow): FlowState {
+    if (this.#last?.flow === flow) return this.#last;
+    let state = this.#byFlow.get(flow);
+    if (state === undefined) {
+      if (this.#byFlow.size >= this.#maxFlows) this.#forgetOne();
+      state = new FlowState(flow);
+      this.#byFlow.set(flow, state);
+    }
+    state.wasUsed = true;
+    this.#last = state;
+    return state;
+  }
+
+  #forgetOne(): void {
+    for (const [flow, state] of this.#byFlow) {
+      this.#byFlow.delete(flow);
+      if (!state.wasUsed) {
+        this.forgotten++;
+        if (this.#last === state) this.#last = null;
+        return this.#onForget(state);
+      }
+      state.wasUsed = false;
+      this.#byFlow.set(flow, state);
+    }
+  }
+}
