@@ -6,7 +6,6 @@ import type { GatewayConfig } from './config/config.ts';
  */
 export function ownersAreRouted({ common, front }: GatewayConfig): boolean {
   return (
-    front.udpBalancing !== 'passive' &&
-    front.gateways.some(({ gatewayId }) => gatewayId !== common.gatewayId)
+    front.udpBalancing !== 'passive' && front.gateways.some(({ gatewayId }) => gatewayId !== common.gatewayId)
   );
 }

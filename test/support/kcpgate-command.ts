@@ -15,6 +15,11 @@ export interface CommandExit {
   readonly signal: NodeJS.Signals | null;
 }
 
+/** The words that run the built command, for those who start it by another program. It is not built for that. */
+export function kcpgateWords(): readonly string[] {
+  return [process.execPath, COMMAND];
+}
+
 /** Starts the built `kcpgate` command; what is built is never older than the sources. */
 export async function startKcpgate(
   commandArguments: readonly string[],

@@ -124,6 +124,11 @@ export class RunningProgram {
     });
   }
 
+  /** Writes a line to its standard input. */
+  tell(line: string): void {
+    this.#child.stdin?.write(`${line}\n`);
+  }
+
   /** Asks the program to end with SIGTERM, kills it when it has not after `graceMs`; resolves when it is gone. */
   async stop(graceMs = 3000): Promise<ProgramExit> {
     if (this.#ended) return this.exit;

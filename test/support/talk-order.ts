@@ -5,7 +5,7 @@ export type { NodeClientOptions } from '../../src/client/node/index.ts';
 /** A line as a client is to see it. */
 export interface OrderedLine {
   readonly id: string;
-  readonly transport: 'udp' | 'tcp' | 'ws';
+  readonly transport: 'udp' | 'tcp' | 'ws' | 'wss';
   readonly gatewayId: number;
   readonly port: number;
 }
@@ -23,10 +23,7 @@ export interface TalkOrder {
   readonly pieceBytes?: number;
   /** A time without arrival that is reported. */
   readonly gapMs: number;
-  readonly options?: Omit<
-    NodeClientOptions,
-    'loginUrl' | 'mode' | 'fetch' | 'tls' | 'logger' | 'signal' | 'line'
-  > & {
+  readonly options?: Omit<NodeClientOptions, 'loginUrl' | 'mode' | 'fetch' | 'logger' | 'signal' | 'line'> & {
     readonly line?: string;
   };
 }

@@ -25,10 +25,11 @@ const say = (event: TalkEvent): void => void process.stdout.write(`${JSON.string
 /** What a login tells, with the lines of the order, which lead through relays, in place of its own. */
 const throughRelays: typeof fetch = async (input, init) => {
   const response = await fetch(input, init);
-  const answer = (await response.json()) as { lines?: { transport: string }[] };
+  const answer = (await response.json()) as { lines?: { transport: string; gatewayId: number }[] };
   const lines = order.lines.flatMap((line) => {
-    const own = answer.lines?.find(({ transport }) => transport === line.transport);
-    return own === undefined ? [] : [{ ...own, ...line }];
+    const alike = answer.lines?.filter(({ transport }) => transport === line.transport) ?? [];
+    const own = alike.find(({ gatewayId }) => gatewayId === line.gatewayId) ?? alike[0];
+    return own === undefined ? [] : [{ ...own, ...line, host: '127.0.0.1' }];
   });
   const { status, headers } = response;
   const kept = new Headers(headers);

@@ -1,0 +1,50 @@
+import { randomInt } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+
+/**
+ * Ports that nobody has, on TCP and on UDP, IPv4 and IPv6: nginx does not say which one it got, so it has to be told. They are
+ * outside of those that the system gives out by itself.
+ * @param runs how many ports are wanted in a row, for each number that is wanted.
+ * @returns the first of each.
+ */
+export async function freePorts(...runs: readonly number[]): Promise<number[]> {
+  const found: number[] = [];
+  const taken = new Set<number>();
+  for (let tries = 0; found.length < runs.length; tries++) {
+    if (tries === MAX_TRIES) throw new Error('no free ports');
+    const first = randomInt(FIRST_PORT, LAST_PORT);
+    const row = Array.from({ length: runs[found.length]! }, (_, index) => first + index);
+    if (row.some((port) => taken.has(port)) || !(await areFree(row))) continue;
+    for (const port of row) taken.add(port);
+    found.push(first);
+  }
+  return found;
+}
+
+const FIRST_PORT = 12_000;
+const LAST_PORT = 30_000;
+const MAX_TRIES = 1_000;
+
+async function areFree(ports: readonly number[]): Promise<boolean> {
+  for (const port of ports) if (!(await isFree(port))) return false;
+  return true;
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  const socket = createSocket('udp6');
+  try {
+    server.listen(port, '::');
+    await once(server, 'listening');
+    socket.bind(port, '::');
+    await once(socket, 'listening');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    server.close();
+    socket.close();
+  }
+}
