@@ -39,7 +39,9 @@ export function nginx(options: NginxOptions, output: TextOutput, errorOutput: Te
     for (const name of namesOf(set)) output.write(`${name}\n`);
     return ExitCode.ok;
   }
-  return options.check ? check(set, options.out, output) : write(set, options.out, options.force, output);
+  return options.check
+    ? check(set, options.out, output)
+    : write(set, options.out, options.force, output, errorOutput);
 }
 
 function print(set: NginxSet, name: string, output: TextOutput): number {
