@@ -14,13 +14,13 @@ export type HexLine =
   | { readonly kind: 'repeat' }
   | { readonly kind: 'bad'; readonly isRow: boolean }
   | { readonly kind: 'mark'; readonly isFromA: boolean }
-  | { readonly kind: 'datagram'; readonly bytes: Uint8Array; readonly isFromA: boolean }
+  /** `isFromA` is undefined without a mark. */
+  | { readonly kind: 'datagram'; readonly bytes: Uint8Array; readonly isFromA: boolean | undefined }
   | {
       readonly kind: 'row';
       readonly offset: number;
       readonly bytes: Uint8Array;
       readonly isPacket: boolean;
-      /** undefined without a mark. */
       readonly isFromA: boolean | undefined;
     }
   | { readonly kind: 'time'; readonly timeUs: number };
@@ -43,7 +43,7 @@ export function readHexLine(text: string, state: DumpState): HexLine {
   const rest = marked === null ? line : line.slice(marked[0].length);
   if (rest.trim() === '') return isFromA === undefined ? BLANK : { kind: 'mark', isFromA };
   if (rest.trim() === '*') return { kind: 'repeat' };
-  return readRow(rest, state, isFromA) ?? readTime(rest) ?? readDatagram(rest, isFromA ?? true);
+  return readRow(rest, state, isFromA) ?? readTime(rest) ?? readDatagram(rest, isFromA);
 }
 
 /** `00000010  51 00 ..  |..|`, `00000010: 5100 ..  ..`, `0x0010:  5100 ..`, `0010   51 00 ..` */
@@ -56,9 +56,9 @@ function readRow(text: string, state: DumpState, isFromA: boolean | undefined): 
   if (!isNext(offset, state)) return colon === undefined && !state.isBad ? undefined : BAD_ROW;
   // A number alone ends a dump; where there is none it is a short datagram.
   if (rest === '' && (state.length === 0 || offset === 0)) return undefined;
-  const ascii = rest.search(/\s+\|/);
-  const hex = ascii >= 0 ? rest.slice(0, ascii) : (rest.split(/\s{2,}/)[0] ?? '');
-  const bytes = bytesOf(hex);
+  const [hex = '', more = '', ascii = ''] = rest.split(/\s{2,}/);
+  // hexdump has a gap in the middle, and its characters between bars.
+  const bytes = bytesOf(ascii.startsWith('|') && EIGHT_BYTES.test(hex) ? hex + more : hex);
   if (bytes === undefined) return BAD_ROW;
   return { kind: 'row', offset, bytes, isPacket: prefix !== undefined, isFromA };
 }
@@ -79,7 +79,7 @@ function readTime(text: string): HexLine | undefined {
   return { kind: 'time', timeUs: wholeMs * 1000 + Number(`0.${fraction}`) * 1_000_000 };
 }
 
-function readDatagram(text: string, isFromA: boolean): HexLine {
+function readDatagram(text: string, isFromA: boolean | undefined): HexLine {
   const bytes = bytesOf(text.trim().replace(/^0x/i, ''));
   return bytes === undefined ? BAD : { kind: 'datagram', bytes, isFromA };
 }
@@ -91,6 +91,7 @@ function bytesOf(text: string): Uint8Array | undefined {
   return Uint8Array.from(Buffer.from(digits, 'hex'));
 }
 
+const EIGHT_BYTES = /^([0-9a-f]{2} ){7}[0-9a-f]{2}$/i;
 const BLANK: HexLine = { kind: 'blank' };
 const BAD: HexLine = { kind: 'bad', isRow: false };
 const BAD_ROW: HexLine = { kind: 'bad', isRow: true };

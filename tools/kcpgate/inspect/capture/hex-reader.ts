@@ -102,7 +102,7 @@ export class HexReader {
         return;
       case 'datagram':
         if (line.bytes.length > MAX_DATAGRAM_BYTES) return this.#refuse('too long for a datagram');
-        this.#isFromA = line.isFromA;
+        this.#isFromA = line.isFromA ?? this.#isFromA;
         this.#hand(line.bytes, false);
     }
   }

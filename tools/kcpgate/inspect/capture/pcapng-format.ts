@@ -34,8 +34,8 @@ export class PcapngFormat implements RecordFormat {
     const length = view.getUint32(at + 4, this.#isLittleEndian);
     const type = view.getUint32(at, this.#isLittleEndian);
     if (length < BLOCK_FRAME_BYTES || length % 4 !== 0) return this.#lose(`a block of ${length} bytes`);
-    if (length > MAX_RECORD_BYTES && PACKET_BLOCKS.has(type))
-      return this.#lose(`a packet of ${length} bytes`);
+    const limit = PACKET_BLOCKS.has(type) ? MAX_RECORD_BYTES : MAX_OTHER_BLOCK_BYTES;
+    if (length > limit) return this.#lose(`a block of ${length} bytes`);
     return length;
   }
 
@@ -176,3 +176,5 @@ const BLOCK_FRAME_BYTES = 12;
 const PACKET_START_BYTES = 28;
 const SIMPLE_PACKET_START_BYTES = 12;
 const MAX_INTERFACES = 4096;
+/** Of a block that is left out. A longer one is none: most of the file would be left out with it. */
+const MAX_OTHER_BLOCK_BYTES = 16 * 1024 * 1024;

@@ -49,7 +49,7 @@ export class RecordJoiner {
       } else if (length > MAX_RECORD_BYTES) {
         at = this.#beginSkip(length, chunk, at);
       } else {
-        this.#hold(chunk, at, chunk.length, length);
+        this.#hold(chunk, at, chunk.length);
         return;
       }
     }
@@ -72,7 +72,7 @@ export class RecordJoiner {
       }
       if (at === chunk.length) return at;
       const end = Math.min(chunk.length, at + length - this.#heldBytes);
-      this.#hold(chunk, at, end, length);
+      this.#hold(chunk, at, end);
       at = end;
     }
   }
@@ -86,15 +86,16 @@ export class RecordJoiner {
     return this.#finishHeld(chunk, at);
   }
 
-  #hold(chunk: Uint8Array, at: number, end: number, wanted: number): void {
-    if (this.#held.length < wanted) {
-      const grown = new Uint8Array(Math.min(MAX_RECORD_BYTES, 2 ** Math.ceil(Math.log2(wanted))));
+  #hold(chunk: Uint8Array, at: number, end: number): void {
+    const heldBytes = this.#heldBytes + end - at;
+    if (this.#held.length < heldBytes) {
+      const grown = new Uint8Array(2 ** Math.ceil(Math.log2(heldBytes)));
       grown.set(this.#held.subarray(0, this.#heldBytes));
       this.#held = grown;
       this.#heldView = new DataView(grown.buffer);
     }
     this.#held.set(chunk.subarray(at, end), this.#heldBytes);
-    this.#heldBytes += end - at;
+    this.#heldBytes = heldBytes;
   }
 
   #beginSkip(bytes: number, chunk: Uint8Array, at: number): number {
