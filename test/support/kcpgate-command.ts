@@ -123,12 +123,17 @@ export class RunningCommand {
 
   /** The first JSON log record with this message and these fields. */
   async record(message: string, fields: Readonly<Record<string, unknown>> = {}): Promise<LogRecord> {
-    const line = await this.line((candidate) => {
-      const record = recordOf(candidate);
-      if (record?.msg !== message) return false;
-      return Object.entries(fields).every(([key, value]) => record[key] === value);
-    });
-    return recordOf(line)!;
+    return recordOf(await this.line((candidate) => isRecord(candidate, message, fields)))!;
+  }
+
+  /** The first such record that comes after what stood in its output, of which {@link output} had so many characters. */
+  async recordBehind(
+    seen: number,
+    message: string,
+    fields: Readonly<Record<string, unknown>> = {},
+  ): Promise<LogRecord> {
+    const isIn = (line: string): boolean => this.output.includes(line, seen);
+    return recordOf(await this.line((candidate) => isRecord(candidate, message, fields) && isIn(candidate)))!;
   }
 
   /** The port of the first address it says it listens on. */
@@ -167,6 +172,12 @@ export class RunningCommand {
   #all(): string {
     return `${this.output}${this.#errorOutput}`;
   }
+}
+
+function isRecord(line: string, message: string, fields: Readonly<Record<string, unknown>>): boolean {
+  const record = recordOf(line);
+  if (record?.msg !== message) return false;
+  return Object.entries(fields).every(([key, value]) => record[key] === value);
 }
 
 function recordOf(line: string): LogRecord | undefined {

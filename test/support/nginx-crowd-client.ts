@@ -24,6 +24,7 @@ class Member {
   private sentBytes = 0;
   private receivedBytes = 0;
   private gatewayId = 0;
+  private logins = 0;
   private heardAt = 0;
   private gapMs = 0;
   private gapFromMs = 0;
@@ -51,11 +52,12 @@ class Member {
   }
 
   report(): CrowdMember {
-    const { gatewayId, sentBytes, receivedBytes, told } = this;
+    const { gatewayId, logins, sentBytes, receivedBytes, told } = this;
     const open = nowMs() - this.heardAt;
     const gap = open > this.gapMs ? [open, this.heardAt] : [this.gapMs, this.gapFromMs];
     const line = this.session?.line?.id ?? '';
-    return { gatewayId, line, gapMs: gap[0]!, gapFromMs: gap[1]!, sentBytes, receivedBytes, told };
+    const [gapMs, gapFromMs] = gap as [number, number];
+    return { gatewayId, line, logins, gapMs, gapFromMs, sentBytes, receivedBytes, told };
   }
 
   get isWhole(): boolean {
@@ -68,6 +70,7 @@ class Member {
 
   private take(status: ClientStatus): void {
     this.told[status.type] = (this.told[status.type] ?? 0) + 1;
+    if (status.type === 'loggedin' && status.isFresh) this.logins++;
     if (status.type === 'open' || status.type === 'reconnected') this.gatewayId = status.gatewayId;
   }
 

@@ -29,6 +29,8 @@ export interface CrowdMember {
   readonly gapFromMs: number;
   readonly sentBytes: number;
   readonly receivedBytes: number;
+  /** Logins that were taken for it. */
+  readonly logins: number;
   /** How often each status was told. */
   readonly told: Readonly<Record<string, number>>;
 }

@@ -21,12 +21,13 @@ export interface FrontPorts {
 export interface NginxFrontOptions {
   /** Default 3. */
   readonly gateways?: number;
-  /** More keys of every listener, of the sections `sessions` and `login` of every gateway, and of `front` and `front.check`. */
+  /** More keys of every listener, of the sections `sessions` and `login` of every gateway, and of `front`. */
   readonly listener?: string;
   readonly sessions?: string;
   readonly login?: string;
   readonly front?: string;
-  readonly check?: string;
+  /** Keys of `front.check`. */
+  readonly check?: Readonly<Record<string, string>>;
   /** Whether a login has spare sessions of the other gateways. Default false. */
   readonly hasSpares?: boolean;
   /** Gateways that the front starts. Default: all. */
@@ -168,7 +169,7 @@ ${lines.join('')}  ${login}
 }
 
 function frontSection(
-  { front = '', check = '' }: NginxFrontOptions,
+  { front = '', check = {} }: NginxFrontOptions,
   folder: string,
   ports: FrontPorts,
   inner: number,
@@ -191,7 +192,8 @@ ${gateways.map((gateway) => `    - ${gateway}\n`).join('')}  udp_port: ${String(
     include_directory: ${join(folder, 'conf', 'kcpgate')}
     test_command: [ nginx, -t, -p, ${folder}, -c, ${join(folder, 'conf', 'nginx.conf')} ]
     reload_command: [ nginx, -s, reload, -p, ${folder}, -c, ${join(folder, 'conf', 'nginx.conf')} ]
-    ${check}
-  ${front}
+${Object.entries(check)
+  .map(([key, value]) => `    ${key}: ${value}\n`)
+  .join('')}  ${front}
 `;
 }
