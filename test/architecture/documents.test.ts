@@ -10,7 +10,11 @@ const filesIn = (folder: string, extension: string): string[] =>
     .filter((name) => name.endsWith(extension))
     .map((name) => join(folder, name));
 
-const DOCUMENTS = [...filesIn('docs', '.md'), ...readdirSync(ROOT).filter((name) => name.endsWith('.md'))];
+const DOCUMENTS = [
+  ...filesIn('docs', '.md'),
+  ...filesIn('nginx', '.md'),
+  ...readdirSync(ROOT).filter((name) => name.endsWith('.md')),
+];
 
 const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
 

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { loadConfig } from '../../../../../src/gateway/config/load.ts';
 import type { FrontConfig } from '../../../../../src/gateway/config/config.ts';
+import { frontNotes } from '../../../../../tools/kcpgate/nginx/front-notes.ts';
 import { type NginxSet, renderNginxSet } from '../../../../../tools/kcpgate/nginx/nginx-set.ts';
 
 const SHIPPED = fileURLToPath(new URL('../../../../../nginx/', import.meta.url));
@@ -52,10 +53,35 @@ describe('the set in the folder nginx', () => {
     const shipped = readdirSync(SHIPPED, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map(({ parentPath, name }) => `${parentPath}/${name}`.slice(SHIPPED.length).replace(/^\//u, ''));
-    const own = ['README.md', 'example.yaml'];
+    const own = ['README.md', 'example.yaml', 'gateway.yaml'];
     expect(shipped.filter((name) => !own.includes(name)).sort()).toEqual(filesOf(set));
     for (const name of filesOf(set))
       expect(readFileSync(SHIPPED + name, 'utf8'), name).toBe(textOf(set, name));
+  });
+});
+
+describe('the gateway in the folder nginx', () => {
+  test('is one of the example, and expects what nginx sends', () => {
+    const env = { TICKET_KEY: Buffer.alloc(32).toString('base64') };
+    const result = loadConfig({ file: `${SHIPPED}gateway.yaml`, env });
+    if (!result.ok) throw new Error(JSON.stringify(result.errors));
+    expect(result.warnings.map(({ path, message }) => `${path}: ${message}`)).toEqual([]);
+    const { config } = result;
+    expect(config.front.gateways).toEqual(frontWith().gateways);
+    expect(frontNotes(config)).toEqual([]);
+    const [own] = config.front.gateways;
+    expect(config.listeners.map(({ bind }) => bind)).toEqual([own?.udp, own?.tcp, own?.http]);
+    const lines = config.login.lines === 'auto' ? [] : config.login.lines;
+    expect(new Set(lines.map(({ port }) => port))).toEqual(
+      new Set([frontWith().udpPort, frontWith().sharedPort]),
+    );
+    expect(lines.filter(({ path }) => path !== null).map(({ path, gatewayId }) => [path, gatewayId])).toEqual(
+      [
+        ['/kcp/1', 1],
+        ['/kcp/2', 2],
+        ['/kcp/3', 3],
+      ],
+    );
   });
 });
 
