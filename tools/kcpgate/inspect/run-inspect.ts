@@ -86,6 +86,9 @@ export async function runInspect(
     proxy: options.proxy,
     ...(keys === null ? {} : { keyLog: keys.keyLog }),
     ...(kcpGo === undefined ? {} : { kcpGo }),
+    onSpurious: (spurious) => {
+      for (const view of views) view.onSpurious?.(spurious);
+    },
   });
   const pipeline = new Pipeline({
     examiner,

@@ -27,10 +27,12 @@ export function panelSvg(
 ): string {
   const top = Math.max(points.highestSn + 1, 1);
   const edge = highest(points.windowEdge);
-  // The edge may be far above: what was sent is what matters.
-  const axis = axisTo(Math.max(top, Math.min(edge, top * EDGE_ROOM)) * 1.04, TICKS, true);
+  // Where the edge is far above, what was sent is what matters.
+  const axis = axisTo((edge <= top * EDGE_ROOM ? Math.max(top, edge) : top) * 1.04, TICKS, true);
   const x = (us: number): number => at.x + ((us - time.startUs) / time.spanUs) * at.width;
-  const y = (sn: number): number => at.y + at.height - (sn / axis.to) * at.height;
+  // What stands on the axis is seen whole.
+  const base = at.height - BASE_ROOM;
+  const y = (sn: number): number => at.y + base - (sn / axis.to) * base;
   const clip = `clip-${id}`;
   return [
     `<text class="title" x="${place(at.x)}" y="${place(at.y - 10)}">${svgText(title)}<tspan class="faint" dx="10">${svgText(summary(points))}</tspan></text>`,
@@ -49,8 +51,9 @@ export function panelSvg(
   ].join('\n');
 }
 
-const EDGE_ROOM = 1.25;
+const EDGE_ROOM = 1.5;
 const TICKS = 6;
+const BASE_ROOM = 5;
 
 function summary({ sent, again, spurious }: DirectionPoints): string {
   const total = AGAIN_CAUSES.reduce((sum, cause) => sum + again[cause].added, 0);
@@ -59,7 +62,7 @@ function summary({ sent, again, spurious }: DirectionPoints): string {
   );
   const wasted = spurious.added === 0 ? '' : `; ${grouped(spurious.added)} not needed`;
   const detail = total === 0 ? '' : ` (${causes.join(', ')}${wasted})`;
-  return `${grouped(sent.added)} segments, ${grouped(total)} sent again${detail}`;
+  return `${grouped(sent.added)} ${sent.added === 1 ? 'segment' : 'segments'}, ${grouped(total)} sent again${detail}`;
 }
 
 const CAUSE_WORDS: Readonly<Record<AgainCause, string>> = {

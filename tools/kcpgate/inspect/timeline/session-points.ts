@@ -21,6 +21,8 @@ export class DirectionPoints {
   readonly acknowledged = new PointSeries(MAX_POINTS);
   /** The first segment it has no room for, where that changed. */
   readonly windowEdge = new PointSeries(MAX_POINTS);
+  /** Retransmissions that may yet turn out not to have been needed, by packet and `sn`: when they were. */
+  readonly #recent = new Map<string, number>();
   #lastSn = NaN;
   #una = NaN;
   #edge = NaN;
@@ -33,7 +35,7 @@ export class DirectionPoints {
   #highest = NaN;
 
   /** Takes a data segment of this side. */
-  data(timeUs: number, { sn, marks }: ExaminedSegment): void {
+  data(timeUs: number, packet: number, { sn, marks }: ExaminedSegment): void {
     if ((marks & SegmentMark.duplicate) !== 0) return;
     const height = this.#heightOf(sn);
     this.#highest = Number.isNaN(this.#highest) ? height : Math.max(this.#highest, height);
@@ -42,7 +44,14 @@ export class DirectionPoints {
       return;
     }
     this.again[causeOf(marks)].add(timeUs, height);
-    if ((marks & SegmentMark.spurious) !== 0) this.spurious.add(timeUs, height);
+    if (this.#recent.size >= MAX_RECENT) this.#recent.delete(this.#recent.keys().next().value ?? '');
+    this.#recent.set(keyOf(packet, sn), timeUs);
+  }
+
+  /** Takes that one of its retransmissions was not needed. */
+  notNeeded(packet: number, sn: number): void {
+    const timeUs = this.#recent.get(keyOf(packet, sn));
+    if (timeUs !== undefined) this.spurious.add(timeUs, this.#lastSn + ((sn - this.#lastSn) | 0));
   }
 
   /** Takes what a header of the other side says. */
@@ -81,7 +90,7 @@ export class SessionPoints {
   }
 
   /** Takes the segments of a datagram. */
-  take(timeUs: number, isFromClient: boolean, segments: readonly ExaminedSegment[]): void {
+  take(timeUs: number, packet: number, isFromClient: boolean, segments: readonly ExaminedSegment[]): void {
     this.firstUs = Math.min(this.firstUs, timeUs);
     this.lastUs = Math.max(this.lastUs, timeUs);
     this.segments += segments.length;
@@ -91,7 +100,7 @@ export class SessionPoints {
     for (const segment of segments) {
       if (segment.cmd < Command.new || segment.cmd > Command.windowTell) continue;
       other.told(timeUs, segment);
-      if (segment.cmd <= Command.push) own.data(timeUs, segment);
+      if (segment.cmd <= Command.push) own.data(timeUs, packet, segment);
     }
   }
 }
@@ -101,6 +110,9 @@ function causeOf(marks: number): AgainCause {
   return (marks & SegmentMark.timeout) !== 0 ? 'timeout' : 'lineChange';
 }
 
+const keyOf = (packet: number, sn: number): string => `${packet} ${sn >>> 0}`;
+
+const MAX_RECENT = 8192;
 const MAX_POINTS = 32_768;
 /** No window is larger. */
 const MAX_STEP = 2 ** 20;

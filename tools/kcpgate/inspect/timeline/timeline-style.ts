@@ -8,7 +8,7 @@ export const STYLE = [
   '.tick,.label{fill:#59636e}',
   '.grid{stroke:#e4e8ec;fill:none}',
   '.frame{stroke:#c4ccd4;fill:none}',
-  '.sent{stroke:#2f6fc4;stroke-width:2.6;stroke-linecap:round;fill:none}',
+  '.sent{stroke:#2f6fc4;stroke-width:3;stroke-linecap:round;fill:none}',
   '.fast{fill:#e07b00}',
   '.timeout{stroke:#cf222e;stroke-width:1.8;stroke-linecap:round;fill:none}',
   '.lineChange{fill:#8250df}',
@@ -39,11 +39,11 @@ export const STYLE = [
 
 /** What is explained above the panels, with the room each takes. */
 export const LEGEND = [
-  { shape: 'sent', text: 'sent', width: 66 },
-  { shape: 'fast', text: 'again: overtaken', width: 136 },
-  { shape: 'timeout', text: 'again: timed out', width: 134 },
-  { shape: 'lineChange', text: 'again: line changed', width: 152 },
-  { shape: 'spurious', text: 'not needed', width: 106 },
-  { shape: 'una', text: 'acknowledged (una)', width: 154 },
+  { shape: 'sent', text: 'sent', width: 62 },
+  { shape: 'fast', text: 'again: overtaken', width: 132 },
+  { shape: 'timeout', text: 'again: timed out', width: 130 },
+  { shape: 'lineChange', text: 'again: line changed', width: 148 },
+  { shape: 'spurious', text: 'not needed', width: 102 },
+  { shape: 'una', text: 'acknowledged (una)', width: 152 },
   { shape: 'edge', text: 'window edge (una + wnd)', width: 170 },
 ] as const;

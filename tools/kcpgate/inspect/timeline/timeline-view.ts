@@ -1,3 +1,4 @@
+import type { SpuriousRetransmission } from '../examine/examiner-options.ts';
 import type { ExaminedSegment } from '../examined.ts';
 import type { Findings } from '../views/findings.ts';
 import type { Subject } from '../views/subject.ts';
@@ -33,7 +34,12 @@ export class TimelineView implements View {
       points = new SessionPoints(session, conv);
       this.#candidates.set(session, points);
     }
-    points.take(found.timeUs, isFromClient, segments);
+    points.take(found.timeUs, found.packet, isFromClient, segments);
+  }
+
+  onSpurious({ session, isFromClient, packet, sn }: SpuriousRetransmission): void {
+    const points = this.#candidates.get(session);
+    if (points !== undefined) (isFromClient ? points.fromClient : points.fromGateway).notNeeded(packet, sn);
   }
 
   finish({ sessions }: Findings): void {

@@ -1,4 +1,5 @@
 import { closeCodeName } from '../../../../src/base/close-code.ts';
+import type { SpuriousRetransmission } from '../examine/examiner-options.ts';
 import type { FlowReport } from '../examine/flow-report.ts';
 import type { DirectionReport, SessionReport } from '../examine/session-report.ts';
 import type { ExpertNote } from '../examined.ts';
@@ -51,6 +52,12 @@ export function jsonOfSession(report: SessionReport): object {
 /** The object of a note. */
 export function jsonOfNote({ code, severity, session, packets, text }: ExpertNote): object {
   return { code, severity, session: session < 0 ? null : session, packets, text };
+}
+
+/** The object of a retransmission that was not needed. */
+export function jsonOfSpurious(spurious: SpuriousRetransmission): object {
+  const { session, isFromClient, packet, sn, evidence, shownBy } = spurious;
+  return { session, direction: isFromClient ? 'client' : 'gateway', packet, sn: sn >>> 0, evidence, shownBy };
 }
 
 function jsonOfDirection(report: DirectionReport): object {

@@ -1,8 +1,9 @@
 import { commandName } from '../../../../src/wire/command.ts';
 import type { Field, Unit } from '../../../../src/wire/dissection.ts';
 import { hexOf } from '../../../../src/wire/printable.ts';
+import type { SpuriousRetransmission } from '../examine/examiner-options.ts';
 import type { ExaminedSegment } from '../examined.ts';
-import { jsonOfFlow, jsonOfNote, jsonOfSession } from './json-findings.ts';
+import { jsonOfFlow, jsonOfNote, jsonOfSession, jsonOfSpurious } from './json-findings.ts';
 import type { Findings } from './findings.ts';
 import { unitOf } from './line-view.ts';
 import { markNames } from './mark-table.ts';
@@ -39,6 +40,10 @@ export class JsonView implements View {
       const unit = unitOf(subject.reading, segment);
       this.#line({ type: 'segment', ...datagram, ...segmentJson(subject, segment, unit) });
     }
+  }
+
+  onSpurious(spurious: SpuriousRetransmission): void {
+    if (this.#parts.segments) this.#line({ type: 'spurious', ...jsonOfSpurious(spurious) });
   }
 
   finish({ flows, sessions, notes }: Findings): void {

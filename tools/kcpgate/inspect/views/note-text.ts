@@ -14,7 +14,7 @@ export function noteLines(note: ExpertNote, palette: Palette, columns: number): 
   ];
 }
 
-/** Cuts text into lines between its words. */
+/** Cuts text into lines between its words; empty text is one empty line. */
 export function wrapped(text: string, columns: number): string[] {
   const lines: string[] = [];
   let line = '';
@@ -24,7 +24,7 @@ export function wrapped(text: string, columns: number): string[] {
       line = word;
     } else line = line === '' ? word : `${line} ${word}`;
   }
-  return line === '' ? lines : [...lines, line];
+  return [...lines, line];
 }
 
 const SHADES: Readonly<Record<ExpertNote['severity'], Shade>> = {

@@ -6,7 +6,7 @@ import { openedCrypt } from './crypt-unit.ts';
 
 /** A datagram taken apart by `dissect`, with what was decrypted. */
 export interface Reading {
-  /** The bytes that were captured; null for what kcp-go encrypted: `dissect` knows nothing of that. */
+  /** The bytes that were captured; null for what is opaque or kcp-go encrypted: `dissect` knows nothing of that. */
   readonly outer: Dissection | null;
   /** What was decrypted; null when nothing was. Its offsets count from the first byte inside. */
   readonly inner: Dissection | null;
@@ -28,7 +28,9 @@ export function readingOf(datagram: ExaminedDatagram): Reading {
   }
   const { found } = datagram;
   const bytes = found.bytes.subarray(found.offset, found.offset + found.length);
-  const outer = dissect(bytes, { proxy: proxyModeOf(datagram) });
+  const dissected = dissect(bytes, { proxy: proxyModeOf(datagram) });
+  // What looks like this protocol, but is not, must not be shown as if it were.
+  const outer = datagram.kind === 'opaque' && dissected.units.length > 0 ? null : dissected;
   const inner = innerOf(datagram);
   return readingFrom(outer, inner, inner === null ? found.offset : datagram.clearAt, []);
 }

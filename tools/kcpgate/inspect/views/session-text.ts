@@ -1,6 +1,6 @@
 import { closeCodeName } from '../../../../src/base/close-code.ts';
 import { hex32, quotePrintable } from '../../../../src/wire/printable.ts';
-import { bytesCell, shareCell } from '../../admin/cell.ts';
+import { bytesCell, countOf, shareCell } from '../../admin/cell.ts';
 import { alignRows } from '../../align-rows.ts';
 import type {
   ClientEvidence,
@@ -140,7 +140,7 @@ const spanCell = (us: number): string => (Number.isNaN(us) ? '' : spanText(us));
 const rateText = (rate: number): string =>
   Number.isFinite(rate) && rate > 0 ? `${bytesCell(Math.round(rate))}/s` : '';
 const closedText = (count: number, us: number): string =>
-  count === 0 ? '' : `${count} times, ${spanText(us)}`;
+  count === 0 ? '' : `${countOf(count, 'time')}, ${spanText(us)}`;
 
 function shareText(count: number, all: number): string {
   return count === 0 || all === 0 ? counted(count) : `${count} (${shareCell(count / all)})`;

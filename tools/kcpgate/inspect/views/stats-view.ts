@@ -3,7 +3,7 @@ import { bytesCell, countOf } from '../../admin/cell.ts';
 import type { FlowReport } from '../examine/flow-report.ts';
 import { endText } from './end-text.ts';
 import { type Findings } from './findings.ts';
-import { noteLines } from './note-text.ts';
+import { noteLines, wrapped } from './note-text.ts';
 import type { Palette } from './palette.ts';
 import { sessionLines } from './session-text.ts';
 import type { TextOutput } from './text-output.ts';
@@ -30,7 +30,7 @@ export class StatsView implements View {
   finish(findings: Findings): void {
     const { flows, sessions, notes, startUs } = findings;
     this.#block('Capture', captureLines(findings));
-    if (flows.length > 0) this.#block('Flows', flowLines(flows));
+    if (flows.length > 0) this.#block('Flows', flowLines(flows, this.#columns - INDENT.length));
     for (const session of sessions) {
       const [title = '', ...lines] = sessionLines(session, startUs, this.#palette);
       this.#block(title, lines);
@@ -42,7 +42,7 @@ export class StatsView implements View {
   #block(title: string, lines: readonly string[]): void {
     if (title !== 'Capture') this.#output.writeLine('');
     this.#output.writeLine(this.#palette('heading', title));
-    for (const line of lines) this.#output.writeLine(`${INDENT}${line}`);
+    for (const line of lines) this.#output.writeLine(line === '' ? line : `${INDENT}${line}`);
   }
 }
 
@@ -63,18 +63,31 @@ function captureLines({ capture, flows, sessions, startUs }: Findings): string[]
   return lines;
 }
 
-function flowLines(flows: readonly FlowReport[]): string[] {
-  const rows = flows.map(({ flow, packets, bytes, description, proxyHeaders, cutOff }) => {
-    const extra = [
-      description,
-      ...(proxyHeaders === 'none' ? [] : [`${proxyHeaders === 'spp' ? 'SPP' : 'PROXY'} headers`]),
-      ...(cutOff === 0 ? [] : [`${cutOff} cut off`]),
-    ];
+function flowLines(flows: readonly FlowReport[], columns: number): string[] {
+  const table = flows.map(({ flow, packets, bytes }) => {
     const ends = `${endText(flow.a)} > ${endText(flow.b)}`;
-    return [String(flow.index), flow.carrier, ends, String(packets), bytesCell(bytes), extra.join('; ')];
+    return [String(flow.index), flow.carrier, ends, String(packets), bytesCell(bytes)];
   });
-  return alignRows([FLOW_HEADER, ...rows], NUMERIC_COLUMNS);
+  const rows = [FLOW_HEADER, ...table];
+  const used = alignRows(rows, NUMERIC_COLUMNS)[0]?.length ?? 0;
+  const whatColumns = Math.max(MIN_WHAT_COLUMNS, columns - used - 2);
+  const whole = flows.flatMap((report, index) =>
+    wrapped(whatText(report), whatColumns).map((what, line) => [...cellsOf(table, index, line), what]),
+  );
+  return alignRows([[...FLOW_HEADER, 'WHAT'], ...whole], NUMERIC_COLUMNS);
 }
 
-const FLOW_HEADER = ['#', 'CARRIER', 'ENDS', 'DATAGRAMS', 'BYTES', 'WHAT'];
+function whatText({ description, proxyHeaders, cutOff }: FlowReport): string {
+  const parts = [description];
+  if (proxyHeaders !== 'none') parts.push(`${proxyHeaders === 'spp' ? 'SPP' : 'PROXY'} headers`);
+  if (cutOff > 0) parts.push(`${cutOff} cut off`);
+  return parts.join('; ');
+}
+
+/** Only the first line of a flow has cells. */
+const cellsOf = (table: readonly string[][], index: number, line: number): readonly string[] =>
+  line === 0 ? (table[index] ?? []) : FLOW_HEADER.map(() => '');
+
+const FLOW_HEADER = ['#', 'CARRIER', 'ENDS', 'DATAGRAMS', 'BYTES'];
 const NUMERIC_COLUMNS: ReadonlySet<number> = new Set([0, 3, 4]);
+const MIN_WHAT_COLUMNS = 24;

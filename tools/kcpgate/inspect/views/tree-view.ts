@@ -41,7 +41,7 @@ export class TreeView implements View {
     this.#output.writeLine(this.#palette('heading', this.#title(subject)));
     for (const line of remarks(datagram)) this.#output.writeLine(`  ${line}`);
     if (this.#options.tree) {
-      this.#block(reading.outer === null ? cryptTree(datagram, reading) : formatTree(reading.outer));
+      this.#block(reading.outer === null ? foreignTree(datagram, reading) : formatTree(reading.outer));
       if (reading.inner !== null) this.#block(`decrypted: ${formatTree(reading.inner)}`);
       for (const line of segmentRemarks(subject, segments)) {
         this.#output.writeLine(`  ${this.#palette('mark', line)}`);
@@ -72,11 +72,11 @@ export class TreeView implements View {
   }
 }
 
-/** A datagram that kcp-go encrypted, with the header of the encryption. */
-function cryptTree({ found }: ExaminedDatagram, { headers }: Reading): string {
+/** A datagram that is none of this protocol; of one that kcp-go encrypted, the header of the encryption. */
+function foreignTree({ kind, found }: ExaminedDatagram, { headers }: Reading): string {
   const units = headers.filter(({ name }) => name === 'KCP_GO_CRYPT');
   const tree = formatTree({ length: found.length, kind: 'unknown_kind', units, problems: [] });
-  return tree.replace('unknown_kind', 'kcp-go encrypted');
+  return tree.replace('unknown_kind', kind === 'opaque' ? kind : 'kcp-go encrypted');
 }
 
 /** What is known of the whole datagram beside its bytes. */

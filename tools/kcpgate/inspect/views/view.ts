@@ -1,3 +1,4 @@
+import type { SpuriousRetransmission } from '../examine/examiner-options.ts';
 import type { ExaminedSegment } from '../examined.ts';
 import type { Findings } from './findings.ts';
 import type { Subject } from './subject.ts';
@@ -9,6 +10,8 @@ export interface View {
    * @param segments those that are wanted; empty for a datagram in which none can be read.
    */
   show(subject: Subject, segments: readonly ExaminedSegment[]): void;
+  /** It turned out that a retransmission that was shown before had not been needed. */
+  onSpurious?(spurious: SpuriousRetransmission): void;
   /** The input has ended. */
   finish?(findings: Findings): void;
 }

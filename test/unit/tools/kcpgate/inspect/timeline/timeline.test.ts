@@ -55,14 +55,17 @@ describe('points', () => {
 function sessionOf(segments: number): SessionPoints {
   const points = new SessionPoints(3, PUSH.conv);
   for (let sn = 0; sn < segments; sn++) {
-    points.take(START_US + sn * 1000, true, handMade([{ ...PUSH, sn }]).segments);
+    points.take(START_US + sn * 1000, sn, true, handMade([{ ...PUSH, sn }]).segments);
   }
   const again = handMade([{ ...PUSH, sn: segments - 1 }], {
-    segments: [{ marks: SegmentMark.retransmission | SegmentMark.timeout | SegmentMark.spurious }],
+    segments: [{ marks: SegmentMark.retransmission | SegmentMark.timeout }],
   });
-  points.take(START_US + segments * 1000, true, again.segments);
+  points.take(START_US + segments * 1000, segments, true, again.segments);
+  points.fromClient.notNeeded(segments, segments - 1);
+  points.fromClient.notNeeded(1, 5);
   points.take(
     START_US + segments * 1100,
+    segments + 1,
     false,
     handMade([{ ...PUSH, sn: 0, una: segments, wnd: 32 }]).segments,
   );
@@ -76,7 +79,7 @@ describe('pictures', () => {
     expect(svg).toContain(
       'Client to gateway<tspan class="faint" dx="10">40 segments, 1 sent again (1 timed out; 1 not needed)',
     );
-    expect(svg).toContain('Gateway to client<tspan class="faint" dx="10">1 segments, 0 sent again');
+    expect(svg).toContain('Gateway to client<tspan class="faint" dx="10">1 segment, 0 sent again');
     for (const word of ['again: overtaken', 'acknowledged (una)', 'milliseconds since the first packet']) {
       expect(svg).toContain(word);
     }
@@ -95,7 +98,7 @@ describe('pictures', () => {
   test('numbers that wrap go on above; a damaged one moves nothing', () => {
     const points = new SessionPoints(0, PUSH.conv);
     for (const sn of [0xffff_fffe, 0xffff_ffff, 0x7000_0000, 0, 1]) {
-      points.take(START_US, true, handMade([{ ...PUSH, sn }]).segments);
+      points.take(START_US, 1, true, handMade([{ ...PUSH, sn }]).segments);
     }
     const heights: number[] = [];
     points.fromClient.sent.each((_, height) => heights.push(height));
