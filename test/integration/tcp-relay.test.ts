@@ -114,6 +114,43 @@ describe('the weather', () => {
   });
 });
 
+describe('what is told', () => {
+  test('is every connection, byte and end, and how long each is held', async () => {
+    const told: string[] = [];
+    const relay = await relayToEcho({
+      toTarget: { delayMs: 30 },
+      onEvent: ({ kind, connection, isUp, bytes, delayMs }) =>
+        told.push(
+          `${String(connection)} ${isUp ? 'up' : 'down'} ${kind} ${Buffer.from(bytes).toString()} ${delayMs >= 30 ? 'late' : 'now'}`,
+        ),
+    });
+    const found = await client(relay);
+    found.socket.write('a');
+    await until(() => found.heard === 'a');
+    found.socket.end();
+    await until(() => found.hasEnded);
+    expect(told).toEqual([
+      ...['0 up open  now', '0 up bytes a late', '0 down bytes a now', '0 up end  late', '0 down end  now'],
+    ]);
+  });
+
+  test('an outage holds what comes until it is over', async () => {
+    const held: number[] = [];
+    const relay = await relayToEcho({
+      // It is on from the first moment on, and never long.
+      toTarget: { outage: { everyMs: 60, lengthMs: 60 } },
+      onEvent: ({ kind, isUp, delayMs }) => {
+        if (kind === 'bytes' && isUp) held.push(delayMs);
+      },
+    });
+    const found = await client(relay);
+    found.socket.write('a');
+    await until(() => found.heard === 'a');
+    expect(held[0]).toBeGreaterThan(0);
+    expect(held[0]).toBeLessThanOrEqual(60);
+  });
+});
+
 describe('a cut', () => {
   test.each([
     { how: 'rst', error: 'ECONNRESET', hasEnded: false },

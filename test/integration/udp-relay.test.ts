@@ -2,6 +2,10 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
+import { SeededRandom } from '../../src/base/seeded-random.ts';
+import { Fate, isDropped } from '../../tools/kcpgate/relay/fate.ts';
+import { LinkFates } from '../../tools/kcpgate/relay/link-fates.ts';
+import { PERFECT_LINK } from '../../tools/kcpgate/relay/link-profile.ts';
 import { startUdpRelay, type UdpRelay, type UdpRelayOptions } from '../../tools/kcpgate/relay/udp-relay.ts';
 
 const closers: (() => Promise<void>)[] = [];
@@ -87,7 +91,86 @@ describe('a relay with conditions', () => {
   });
 });
 
+describe('a NAT that gives clients other ports', () => {
+  test('does so at once; what was on its way comes from the old port, and answers to that are lost', async () => {
+    const server = await echoServer();
+    const relay = await relayTo(server, { toTarget: { delayMs: 40 } });
+    const socket = await client();
+    socket.send('old', relay.port, relay.address);
+    await until(() => relay.stats().inFlight === 1);
+    relay.rebind('port');
+    socket.send('new', relay.port, relay.address);
+    await until(() => socket.received.length === 1);
+    expect(socket.received).toEqual(['new']);
+    expect(server.peers.size).toBe(2);
+    expect(relay.stats()).toMatchObject({ clients: 1, rebinds: 1, inFlight: 0 });
+  });
+
+  test('or other addresses, where there are some', async () => {
+    const server = await echoServer();
+    const relay = await relayTo(server);
+    const socket = await client();
+    for (const text of ['a', 'b', 'c']) {
+      socket.send(text, relay.port, relay.address);
+      await until(() => socket.received.at(-1) === text);
+      relay.rebind('address');
+    }
+    expect(server.addresses.size).toBe(3);
+    expect([...server.addresses].every((address) => address.startsWith('127.'))).toBe(true);
+    const far = await startUdpRelay({ target: { address: '192.0.2.1', port: 9 }, seed: 1 });
+    closers.push(() => far.close());
+    expect(() => far.rebind('address')).toThrow(RangeError);
+  });
+});
+
+describe('the fate of each datagram', () => {
+  test('is told when it enters, and is what the seed and the datagrams say', async () => {
+    const link = { lossRate: 0.2, duplicateRate: 0.1, corruptRate: 0.1 };
+    const told: number[] = [];
+    const relay = await startUdpRelay({
+      target: { address: '127.0.0.1', port: (await echoServer()).port },
+      seed: 7,
+      toTarget: link,
+      onDatagram: ({ isUp, fate, bytes, offset, length }) => {
+        if (!isUp) return;
+        // As it came, whatever becomes of it.
+        expect(Buffer.from(bytes.subarray(offset, offset + length)).toString()).toBe(String(told.length));
+        told.push(fate);
+      },
+    });
+    closers.push(() => relay.close());
+    await sendMany(await client(), relay, 300);
+    const fates = new LinkFates({ ...PERFECT_LINK, ...link }, new SeededRandom(7, 1), 0, false);
+    expect(told).toEqual(Array.from({ length: 300 }, (_, index) => fates.decide(0, String(index).length)));
+    expect(told.filter(isDropped)).toHaveLength(relay.stats().toTarget.lost);
+    expect(told.filter((fate) => (fate & Fate.corrupted) !== 0)).toHaveLength(
+      relay.stats().toTarget.corrupted,
+    );
+  });
+});
+
 describe('the bounds of a relay', () => {
+  test('takes datagrams of any size', async () => {
+    const relay = await relayTo(await echoServer(), { toClient: { delayMs: 5 } });
+    const socket = await client();
+    const sizes = [1, 255, 257, 1500, 9000, 65_507, 0];
+    for (const size of sizes) socket.send('x'.repeat(size), relay.port, relay.address);
+    await until(() => socket.received.length === sizes.length);
+    expect(socket.received.map((text) => text.length)).toEqual(sizes);
+  });
+
+  test('forgets clients that are silent', async () => {
+    const server = await echoServer();
+    const relay = await relayTo(server, {}, { idleMs: 60 });
+    const socket = await client();
+    for (const text of ['1', '2']) {
+      socket.send(text, relay.port, relay.address);
+      await until(() => socket.received.at(-1) === text);
+      await until(() => relay.stats().clients === 0);
+    }
+    expect(server.peers.size).toBe(2);
+  });
+
   test('serves no more clients than allowed', async () => {
     const relay = await relayTo(await echoServer(), {}, { maxClients: 1 });
     const [first, second] = [await client(), await client()];
@@ -121,17 +204,20 @@ describe('the bounds of a relay', () => {
 interface EchoServer {
   readonly port: number;
   readonly peers: Set<number>;
+  readonly addresses: Set<string>;
 }
 
 async function echoServer(): Promise<EchoServer> {
   const socket = createSocket('udp4');
   const peers = new Set<number>();
+  const addresses = new Set<string>();
   socket.on('message', (datagram, from) => {
     peers.add(from.port);
+    addresses.add(from.address);
     socket.send(datagram, from.port, from.address);
   });
   await bind(socket);
-  return { port: socket.address().port, peers };
+  return { port: socket.address().port, peers, addresses };
 }
 
 async function client(): Promise<Socket & { received: string[] }> {
@@ -158,7 +244,7 @@ async function bind(socket: Socket): Promise<void> {
 async function relayTo(
   server: EchoServer,
   links: Pick<UdpRelayOptions, 'toTarget' | 'toClient'> = {},
-  bounds: Pick<UdpRelayOptions, 'maxClients' | 'maxInFlight'> = {},
+  bounds: Pick<UdpRelayOptions, 'maxClients' | 'maxInFlight' | 'idleMs'> = {},
 ): Promise<UdpRelay> {
   const relay = await startUdpRelay({
     target: { address: '127.0.0.1', port: server.port },

@@ -162,7 +162,7 @@ class Relay implements UdpRelay {
     this.#toTarget = fatesOf(options.toTarget, 1);
     this.#toClient = fatesOf(options.toClient, 2);
     this.#addressLuck = new SeededRandom(options.seed, stream + 3);
-    this.#idleTimer = setInterval(() => this.#forgetIdle(), Math.max(1000, this.#idleMs / 4));
+    this.#idleTimer = setInterval(() => this.#forgetIdle(), Math.max(MIN_LOOK_MS, this.#idleMs / 4));
     this.#idleTimer.unref();
     front.start((batch) => this.#takeFromClients(batch));
   }
@@ -499,6 +499,8 @@ const NOTHING_TOLD = {
 /** Timers keep milliseconds: what is due within half of one leaves now, so that delays are right on average. */
 const EARLY_MS = 0.5;
 const MAX_DATAGRAM_BYTES = 65_507;
+/** Idle clients are looked for no more often. */
+const MIN_LOOK_MS = 50;
 /** Peers told apart at the front: more than may be served, since those that are not have a slot for a moment. */
 const MAX_FRONT_ADDRESSES = 65_536;
 /** There may be many clients: 16 messages at a time, and as much sent at a time. */

@@ -1,0 +1,293 @@
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, describe, expect, test } from 'vitest';
+import { SeededRandom } from '../../src/base/seeded-random.ts';
+import {
+  startChaos,
+  type Chaos,
+  type ChaosOptions,
+  type ChaosState,
+} from '../../tools/kcpgate/chaos/chaos.ts';
+import { PROFILES } from '../../tools/kcpgate/chaos/profiles.ts';
+import { Recorder } from '../../tools/kcpgate/chaos/recorder.ts';
+import { parseScript } from '../../tools/kcpgate/chaos/script.ts';
+import { linkOf, PERFECT_WEATHER } from '../../tools/kcpgate/chaos/weather.ts';
+import { CaptureReader } from '../../tools/kcpgate/inspect/capture/read-capture.ts';
+import { LinkFates } from '../../tools/kcpgate/relay/link-fates.ts';
+import { runKcpgate, startKcpgate } from '../support/kcpgate-command.ts';
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+const SEED = 11;
+
+describe.each(['4g', 'wifi-bad'] as const)('a network like %s on real sockets', (name) => {
+  const weather = PROFILES[name].up;
+
+  test('holds datagrams for its delay and lets pass what its rate lets pass', async () => {
+    const { server, chaos, send } = await udpThrough({ up: weather });
+    // As many as its queue holds.
+    const serialMs = (LARGE_BYTES * 1000) / weather.bytesPerSecond;
+    const count = Math.floor((weather.queue as { ms: number }).ms / serialMs) - 1;
+    const startedAt = performance.now();
+    await send(count, LARGE_BYTES);
+    await until(() => server.arrivals.length >= udpOf(chaos).toTarget.delivered);
+    const leastMs = (index: number): number => weather.delayMs + (index + 1) * serialMs;
+    for (const { index, at } of server.arrivals) {
+      expect(at - startedAt).toBeGreaterThan(leastMs(index) - 1);
+    }
+    // Above it is the jitter, and what the machine takes.
+    const last = server.arrivals.at(-1)!;
+    expect(last.at - startedAt).toBeLessThan(2 * (leastMs(last.index) + weather.jitterMs) + 500);
+    expect(udpOf(chaos).toTarget.queueDrops).toBe(0);
+  });
+
+  test('loses what its seed says', async () => {
+    const { server, chaos, send } = await udpThrough({ up: weather });
+    await send(2000, SMALL_BYTES);
+    const fates = new LinkFates(linkOf(weather), new SeededRandom(SEED, 1), 0, false);
+    for (let index = 0; index < 2000; index++) fates.decide(index, SMALL_BYTES);
+    const { lost, delivered } = fates.counters;
+    expect(udpOf(chaos).toTarget).toMatchObject({ sent: 2000, lost, delivered });
+    await until(() => server.arrivals.length === delivered);
+  });
+});
+
+describe('steps', () => {
+  test('are done when their time has come, and undone when they were for a time', async () => {
+    const script = parseScript(
+      'at 50ms udp blackhole 100ms up\nat 200ms udp profile satellite down\nat 250ms tcp reset\nat 300ms end',
+    );
+    if (!script.ok) throw new Error(JSON.stringify(script.faults));
+    const done: string[] = [];
+    const up: string[] = [];
+    const { chaos } = await udpThrough({
+      steps: script.steps,
+      onStep: (_, text, error) => {
+        done.push(error === undefined ? text : `${text}: ${error}`);
+        up.push(chaos.state().relays[0]!.up);
+      },
+      onEnd: () => done.push('ended'),
+    });
+    await until(() => done.includes('ended'));
+    await until(() => done.length === 6);
+    expect(done).toEqual([
+      'udp blackhole 100ms up',
+      'blackhole is over',
+      'udp profile satellite down',
+      'tcp reset: there is no such relay',
+      'ended',
+      'end',
+    ]);
+    expect(up).toEqual(['blackhole', 'perfect', 'perfect', 'perfect', 'perfect']);
+    expect(chaos.state().relays[0]!.down).toMatch(/^delay 280ms/);
+    expect(chaos.state().nextStepMs).toBeNull();
+  });
+
+  test('clear goes back to the weather at the start', async () => {
+    const { chaos } = await udpThrough({ up: { ...PERFECT_WEATHER, delayMs: 5 } });
+    chaos.apply({ kind: 'profile', scope: 'all', direction: 'both', profile: 'train' }, '');
+    chaos.apply({ kind: 'clear', scope: { port: chaos.relays[0]!.listen.port }, direction: 'up' }, '');
+    const [relay] = chaos.state().relays;
+    expect(relay).toMatchObject({ up: 'delay 5ms' });
+    expect(relay!.down).toMatch(/outage/);
+  });
+});
+
+test('a recording has everything that came, and what became of it', async () => {
+  const file = join(temporaryFolder(), 'seen.pcapng');
+  const recorder = new Recorder(file, () => undefined);
+  const up = { ...PERFECT_WEATHER, lossRate: 0.3, duplicateRate: 0.2, mtuBytes: 1000, delayMs: 3 };
+  const { chaos, send, server } = await udpThrough({ up, recorder });
+  await send(300, SMALL_BYTES);
+  await send(5, LARGE_BYTES);
+  const { toTarget } = udpOf(chaos);
+  await until(() => server.arrivals.length === toTarget.delivered);
+  await chaos.close();
+  recorder.close();
+
+  const comments: string[] = [];
+  const reader = new CaptureReader({ sink: ({ comment }) => comments.push(comment) });
+  reader.push(readFileSync(file));
+  reader.finish();
+  const count = (words: RegExp): number => comments.filter((comment) => words.test(comment)).length;
+  expect(comments).toHaveLength(305);
+  expect(count(/^up dropped: loss$/)).toBe(toTarget.lost);
+  expect(count(/^up dropped: mtu$/)).toBe(5);
+  expect(count(/^up delivered: duplicated \(3\.0 ms\)$/)).toBe(toTarget.duplicated);
+  expect(count(/^up delivered \(3\.0 ms\)$/)).toBe(300 - toTarget.lost - toTarget.duplicated);
+});
+
+describe('the command', () => {
+  test(
+    'relays, is changed while it runs, and says in the end what happened',
+    { timeout: 60_000 },
+    async () => {
+      const echo = await echoServer();
+      const file = join(temporaryFolder(), 'seen.pcapng');
+      const command = await startKcpgate([
+        ...['chaos', '--udp', `0=${String(echo.port)}`, '--tcp', `0=${String(echo.port)}`, '--json'],
+        ...['--loss', '100% up', '--control', '0', '--seed', '5', '--record', file],
+      ]);
+      closers.push(() => command.stop());
+      const start = eventOf(await command.line((line) => line.includes('"start"')));
+      expect(start.relays.map(({ carrier, up, down }) => [carrier, up, down])).toEqual([
+        ['udp', 'loss 100%', 'perfect'],
+        ['tcp', 'perfect', 'perfect'],
+      ]);
+      const [udpPort, tcpPort] = start.relays.map(({ listen }) => Number(listen.split(':').at(-1)));
+
+      const tcp = connect(tcpPort!, '127.0.0.1');
+      closers.push(() => tcp.destroy());
+      const reset = new Promise((resolve) => tcp.once('error', resolve));
+      tcp.write('hello');
+      const [answer] = (await once(tcp, 'data')) as [Buffer];
+      expect(answer.toString()).toBe('hello');
+
+      const udp = await boundSocket();
+      let heard = 0;
+      udp.on('message', () => heard++);
+      udp.send('lost', udpPort, '127.0.0.1');
+      const state = async (): Promise<ChaosState> =>
+        (await (await fetch(start.control)).json()) as ChaosState;
+      await until(async () => udpIn(await state()).toTarget.lost === 1);
+      const changed = await fetch(start.control, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ changes: ['udp loss off', 'tcp reset'] }),
+      });
+      expect(changed.status).toBe(200);
+      expect(await reset).toMatchObject({ code: 'ECONNRESET' });
+      udp.send('kept', udpPort, '127.0.0.1');
+      await until(() => heard === 1);
+
+      expect(await command.stop()).toEqual({ code: 0, signal: null });
+      const end = eventOf(command.output.trim().split('\n').at(-1)!);
+      expect(end.event).toBe('end');
+      expect(udpIn(end)).toMatchObject({
+        toTarget: { sent: 2, lost: 1, delivered: 1 },
+        toClient: { delivered: 1 },
+      });
+      expect(end.relays[1]!.stats).toMatchObject({ accepted: 1, cut: 1, toTargetBytes: 5, toClientBytes: 5 });
+      // Three packets open a connection, two carry bytes, one resets it.
+      const reader = new CaptureReader({ sink: () => undefined });
+      reader.push(readFileSync(file));
+      reader.finish();
+      expect(reader.counters.packets).toBe(3 + 6);
+    },
+  );
+
+  test('ends when its script says so, and tells people', { timeout: 60_000 }, async () => {
+    const script = join(temporaryFolder(), 'short.chaos');
+    writeFileSync(script, 'at 10ms udp rebind\nat 50ms end\n');
+    const { code, output } = await runKcpgate([
+      ...['chaos', '--udp', '0=127.0.0.1:9', '--profile', '3g', '--seed', '4', '--script', script],
+    ]);
+    expect(code).toBe(0);
+    expect(output).toMatch(/^seed 4\nudp 127\.0\.0\.1:\d+ -> 127\.0\.0\.1:9 {2}up: delay 80ms, .*; down: /);
+    expect(output).toMatch(/^0\.\d s {2}udp rebind$/m);
+    expect(output).toMatch(/^RELAY +WAY +CAME +LEFT/m);
+  });
+
+  test('refuses what is wrong before anything begins, and says where', { timeout: 60_000 }, async () => {
+    const script = join(temporaryFolder(), 'wrong.chaos');
+    writeFileSync(script, 'at 1s udp clear\nat 2s udp los 3%\n');
+    const { code, output, errorOutput } = await runKcpgate(['chaos', '--udp', '0=9', '--script', script]);
+    expect([code, output]).toEqual([2, '']);
+    expect(errorOutput).toBe(`${script}:2:11: there is no "los"; did you mean "loss"?\n`);
+  });
+});
+
+const SMALL_BYTES = 50;
+const LARGE_BYTES = 1200;
+
+interface Through {
+  readonly chaos: Chaos;
+  readonly server: { readonly arrivals: { readonly index: number; readonly at: number }[] };
+  /** Sends numbered datagrams in small groups, so that no socket buffer overflows, until the relay has taken all. */
+  readonly send: (count: number, bytes: number) => Promise<void>;
+}
+
+/** A relay in front of a socket that notes what arrives, and a client. */
+async function udpThrough(options: Partial<ChaosOptions>): Promise<Through> {
+  const socket = await boundSocket();
+  const arrivals: { index: number; at: number }[] = [];
+  socket.on('message', (datagram) =>
+    arrivals.push({ index: datagram.readUInt32BE(), at: performance.now() }),
+  );
+  const chaos = await startChaos({
+    relays: [
+      {
+        carrier: 'udp',
+        listen: { address: '127.0.0.1', family: 4, port: 0 },
+        target: { address: '127.0.0.1', family: 4, port: socket.address().port },
+      },
+    ],
+    ...{ seed: SEED, up: PERFECT_WEATHER, down: PERFECT_WEATHER },
+    ...options,
+  });
+  closers.push(() => chaos.close());
+  const client = await boundSocket();
+  const { port, address } = chaos.relays[0]!.listen;
+  const send = async (count: number, bytes: number): Promise<void> => {
+    const before = udpOf(chaos).toTarget.sent;
+    for (let index = 0; index < count; index++) {
+      const datagram = Buffer.alloc(bytes);
+      datagram.writeUInt32BE(index);
+      client.send(datagram, port, address);
+      if (index % 20 === 19) await until(() => udpOf(chaos).toTarget.sent === before + index + 1);
+    }
+    await until(() => udpOf(chaos).toTarget.sent === before + count);
+  };
+  return { chaos, server: { arrivals }, send };
+}
+
+const udpOf = (chaos: Chaos): ReturnType<typeof udpIn> => udpIn(chaos.state());
+
+function udpIn({ relays }: ChaosState): (ChaosState['relays'][number] & { carrier: 'udp' })['stats'] {
+  const relay = relays[0]!;
+  if (relay.carrier !== 'udp') throw new Error('the first is not UDP');
+  return relay.stats;
+}
+
+const eventOf = (line: string): ChaosState & { readonly event: string; readonly control: string } =>
+  JSON.parse(line) as ChaosState & { event: string; control: string };
+
+/** UDP and TCP on the same port. */
+async function echoServer(): Promise<{ port: number }> {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.pipe(socket);
+  }).listen(0, '127.0.0.1');
+  closers.push(() => server.close());
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const udp = await boundSocket(port);
+  udp.on('message', (datagram, from) => udp.send(datagram, from.port, from.address));
+  return { port };
+}
+
+async function boundSocket(port = 0): Promise<UdpSocket> {
+  const socket = createSocket('udp4');
+  socket.bind(port, '127.0.0.1');
+  await once(socket, 'listening');
+  closers.push(() => new Promise<void>((resolve) => socket.close(() => resolve())));
+  return socket;
+}
+
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'kcpgate-chaos-'));
+  closers.push(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await delay(2);
+}
