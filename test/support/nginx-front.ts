@@ -145,15 +145,18 @@ function loginSection(
   own: number,
 ): string {
   const lines = ids.flatMap((id) => {
-    const line = (name: string, transport: string, port: number, more = ''): string =>
-      `    - { id: ${name}-${String(id)}, gateway_id: ${String(id)}, transport: ${transport}, host: localhost, port: ${String(port)}${more} }\n`;
+    // The spare sessions are tried a little later: so each gateway keeps those that log in at it.
+    const first = id === own ? 0 : 2;
+    const line = (name: string, transport: string, port: number, priority: number, more = ''): string =>
+      `    - { id: ${name}-${String(id)}, gateway_id: ${String(id)}, transport: ${transport}, host: localhost, ` +
+      `port: ${String(port)}, priority: ${String(first + priority)}${more} }\n`;
     const path = `, path: /kcp/${String(id)}`;
     return [
-      line('udp', 'udp', ports.udp),
-      line('tcp', 'tcp', ports.tcp, ', priority: 1'),
-      line('tls', 'tcp', ports.shared, ', tls: true, priority: 1'),
-      line('ws', 'ws', ports.http, `${path}, priority: 1`),
-      line('wss', 'wss', ports.shared, `${path}, priority: 1`),
+      line('udp', 'udp', ports.udp, 0),
+      line('tcp', 'tcp', ports.tcp, 1),
+      line('tls', 'tcp', ports.shared, 1, ', tls: true'),
+      line('ws', 'ws', ports.http, 1, path),
+      line('wss', 'wss', ports.shared, 1, path),
     ];
   });
   const spares = hasSpares ? ids.filter((id) => id !== own) : [];
