@@ -6,28 +6,25 @@ export const nowMs = (): number => performance.now();
 /**
  * The wait for one answer: the first to tell how it ended decides.
  *
- * Whether an answer came is judged only after what had arrived was read, and only if this process ran when the time was
- * over. One that was stopped, or got no processor, knows nothing of the gateway.
+ * Whether an answer came is judged only after what had arrived was read, and only if this process ran all the time, more or
+ * less. One that was stopped, or got no processor, knows nothing of the gateway: it may have asked late, or not listened.
  */
 export class AnswerWait {
   /** Resolves once. */
   readonly outcome: Promise<ProbeOutcome>;
   readonly #startedAt = nowMs();
-  readonly #timer: NodeJS.Timeout;
+  readonly #timeoutMs: number;
+  #timer: NodeJS.Timeout | undefined;
+  /** How long this process did not run when it should have, all in all. */
+  #lateMs = 0;
   #resolve: (outcome: ProbeOutcome) => void = () => undefined;
   #isOver = false;
   #badAnswer = '';
 
   constructor(timeoutMs: number) {
+    this.#timeoutMs = timeoutMs;
     this.outcome = new Promise((resolve) => (this.#resolve = resolve));
-    const deadline = this.#startedAt + timeoutMs;
-    this.#timer = setTimeout(() => {
-      const lateMs = nowMs() - deadline;
-      // Timers come before sockets: an answer that lies in the queue of a socket comes next, then this.
-      setImmediate(() => {
-        this.#giveUp(lateMs, latenessAllowedMs(timeoutMs));
-      });
-    }, timeoutMs);
+    this.#waitOn(this.#startedAt);
   }
 
   get isOver(): boolean {
@@ -55,15 +52,38 @@ export class AnswerWait {
     this.#resolve(outcome);
   }
 
-  #giveUp(lateMs: number, allowedMs: number): void {
-    if (lateMs > allowedMs) this.end(discarded('late', `${Math.round(lateMs)} ms late`));
-    else if (this.#badAnswer !== '') this.end(failed('bad_answer', this.#badAnswer));
+  /** Wakes up now and then, to see whether it does so in time. */
+  #waitOn(now: number): void {
+    const deadline = this.#startedAt + this.#timeoutMs;
+    const wakeAt = Math.min(deadline, now + this.#timeoutMs / LOOKS);
+    this.#timer = setTimeout(
+      () => {
+        const woken = nowMs();
+        this.#lateMs += Math.max(0, woken - wakeAt - TIMER_SLACK_MS);
+        if (woken < deadline - TIMER_SLACK_MS) return this.#waitOn(woken);
+        // Timers come before sockets: an answer that lies in the queue of a socket comes next, then this.
+        setImmediate(() => {
+          this.#giveUp();
+        });
+      },
+      Math.max(0, wakeAt - now),
+    );
+  }
+
+  #giveUp(): void {
+    if (this.#lateMs > latenessAllowedMs(this.#timeoutMs)) {
+      this.end(discarded('late', `this process did not run for ${Math.round(this.#lateMs)} ms`));
+    } else if (this.#badAnswer !== '') this.end(failed('bad_answer', this.#badAnswer));
     else this.end(failed('timeout'));
   }
 }
 
-/** By so much a timer may be late before what it ends counts for nothing. */
-const latenessAllowedMs = (timeoutMs: number): number => Math.max(50, timeoutMs / 2);
+/** A process that did not run for longer has missed something. */
+const latenessAllowedMs = (timeoutMs: number): number => Math.max(20, timeoutMs / 4);
+/** How often it is looked within the time. */
+const LOOKS = 4;
+/** Timers are late by so much anyway. */
+const TIMER_SLACK_MS = 2;
 
 /** What an error of the system says of a gateway. */
 export function outcomeOf(error: Error): ProbeOutcome {
