@@ -17,7 +17,7 @@ interface PeerParts {
 export const PYTHON = '/usr/bin/python3';
 export const CHROMIUM = '/usr/bin/chromium';
 export const NGINX = '/usr/sbin/nginx';
-export const NGINX_MODULES = '/usr/lib/nginx/modules';
+const NGINX_MODULES = '/usr/lib/nginx/modules';
 
 const PEERS: Readonly<Record<PeerName, PeerParts>> = {
   'kcp-go': { commands: ['go'], paths: ['/usr/share/gocode/src/github.com/xtaci/kcp-go'] },

@@ -48,7 +48,8 @@ log_format kcpgate_http escape=json
 # A WebSocket is logged when it ends. The query of a request is not: it could hold something secret.
 access_log ${front.logDirectory}/kcpgate-http.log kcpgate_http buffer=32k flush=5s;
 
-limit_conn_zone $binary_remote_addr zone=kcpgate_http_sources:16m;
+# In each worker, as in stream.d/00-common.conf.
+limit_conn_zone $binary_remote_addr$pid zone=kcpgate_http_sources:16m;
 limit_conn_log_level notice;
 `;
 }

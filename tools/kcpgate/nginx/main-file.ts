@@ -23,9 +23,11 @@ worker_processes ${String(front.workers)};
 # A UDP session is one descriptor, a connection two. systemd has to allow it, too: systemd/nginx.service.d/kcpgate.conf.
 worker_rlimit_nofile 200000;
 
-# Workers from before a reload serve the TCP and WebSocket connections they have, and no longer than this. Longer: fewer
-# connections are cut by reloads. Shorter: fewer old workers, which need memory, when reloads come one after the other.
-worker_shutdown_timeout 60s;
+# After a reload the old workers serve the TCP and WebSocket connections they have for so long; then these are cut, their clients
+# connect anew, and sessions go on. The UDP sessions that they had are of no use any more, but keep a local port, a descriptor and memory
+# until then. So many reloads as there are within this time, so many times everything is there: with one every 5 s (front.check.
+# reload_interval) four times. Longer is for those who have TCP rather than UDP, and few reloads.
+worker_shutdown_timeout 15s;
 
 pid ${front.pidFile};
 error_log ${front.logDirectory}/error.log warn;
@@ -64,9 +66,11 @@ log_format kcpgate_stream escape=json
 # Written in pieces, so that a flood of sessions is not one of writes. Debian's logrotate takes every *.log there.
 access_log ${front.logDirectory}/kcpgate-stream.log kcpgate_stream buffer=32k flush=5s;
 
-# Sessions of one source address. 16 MB are about 250,000 addresses; when they are used up, new ones are refused.
-limit_conn_zone $binary_remote_addr zone=kcpgate_udp_sources:16m;
-limit_conn_zone $binary_remote_addr zone=kcpgate_tcp_sources:16m;
+# Sessions of one source address, in each worker ($pid): after a reload the sessions that the old workers still have, until they time
+# out, would count against the same clients in the new ones, and who had more than half of the limit would be refused. 16 MB are
+# 130,000 addresses at least; when they are used up, new ones are refused.
+limit_conn_zone $binary_remote_addr$pid zone=kcpgate_udp_sources:16m;
+limit_conn_zone $binary_remote_addr$pid zone=kcpgate_tcp_sources:16m;
 # Who is over the limit is in the access log (status 503), not in the error log line by line.
 limit_conn_log_level notice;
 
