@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { wholeNumberOption } from '../option-value.ts';
+import { listenOption, wholeNumberOption } from '../option-value.ts';
 import type { InspectOptions } from './run-inspect.ts';
 import { COLOUR_CHOICES } from './views/palette.ts';
 import { TIME_CHOICES } from './views/time-text.ts';
@@ -26,6 +26,10 @@ async function runInProcess(files: string[], options: InspectOptions): Promise<v
 function addInputOptions(command: Command): void {
   command
     .option('--hex', 'the arguments, or standard input, are datagrams as hex text', false)
+    .option('--interface <name>', 'capture live with tcpdump; any: all interfaces')
+    .option('--port <n>', 'with --interface: only from or to this port; may be repeated', addPort, [])
+    .option('--listen <[address:]port>', 'pass on what comes there to --to, and show it live', listenOption)
+    .option('--to <[address:]port>', 'the gateway behind --listen', listenOption)
     .addOption(
       new Option('--key-log <file>', 'opens what is sealed: the key log of a gateway or client').env(
         'KCPGATE_KEY_LOG',
@@ -75,6 +79,10 @@ function addViewOptions(command: Command): void {
     );
 }
 
+function addPort(text: string, earlier: readonly number[]): number[] {
+  return [...earlier, wholeNumberOption(1, 65_535)(text)];
+}
+
 function convOption(text: string): number {
   const value = /^(0x[\da-f]{1,8}|\d{1,10})$/i.test(text) ? Number(text) : NaN;
   if (value <= 0xffff_ffff) return value;
@@ -88,7 +96,9 @@ Examples:
   kcpgate inspect capture.pcap --key-log keys.log --filter 'retransmission || kick'
   kcpgate inspect capture.pcap --follow 0x01020304 --direction gateway > sent.bin
   kcpgate inspect capture.pcap --timeline session.svg
-  tcpdump -i eth0 -U -w - udp port 4000 | kcpgate inspect -
+  kcpgate inspect --interface eth0 --port 4000
+  kcpgate inspect --listen 4001 --to 127.0.0.1:4000
+                                             clients of port 4001 reach the gateway, and are seen
   kcpgate inspect --hex 040302015100000400000000070000000500000003000000616263
 
 A key on a command line is seen by everybody on the machine: put it into a file, or into KCP_GO_KEY or KCPTUN_KEY.

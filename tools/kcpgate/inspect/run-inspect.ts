@@ -1,4 +1,5 @@
 import { openSync } from 'node:fs';
+import type { SocketAddress } from '../../../src/base/address.ts';
 import { GatewayError } from '../../../src/base/errors.ts';
 import { ExitCode } from '../exit-code.ts';
 import type { CaptureCounters } from './capture/capture-counters.ts';
@@ -9,6 +10,7 @@ import { parseFilter } from './filter/parse-filter.ts';
 import { fileError } from './input/file-error.ts';
 import { kcpGoKeyOf, type KcpGoOptions } from './input/key-options.ts';
 import { KeyLogFile } from './input/key-log-file.ts';
+import type { LiveTarget } from './input/live-sources.ts';
 import { readFiles, readHex, type SourceTarget } from './input/sources.ts';
 import { Warnings } from './input/warnings.ts';
 import { chooseViews } from './views/choose-views.ts';
@@ -22,6 +24,10 @@ import type { ViewOptions } from './views/view-options.ts';
 /** What the options of `inspect` give. */
 export interface InspectOptions extends ViewOptions, KcpGoOptions {
   readonly hex: boolean;
+  readonly interface?: string;
+  readonly port: readonly number[];
+  readonly listen?: SocketAddress;
+  readonly to?: SocketAddress;
   readonly keyLog?: string;
   readonly proxy: 'auto' | 'off' | 'proxy' | 'spp';
   readonly filter?: string;
@@ -39,6 +45,8 @@ export interface InspectPlaces {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Takes a line for standard error. */
   readonly warn: (text: string) => void;
+  /** Called when something live begins. @returns what ends it. */
+  readonly stopSignal: () => AbortSignal;
 }
 
 /** The places of this process. */
@@ -51,7 +59,19 @@ export function processPlaces(): InspectPlaces {
     columns: isTerminal ? Math.min(MAX_COLUMNS, Math.max(MIN_COLUMNS, stdout.columns)) : DEFAULT_COLUMNS,
     environment: env,
     warn: (text) => void stderr.write(`kcpgate: ${text}\n`),
+    stopSignal,
   };
+}
+
+/** Aborted by the first signal that asks to stop; a second one ends the process. */
+function stopSignal(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      controller.abort();
+    });
+  }
+  return controller.signal;
 }
 
 const STANDARD_OUTPUT = 1;
@@ -97,12 +117,14 @@ export async function runInspect(
     ...(options.limit === undefined ? {} : { limit: options.limit }),
   });
   const warnings = new Warnings(places.warn);
-  const capture = await readInputs(inputs, options, {
+  const capture = await readInputs(inputs, options, places, {
     sink: pipeline.take,
     notice: warnings.notice,
+    beforePiece: () => {
+      keys?.readMore();
+    },
     afterPiece: () => {
       output.flush();
-      keys?.readMore();
       return !pipeline.isDone && !output.isClosed;
     },
   });
@@ -129,15 +151,36 @@ function filterOf({ filter, follow, followSession }: InspectOptions): Predicate 
   }
 }
 
-function readInputs(
+async function readInputs(
   inputs: readonly string[],
   options: InspectOptions,
+  places: InspectPlaces,
   target: SourceTarget,
 ): Promise<CaptureCounters> {
-  if (options.hex) return readHex(inputs, target);
+  const { hex, interface: name, port, listen, to } = options;
+  const sources = [inputs.length > 0 || hex, name !== undefined, listen !== undefined];
+  if (sources.filter(Boolean).length > 1)
+    throw wrong('give one source: files, --hex, --interface or --listen');
+  if ((listen === undefined) !== (to === undefined)) throw wrong('--listen and --to go together');
+  if (port.length > 0 && name === undefined) throw wrong('--port goes with --interface');
+  if (hex) return readHex(inputs, target);
+  if (name !== undefined) {
+    const { captureInterface } = await import('./input/live-sources.ts');
+    return captureInterface(name, port, live(target, places));
+  }
+  if (listen !== undefined && to !== undefined) {
+    const { relayLive } = await import('./input/live-sources.ts');
+    return relayLive(listen, to, live(target, places));
+  }
   if (inputs.length === 0) throw wrong('name a capture file; - is standard input');
   return readFiles(inputs, target);
 }
+
+const live = (target: SourceTarget, { warn, stopSignal: stop }: InspectPlaces): LiveTarget => ({
+  ...target,
+  tell: warn,
+  stop: stop(),
+});
 
 function failsOn(notes: readonly ExpertNote[], failOn: InspectOptions['failOn']): boolean {
   if (failOn === undefined) return false;

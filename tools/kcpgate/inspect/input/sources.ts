@@ -11,6 +11,8 @@ import { RecordedReader } from './recorded-reader.ts';
 export interface SourceTarget {
   readonly sink: FoundDatagramSink;
   readonly notice: CaptureNotice;
+  /** Called before each piece of the input. */
+  readonly beforePiece: () => void;
   /** Called after each piece of the input. @returns whether to go on. */
   readonly afterPiece: () => boolean;
 }
@@ -46,11 +48,16 @@ export async function readHex(texts: readonly string[], target: SourceTarget): P
 }
 
 /** @returns whether the whole file was read, and not only as much as was wanted. */
-async function readBytes(file: string, reader: ByteReader, { afterPiece }: SourceTarget): Promise<boolean> {
+async function readBytes(
+  file: string,
+  reader: ByteReader,
+  { beforePiece, afterPiece }: SourceTarget,
+): Promise<boolean> {
   const stop = new Error('no more is wanted');
   try {
     await readCaptureFile(file, {
       push: (chunk) => {
+        beforePiece();
         reader.push(chunk);
         if (!afterPiece()) throw stop;
       },
