@@ -1,4 +1,5 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { Readable } from 'node:stream';
 
 /** How a command ended. */
 export interface CommandResult {
@@ -15,36 +16,49 @@ export interface CommandResult {
  */
 export function runCommand(command: readonly string[], timeoutMs: number): Promise<CommandResult> {
   const [program = '', ...commandArguments] = command;
+  const fault = (error: unknown): CommandResult => {
+    return {
+      ok: false,
+      text: `cannot run ${program}: ${error instanceof Error ? error.message : String(error)}`,
+    };
+  };
   return new Promise((resolve) => {
+    let child: ChildProcess;
+    try {
+      child = spawn(program, commandArguments, { stdio: ['ignore', 'pipe', 'pipe'], shell: false });
+    } catch (error) {
+      return resolve(fault(error));
+    }
     let output = '';
     let hasTimedOut = false;
-    const child = spawn(program, commandArguments, { stdio: ['ignore', 'pipe', 'pipe'], shell: false });
     const timer = setTimeout(() => {
       hasTimedOut = true;
       child.kill('SIGKILL');
     }, timeoutMs);
-    const end = (ok: boolean, how: string): void => {
+    // Where the system had no descriptors left there are no streams.
+    const streams = [child.stdout, child.stderr].filter((stream) => stream instanceof Readable);
+    const end = (result: CommandResult): void => {
       clearTimeout(timer);
       // What it left behind may hold its output open.
-      child.stdout.destroy();
-      child.stderr.destroy();
-      const text = output.trim();
-      resolve({ ok, text: text === '' ? how : `${how}: ${text}` });
+      for (const stream of streams) stream.destroy();
+      resolve(result);
     };
-    for (const stream of [child.stdout, child.stderr]) {
+    for (const stream of streams) {
       stream.setEncoding('utf8').on('data', (text: string) => {
         output = (output + text).slice(-MAX_OUTPUT);
       });
       stream.on('error', () => undefined);
     }
     child.once('error', (error) => {
-      end(false, `cannot run ${program}: ${error.message}`);
+      end(fault(error));
     });
     child.once('exit', (code, signal) => {
       // What it printed last may still be on its way.
       setTimeout(() => {
-        if (hasTimedOut) end(false, `killed after ${String(timeoutMs)} ms`);
-        else end(code === 0, code === null ? `ended by ${String(signal)}` : `exit code ${String(code)}`);
+        const ended = code === null ? `ended by ${String(signal)}` : `exit code ${String(code)}`;
+        const how = hasTimedOut ? `killed after ${String(timeoutMs)} ms` : ended;
+        const printed = output.trim();
+        end({ ok: code === 0 && !hasTimedOut, text: printed === '' ? how : `${how}: ${printed}` });
       }, LAST_OUTPUT_MS);
     });
   });
