@@ -2,6 +2,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { parseServerAddress } from '../../../src/gateway/config/server-address.ts';
 import { EXIT_CODE_HELP } from '../exit-code.ts';
 import { durationOption, listenOption, wholeNumberOption } from '../option-value.ts';
+import { PROFILE_NAMES } from './profiles.ts';
 import type { ChaosFlags, MappingFlag } from './run-chaos.ts';
 
 /** Adds `chaos` to the program. */
@@ -71,8 +72,8 @@ Values without a direction are for both: up leads to the target. Steps name rela
   at 10s all profile satellite  at 12s tcp reset            at 15s tcp stall 2s
   every 30s udp rebind          at 40s tcp refuse           at 60s end
 
-Profiles: perfect, lan, fiber, wifi-good, wifi-bad, packed-venue, 4g, 3g, dsl-bufferbloat, satellite, satellite-low,
-train, intercontinental. Their figures, and all words: docs/chaos.md.
+Profiles: ${PROFILE_NAMES.slice(0, 9).join(', ')},
+${PROFILE_NAMES.slice(9).join(', ')}. Their figures, and all words: docs/chaos.md.
 
 Examples:
   kcpgate chaos --udp 4001=127.0.0.1:4000 --profile 4g

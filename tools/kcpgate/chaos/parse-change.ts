@@ -37,7 +37,7 @@ export function readEffect(words: WordReader, scope: Scope): Change | undefined 
   return change === undefined ? undefined : atEnd(words, change);
 }
 
-export function finish(words: WordReader, change: Change | undefined): ParsedChange {
+function finish(words: WordReader, change: Change | undefined): ParsedChange {
   if (words.fault !== null) return { ok: false, fault: words.fault };
   if (change === undefined) return { ok: false, fault: { column: 1, error: 'there is nothing' } };
   return { ok: true, change };

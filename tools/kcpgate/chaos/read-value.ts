@@ -63,7 +63,7 @@ export function readNumber(words: WordReader, what: string, min: number, max: nu
 }
 
 /** A share written as percent; undefined when it is none. */
-export function parseShare(text: string): number | undefined {
+function parseShare(text: string): number | undefined {
   const [, number] = /^(\d{1,3}(?:\.\d{1,9})?)%$/.exec(text) ?? [];
   const share = Number(number) / 100;
   return number !== undefined && share <= 1 ? share : undefined;

@@ -26,12 +26,12 @@ export function weatherText(weather: Weather): string {
 }
 
 /** `2.5%`. */
-export function shareText(share: number): string {
+function shareText(share: number): string {
   return `${String(Number((share * 100).toFixed(6)))}%`;
 }
 
 /** `10mbit`, from bytes a second. */
-export function rateText(bytesPerSecond: number): string {
+function rateText(bytesPerSecond: number): string {
   const bits = bytesPerSecond * 8;
   const [unit, factor] = RATE_UNITS.find(([, size]) => bits >= size) ?? ['bit', 1];
   return `${String(Number((bits / factor).toFixed(3)))}${unit}`;

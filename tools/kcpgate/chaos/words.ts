@@ -11,7 +11,7 @@ export interface WordFault {
 }
 
 /** The words of a line; what follows a `#` at the beginning of a word is a comment. */
-export function wordsOf(line: string): readonly Word[] {
+function wordsOf(line: string): readonly Word[] {
   const words: Word[] = [];
   for (const match of line.matchAll(/\S+/gu)) {
     if (match[0].startsWith('#')) break;

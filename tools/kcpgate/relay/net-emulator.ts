@@ -5,7 +5,7 @@ import type { LinkProfile } from './link-profile.ts';
 
 // Whoever emulates a network needs them, too.
 export type { LinkCounters } from './link-fates.ts';
-export { PERFECT_LINK, type BlackHole, type BurstLoss, type LinkProfile } from './link-profile.ts';
+export { PERFECT_LINK, type LinkProfile } from './link-profile.ts';
 
 /** Called for every datagram that will arrive, with the whole millisecond it arrives at. The bytes are the callee's. */
 export type Delivery = (atMs: number, datagram: Uint8Array) => void;

@@ -1,9 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { SeededRandom } from '../../../../../src/base/seeded-random.ts';
-import { PROFILE_NAMES, PROFILES, type ProfileName } from '../../../../../tools/kcpgate/chaos/profiles.ts';
+import { PROFILE_NAMES, PROFILES } from '../../../../../tools/kcpgate/chaos/profiles.ts';
 import { linkOf, type Weather } from '../../../../../tools/kcpgate/chaos/weather.ts';
-import { weatherText } from '../../../../../tools/kcpgate/chaos/weather-text.ts';
 import { isDropped } from '../../../../../tools/kcpgate/relay/fate.ts';
 import { LinkFates } from '../../../../../tools/kcpgate/relay/link-fates.ts';
 
@@ -36,7 +34,11 @@ function askedLoss({ lossRate, burst, outage }: Weather): number {
 }
 
 describe(`what is measured is what was asked for (seed ${String(SEED)})`, () => {
-  test.each(DIRECTIONS)('loss: $name $way', ({ weather }) => {
+  // Once where both directions lose the same.
+  const lossy = DIRECTIONS.filter(
+    ({ name, way, weather }) => way === 'up' || askedLoss(weather) !== askedLoss(PROFILES[name].up),
+  );
+  test.each(lossy)('loss: $name $way', ({ weather }) => {
     const asked = askedLoss(weather);
     // Losses of a burst come together, so that more are needed for the same sharpness.
     const together = weather.burst === null ? 1 : 4;
@@ -145,20 +147,4 @@ test('the same seed and the same datagrams have the same fates', () => {
   };
   expect(run(7)).toEqual(run(7));
   expect(run(7)).not.toEqual(run(8));
-});
-
-describe('the document', () => {
-  const text = readFileSync('docs/chaos.md', 'utf8');
-  const rows = [...text.matchAll(/^\| `([\w-]+)` +\| (.+?) +\| (.+?) +\| (.+?) +\|$/gmu)];
-
-  test('has every profile with its figures and why', () => {
-    const documented = rows
-      .filter(([, name]) => Object.hasOwn(PROFILES, name!))
-      .map(([, name, up, down, why]) => ({ name, up: up!, down: down!, why: why! }));
-    const actual = PROFILE_NAMES.map((name: ProfileName) => {
-      const { up, down, why } = PROFILES[name];
-      return { name, up: weatherText(up), down: weatherText(down), why };
-    });
-    expect(documented).toEqual(actual);
-  });
 });
