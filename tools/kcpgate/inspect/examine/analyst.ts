@@ -71,15 +71,11 @@ export class Analyst {
   /** What single segments are acknowledged comes first: `una` of the same datagram says less about them. */
   #takeAcks(own: Direction, peer: Direction, datagram: ExaminedDatagram, moment: Moment): void {
     const { segments, segmentCount } = datagram;
-    moment.hasEcho = false;
     for (let i = 0; i < segmentCount; i++) {
       const segment = segments[i];
       if (segment?.cmd !== Command.ack) continue;
       own.acks++;
       if (!this.#analysis) continue;
-      const ts = segment.ts | 0;
-      if (!moment.hasEcho || ((ts - moment.newestEcho) | 0) > 0) moment.newestEcho = ts;
-      moment.hasEcho = true;
       if (!peer.sent.acknowledge(moment, segment)) segment.marks |= SegmentMark.duplicateAck;
     }
   }

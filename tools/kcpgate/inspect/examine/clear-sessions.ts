@@ -20,7 +20,7 @@ export class ClearSessions {
   take(found: FoundDatagram, flow: FlowState, datagram: ExaminedDatagram): Link | null {
     const first = datagram.segments[0];
     if (first === undefined || datagram.segmentCount === 0) return flow.links.get(datagram.conv) ?? null;
-    if (first.cmd > Command.windowTell) flow.hasOwnCommands = true;
+    if (first.cmd === Command.new || first.cmd > Command.kick) flow.hasOwnCommands = true;
     const key = this.#keyOf(flow, datagram, first.conv);
     const link = flow.links.get(key);
     const isOutside = first.cmd === Command.probe || first.cmd === Command.probeAck;

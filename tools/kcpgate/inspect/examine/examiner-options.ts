@@ -40,12 +40,11 @@ export interface SpuriousRetransmission {
   /**
    * - `acknowledged_before`: an acknowledgement had passed the capture before
    * - `echoed_ts`: an acknowledgement returned the `ts` of an earlier transmission
-   * - `acknowledged_too_soon`: an acknowledgement passed sooner after it than any answer can
-   * - `older_echo`: the acknowledgement came with the `ts` of something sent before it, in an order that was kept
+   * - `acknowledged_too_soon`: an acknowledgement passed sooner after it than any answer did; told at the end
    */
   readonly evidence: SpuriousEvidence;
   /** The packet that shows it. */
   readonly shownBy: number;
 }
 
-export type SpuriousEvidence = 'acknowledged_before' | 'echoed_ts' | 'acknowledged_too_soon' | 'older_echo';
+export type SpuriousEvidence = 'acknowledged_before' | 'echoed_ts' | 'acknowledged_too_soon';

@@ -13,7 +13,4 @@ export class Moment {
   isCopy = false;
   /** Whether packet numbers tell duplicates; without them bytes have to. */
   isNumbered = false;
-  /** The newest `ts` that an ACK of this datagram returns, and whether there is one. */
-  newestEcho = 0;
-  hasEcho = false;
 }

@@ -49,6 +49,8 @@ export class SentData {
   readonly #records: RetransmissionRecords;
   readonly #acks = new RecentAcks();
   readonly #listener: SentDataListener;
+  /** Retransmissions that were acknowledged sooner than any so far. */
+  readonly #hasty: Hasty[] = [];
   #hasUna = false;
   /** Whether it was followed from `sn` 0 on. */
   #isWhole = false;
@@ -141,8 +143,9 @@ export class SentData {
     return packets.reverse();
   }
 
-  /** The capture ended: an acknowledgement of more than was ever sent stays one. */
+  /** The capture ended: what only its whole shows. An acknowledgement of more than was ever sent stays one. */
   finish(): void {
+    this.#judgeHasty();
     if (this.#early !== null && this.#isWhole && this.unseen === 0) {
       this.#listener.onUnaBeyondSent(this.#early.packet, this.#early.una, this.next);
     }
@@ -376,31 +379,37 @@ export class SentData {
       );
       return;
     }
-    const record = this.#records.find(number, sn);
-    if (record >= 0) this.#judgePassed(moment, record, sn);
+    this.#judgePassed(moment, number, sn);
   }
 
-  /** Whether the newest retransmission can have been what let `una` go on; those before it, when it cannot. */
+  /**
+   * Whether the newest retransmission can have been what let `una` go on; those before it, when it cannot. The end of the capture
+   * tells, because the round trips seen so far may all be long. What an ACK of the same datagram returns does not tell: of what
+   * arrives in order only the highest `sn` has to have one.
+   */
   #judgePassed(moment: Moment, newest: number, sn: number): void {
-    let record = newest;
-    while (record >= 0) {
-      const evidence = this.#evidenceAgainst(moment, record);
-      if (evidence === null) return;
-      this.#blame(record, sn, evidence, moment.packet);
-      record = this.#records.find(this.#records.previousOf(record), sn);
+    if (moment.timeUs === 0) return;
+    let number = newest;
+    let record = this.#records.find(number, sn);
+    while (record >= 0 && this.#hasty.length < MAX_HASTY) {
+      const elapsedUs = moment.timeUs - this.#records.view.getFloat64(record + RECORD.us, true);
+      if (!(elapsedUs < SURE_SHARE * this.roundTrip.minUs)) return;
+      const packet = this.#records.view.getUint32(record + RECORD.packet, true);
+      this.#hasty.push({ number, sn, packet, elapsedUs, shownBy: moment.packet });
+      number = this.#records.previousOf(record);
+      record = this.#records.find(number, sn);
     }
   }
 
-  #evidenceAgainst(moment: Moment, record: number): SpuriousEvidence | null {
-    const { view } = this.#records;
-    const elapsedUs = moment.timeUs - view.getFloat64(record + RECORD.us, true);
+  #judgeHasty(): void {
     const { count, minUs } = this.roundTrip;
-    if (moment.timeUs > 0 && count >= SURE_SAMPLES && elapsedUs < SURE_SHARE * minUs) {
-      return 'acknowledged_too_soon';
+    for (const { number, sn, packet, elapsedUs, shownBy } of this.#hasty) {
+      if (count < SURE_SAMPLES || elapsedUs >= SURE_SHARE * minUs) continue;
+      const record = this.#records.find(number, sn);
+      if (record >= 0) this.#blame(record, sn, 'acknowledged_too_soon', shownBy);
+      else this.#listener.onSpurious(packet, sn >>> 0, 'acknowledged_too_soon', shownBy);
     }
-    if (!moment.hasEcho || this.reordered > 0) return null;
-    const isOlder = ((moment.newestEcho - view.getInt32(record + RECORD.ts, true)) | 0) < 0;
-    return isOlder ? 'older_echo' : null;
+    this.#hasty.length = 0;
   }
 
   #takeEarly(moment: Moment, una: number, beyond: number): void {
@@ -422,6 +431,15 @@ export class SentData {
   }
 }
 
+interface Hasty {
+  /** Of its record. */
+  readonly number: number;
+  readonly sn: number;
+  readonly packet: number;
+  readonly elapsedUs: number;
+  readonly shownBy: number;
+}
+
 /** Two segments of the same `sn` and `ts` that differ in any of these were sent separately. */
 function fingerprintOf(moment: Moment, segment: ExaminedSegment): number {
   const layout = Math.imul(segment.una | 0, 0x9e3779b1) ^ Math.imul(moment.datagramBytes, 0x85ebca77);
@@ -432,8 +450,10 @@ function fingerprintOf(moment: Moment, segment: ExaminedSegment): number {
 const MAX_JUMP = 1 << 16;
 /** Higher segments that are looked at. */
 const NEIGHBOURS = 16;
-/** Round trips that make the smallest one credible, and how much of it an answer takes at least. */
+/** Round trips that make the smallest one credible, and how much of it an answer takes at least: clocks of captures are not exact. */
 const SURE_SAMPLES = 8;
-const SURE_SHARE = 0.9;
+const SURE_SHARE = 0.5;
+/** Retransmissions that wait for the end of the capture; more are not judged by their time. */
+const MAX_HASTY = 256;
 /** A segment that was sent so often and not acknowledged is stuck. */
 const STUCK_SENT = 4;
