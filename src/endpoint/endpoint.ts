@@ -169,7 +169,7 @@ export class Endpoint implements HandshakeHost, EndpointCondition {
     );
     this.registry = registry;
     const identity = { gatewayId, ownersAreRouted, nodeNumber, epochSeconds };
-    const answers = new StatelessAnswers(security?.resetTokens, this.sources);
+    const answers = new StatelessAnswers(security?.resetTokens, this.sources, hashSeed);
     const flush = (): void => registry.flush();
     this.strangers = new Strangers(answers, identity, this, flush);
     this.lines = new EndpointLines(ports, flush);

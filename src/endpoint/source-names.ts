@@ -1,4 +1,4 @@
-import { networkOfSource, sourceKey } from '../base/address.ts';
+import { networkOfSource, sourceKey, type SocketAddress } from '../base/address.ts';
 import type { EndpointPort } from './endpoint-port.ts';
 
 /**
@@ -10,6 +10,7 @@ export class SourceNames {
   private slot = 0;
   private key = '';
   private network = '';
+  private hash = 0;
 
   /** As `sourceKey`. @param slot of a datagram of the batch. */
   keyOf(port: EndpointPort, slot: number): string {
@@ -23,15 +24,32 @@ export class SourceNames {
     return this.network;
   }
 
+  /** A number for the address, port included, and the line; others may have the same. @param slot of a datagram of the batch. */
+  hashOf(port: EndpointPort, slot: number): number {
+    if (this.port !== port || this.slot !== slot) this.find(port, slot);
+    return this.hash;
+  }
+
   /** Another batch begins: its slots may stand for others. */
   forget(): void {
     this.port = undefined;
   }
 
   private find(port: EndpointPort, slot: number): void {
-    this.key = sourceKey(port.carrier.addressOf(slot));
+    const address = port.carrier.addressOf(slot);
+    this.key = sourceKey(address);
+    this.hash = hashOfAddress(address, port.number);
     this.network = networkOfSource(this.key);
     this.port = port;
     this.slot = slot;
   }
 }
+
+/** FNV-1a. */
+function hashOfAddress({ address, port }: SocketAddress, line: number): number {
+  let hash = Math.imul(0x811c9dc5 ^ line, FNV_PRIME);
+  for (let i = 0; i < address.length; i++) hash = Math.imul(hash ^ address.charCodeAt(i), FNV_PRIME);
+  return Math.imul(hash ^ port, FNV_PRIME);
+}
+
+const FNV_PRIME = 0x01000193;

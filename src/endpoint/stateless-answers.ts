@@ -7,6 +7,7 @@ import { RESET_BYTES, writeReset } from '../wire/reset.ts';
 import { checkSegment } from '../wire/segment.ts';
 import type { DropReason } from './drop-reason.ts';
 import type { EndpointPort } from './endpoint-port.ts';
+import { RepeatSpacing } from './repeat-spacing.ts';
 import type { SourceNames } from './source-names.ts';
 
 /** What PROBE_ACK says of this gateway. */
@@ -28,10 +29,14 @@ export class StatelessAnswers {
   private readonly sources: SourceNames;
   private readonly probes = new SourceLimit(PROBE_RATE);
   private readonly resets = new SourceLimit(RESET_RATE);
+  private readonly repeats = new RepeatSpacing();
+  private readonly hashSeed: number;
 
-  constructor(resetTokens: ResetTokens | undefined, sources: SourceNames) {
+  /** @param hashSeed 32 random bits, so that nobody can choose whose RESETs are spaced out with his. Default 0: for tests. */
+  constructor(resetTokens: ResetTokens | undefined, sources: SourceNames, hashSeed = 0) {
     this.resetTokens = resetTokens;
     this.sources = sources;
+    this.hashSeed = hashSeed;
   }
 
   /** Answers a PROBE. @returns why not, if it did not. */
@@ -74,20 +79,30 @@ export class StatelessAnswers {
   }
 
   /**
-   * Tells a client that its session is not known here.
+   * Tells a client that its session is not known here. One that goes on all the same does not hear it: it is told ever more
+   * rarely, because there may be others behind its network, or itself on another path, who would.
    * @param length of the datagram that is answered: a RESET is shorter.
    * @returns the reason to count: why there was no answer, or that the session is unknown.
    */
   reset(now: number, port: EndpointPort, conv: number, length: number, slot: number): DropReason {
     if (this.resetTokens === undefined || length <= RESET_BYTES) return 'unknown_session';
+    const key = this.keyOf(port, conv, slot);
+    if (!this.repeats.isDue(key, now)) return 'answer_limit';
     if (!this.resets.take(now, this.sources, port, slot)) return 'answer_limit';
     const arena = port.arenaTo(slot).selectNone();
     const out = arena.reserveWhole(RESET_BYTES);
     if (out < 0) return 'answer_limit';
+    this.repeats.answered(key, now);
     writeReset(arena, out, { type: 'reset', conv, token: this.resetTokens.tokenOf(conv) });
     arena.commitWhole(RESET_BYTES, 0, 0, 0, 0);
     port.resetsSent++;
     return 'unknown_session';
+  }
+
+  /** Whose conversation it is, on which path. */
+  private keyOf(port: EndpointPort, conv: number, slot: number): number {
+    const hash = Math.imul(conv ^ this.hashSeed, 0x85ebca6b) ^ this.sources.hashOf(port, slot);
+    return Math.imul(hash ^ (hash >>> 15), 0xc2b2ae35);
   }
 }
 

@@ -105,7 +105,7 @@ describe('sealed data of a session that is not known', () => {
       const reset = { type: 'reset', conv: 0x0200004d, token };
       expect(answers(gateway, 1, sealedLike(0x0200004d, 100))).toEqual([reset]);
       // Nor is it opened here: when its owner is back, that is where its datagrams go.
-      expect(answers(gateway, 1, client.hello())).toEqual([reset]);
+      expect(answers(gateway, 2, client.hello())).toEqual([reset]);
       expect(gateway.stats).toMatchObject({ openSessions: 0, halfOpen: 0 });
       expect(gateway.drops()).toEqual({ unknown_session: 2 });
     });
@@ -132,6 +132,25 @@ describe('sealed data of a session that is not known', () => {
       expect(answers(gateway, 1, sealedLike(0x0300004d, 100))).toEqual([]);
       expect(answers(gateway, 1, sealedLike(0x0200004d, 100))).toMatchObject([{ type: 'reset' }]);
       expect(owners).toEqual([3]);
+    });
+  });
+
+  it('gets them ever more rarely when it goes on, while the same on another path is answered at once', () => {
+    onFedGateway({}, (gateway) => {
+      const times: number[] = [];
+      for (let ms = 0; ms < 12_000; ms += 10) {
+        if (answers(gateway, 1, sealedLike(0x0100004d, 100)).length > 0) times.push(ms);
+        gateway.loop.runFor(10);
+      }
+      expect(times).toEqual([0, 250, 750, 1_750, 3_750, 7_750, 11_750]);
+      expect(answers(gateway, 2, sealedLike(0x0100004d, 100))).toHaveLength(1);
+      expect(answers(gateway, 1, sealedLike(0x0100004e, 100))).toHaveLength(1);
+      // What nobody hears takes nothing from those who do: far more was asked than a network has.
+      expect(gateway.endpoint.stats(0).resetsSent).toBe(9);
+      gateway.loop.runFor(30_000);
+      expect(answers(gateway, 1, sealedLike(0x0100004d, 100))).toHaveLength(1);
+      gateway.loop.runFor(250);
+      expect(answers(gateway, 1, sealedLike(0x0100004d, 100))).toHaveLength(1);
     });
   });
 
