@@ -17,6 +17,15 @@ const say = (event: string, fields: object = {}): void =>
 let isFinishing = false;
 let notHeard = order.clients;
 
+/** A login with lines of one transport only. */
+const toldOnly: typeof fetch = async (input, init) => {
+  const response = await fetch(input, init);
+  if (!response.ok || order.told === undefined) return response;
+  const answer = (await response.json()) as { readonly lines: readonly { readonly transport: string }[] };
+  const lines = answer.lines.filter(({ transport }) => transport === order.told);
+  return Response.json({ ...answer, lines });
+};
+
 class Member {
   private readonly sentHash = createHash('sha256');
   private readonly receivedHash = createHash('sha256');
@@ -39,6 +48,7 @@ class Member {
       loginUrl: order.loginUrl,
       mode: order.mode,
       socketBufferBytes: 65_536,
+      fetch: toldOnly,
     });
     const session = await client.connect({ onStatus: (status) => this.take(status) });
     this.session = session;

@@ -14,6 +14,8 @@ export interface NginxCrowdOrder {
   readonly everyMs: number;
   /** The lines they begin on, in turn; null: any. Default: any. */
   readonly lines?: readonly (string | null)[];
+  /** The only transport of the lines they are told. Default: all. */
+  readonly told?: string;
   readonly options?: Pick<NodeClientOptions, 'switching' | 'tls'>;
 }
 

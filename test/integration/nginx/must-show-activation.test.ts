@@ -6,6 +6,7 @@ import type { BundledProgram } from '../../support/bundled-program.ts';
 import { kcpgateWords, RunningCommand } from '../../support/kcpgate-command.ts';
 import { bundleCrowd, countedBy, NginxCrowd } from '../../support/nginx-crowd.ts';
 import { NginxFront } from '../../support/nginx-front.ts';
+import type { CrowdMember } from '../../support/nginx-crowd-order.ts';
 import type { GatewayBehindNginx } from '../../support/nginx-gateway.ts';
 import { printOutages, type OutageRow } from '../../support/outage-table.ts';
 import { PYTHON } from '../../support/peer-detection.ts';
@@ -14,6 +15,8 @@ import { peer } from '../../support/peers.ts';
 const SERVICE_MANAGER = fileURLToPath(new URL('../../peers/python/service_manager.py', import.meta.url));
 const CLIENTS = 30;
 const EVERY_MS = 100;
+/** As gateways have it when nothing is configured. */
+const IDLE_TIMEOUT_MS = 30_000;
 
 peer('nginx', 'python').describe('a gateway behind nginx whose sockets a service manager holds', () => {
   let front: NginxFront;
@@ -61,16 +64,7 @@ peer('nginx', 'python').describe('a gateway behind nginx whose sockets a service
       const workers = front.nginx.workers();
       const [pid] = pids().slice(-1);
       process.kill(pid!, signal);
-      const isBack = async (): Promise<boolean> => {
-        const members = await crowd.members();
-        return own.every(
-          (index) => (members[index]!.told.reconnected ?? 0) > (before[index]!.told.reconnected ?? 0),
-        );
-      };
-      for (const deadline = performance.now() + 30_000; !(await isBack());) {
-        expect(performance.now(), JSON.stringify(await crowd.members())).toBeLessThan(deadline);
-        await delay(50);
-      }
+      await untilBack(crowd, before, own);
       await delay(500);
       const after = await crowd.members();
       for (const transport of ['udp', 'tcp', 'ws']) {
@@ -100,7 +94,51 @@ peer('nginx', 'python').describe('a gateway behind nginx whose sockets a service
       expect(result.whole).toBeGreaterThanOrEqual(2 * CLIENTS - own.length);
     },
   );
+
+  test(
+    'without held sockets nginx loses UDP sessions for good; a new local port is what helps',
+    { timeout: 90_000 },
+    async () => {
+      const crowd = new NginxCrowd(bundle, {
+        ...{ loginUrl: front.loginUrl, clients: CLIENTS, startOverMs: 300, seed: 6 },
+        ...{ mode: 'messages', pieceBytes: 200, everyMs: EVERY_MS, told: 'udp' },
+      });
+      closers.push(() => crowd.stop());
+      await crowd.ready();
+      const gateway = front.gateway(2);
+      const before = await crowd.members();
+      const own = before.flatMap(({ gatewayId }, index) => (gatewayId === gateway.id ? [index] : []));
+      await crowd.mark();
+      gateway.process.signal('SIGKILL');
+      await gateway.process.exit;
+      await gateway.start();
+      await untilBack(crowd, before, own);
+      const after = await crowd.members();
+      const timesMs = own.map((index) => after[index]!.gapMs);
+      printOutages('Without data, when UDP is all there is', [{ label: 'killed and started', timesMs }]);
+      // Nobody waited until the session was idle for too long.
+      expect(Math.max(...timesMs)).toBeLessThan(IDLE_TIMEOUT_MS);
+      await crowd.finish();
+    },
+  );
 });
+
+/** Waits until each of these has another connection than before. */
+async function untilBack(
+  crowd: NginxCrowd,
+  before: readonly CrowdMember[],
+  indexes: readonly number[],
+): Promise<void> {
+  for (const deadline = performance.now() + 40_000; ; await delay(50)) {
+    const members = await crowd.members();
+    const waiting = indexes.filter(
+      (index) => (members[index]!.told.reconnected ?? 0) === (before[index]!.told.reconnected ?? 0),
+    );
+    if (waiting.length === 0) return;
+    if (performance.now() > deadline)
+      throw new Error(`not back: ${JSON.stringify(waiting.map((index) => members[index]))}`);
+  }
+}
 
 /** Starts a gateway with its three sockets, and again whenever it ends. */
 function serveByManager({ ports, serveArguments }: GatewayBehindNginx): RunningCommand {
