@@ -29,7 +29,7 @@ export interface LiveCaptureResult {
  */
 export async function captureLive(options: LiveCaptureOptions): Promise<LiveCaptureResult> {
   const { program = 'tcpdump', reader, stop } = options;
-    const isStopped = (): boolean => stop.aborted;
+  const isStopped = (): boolean => stop.aborted;
   if (isStopped()) return { lostPackets: 0 };
   const child = spawn(program, tcpdumpArguments(options), { stdio: ['ignore', 'pipe', 'pipe'] });
   const end = (): void => void child.kill('SIGINT');

@@ -2,14 +2,16 @@ import type { Flow } from '../found-datagram.ts';
 import type { DatagramOutlet } from './datagram-outlet.ts';
 import { destinationOf, sourceOf, takePorts } from './flow-key.ts';
 import { FlowTable } from './flow-table.ts';
+import { GluedDatagrams, LARGEST_PLAIN_BYTES } from './glued-datagrams.ts';
 import type { IpPayload } from './ip-layer.ts';
 import type { Notices } from './notices.ts';
 
-/** Finds the datagram and the flow of a UDP packet. */
+/** Finds the datagram and the flow of a UDP packet; several, when they were captured as one. */
 export class UdpLayer {
   readonly #outlet: DatagramOutlet;
   readonly #notices: Notices;
   readonly #flows = new FlowTable<Flow>(MAX_FLOWS);
+  readonly #glued = new GluedDatagrams();
 
   constructor(outlet: DatagramOutlet, notices: Notices) {
     this.#outlet = outlet;
@@ -29,9 +31,29 @@ export class UdpLayer {
       flow = this.#outlet.newFlow('udp', sourceOf(key), destinationOf(key));
       this.#flows.add(key, flow);
     }
-    const keptEnd = Math.min(end, at + length);
+    const isFromA = this.#flows.isForward;
     const dataAt = at + UDP_HEADER_BYTES;
-    this.#outlet.hand(flow, this.#flows.isForward, bytes, dataAt, keptEnd - dataAt, at + length - keptEnd);
+    const total = length - UDP_HEADER_BYTES;
+    const kept = Math.min(end - dataAt, total);
+    const size = total > LARGEST_PLAIN_BYTES ? this.#glued.sizeOf(view, dataAt, kept, total) : 0;
+    if (size === 0) this.#outlet.hand(flow, isFromA, bytes, dataAt, kept, total - kept);
+    else this.#handGlued(flow, isFromA, bytes, dataAt, kept, total, size);
+  }
+
+  #handGlued(
+    flow: Flow,
+    isFromA: boolean,
+    bytes: Uint8Array,
+    at: number,
+    kept: number,
+    total: number,
+    size: number,
+  ): void {
+    for (let from = 0; from < kept; from += size) {
+      const length = Math.min(size, total - from);
+      const there = Math.min(length, kept - from);
+      this.#outlet.hand(flow, isFromA, bytes, at + from, there, length - there);
+    }
   }
 
   #refuse(): void {

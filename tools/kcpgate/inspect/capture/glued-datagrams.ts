@@ -1,0 +1,86 @@
+import { Command } from '../../../../src/wire/command.ts';
+import { addressBlockBytesOf } from '../../../../src/wire/data-segment.ts';
+import { datagramKind } from '../../../../src/wire/datagram-kind.ts';
+import {
+  packetNumberOf,
+  SEALED_HEADER_BYTES,
+  SEALED_OVERHEAD_BYTES,
+} from '../../../../src/wire/sealed-header.ts';
+import {
+  checkSegment,
+  commandOf,
+  conversationOf,
+  SEGMENT_HEADER_BYTES,
+} from '../../../../src/wire/segment.ts';
+
+/** What no network carries in one piece; longer ones were glued together, or will be cut by the network card (UDP_SEGMENT, UDP_GRO). */
+export const LARGEST_PLAIN_BYTES = 1472;
+
+/**
+ * Finds the datagrams in what was captured as one. All but the last are of one size, which is said nowhere: it shows in where headers
+ * stand.
+ */
+export class GluedDatagrams {
+  /** 1 where a segment begins. */
+  readonly #begins = new Uint8Array(0x10000);
+
+  /**
+   * @param length bytes at `at` that were captured; `total` with those that were not.
+   * @returns bytes of each datagram but the last; 0 when it is only one, or not to be told.
+   */
+  sizeOf(view: DataView, at: number, length: number, total: number): number {
+    switch (datagramKind(view, at, length)) {
+      case 'sealed':
+        return sealedSize(view, at, length);
+      case 'clear':
+        return total < this.#begins.length ? this.#clearSize(view, at, length) : 0;
+      default:
+        return 0;
+    }
+  }
+
+  /** The largest size at which segments begin throughout: datagrams of a run are full. */
+  #clearSize(view: DataView, at: number, length: number): number {
+    const begins = this.#begins.fill(0, 0, length + 1);
+    let place = 0;
+    while (length - place >= SEGMENT_HEADER_BYTES) {
+      const command = commandOf(view, at + place);
+      if (command < Command.new || command > LAST_COMMAND) return 0;
+      begins[place] = 1;
+      const bytes = checkSegment(view, at + place, at + length, addressBlockBytesOf(command));
+      // Cut off, by the capture.
+      if (bytes === 0) break;
+      place += bytes;
+    }
+    for (let size = Math.min(LARGEST_PLAIN_BYTES, length - 1); size >= SEGMENT_HEADER_BYTES; size--) {
+      if (begins[size] === 1 && isThroughout(size, Math.min(place, length), (from) => begins[from] === 1))
+        return size;
+    }
+    return 0;
+  }
+}
+
+/** Packet numbers rise from one to the next; some may be lost between. */
+function sealedSize(view: DataView, at: number, length: number): number {
+  const last = Math.min(LARGEST_PLAIN_BYTES, length - SEALED_HEADER_BYTES);
+  const conv = conversationOf(view, at);
+  for (let size = SEALED_OVERHEAD_BYTES; size <= last; size++) {
+    if (conversationOf(view, at + size) !== conv) continue;
+    const isAll = isThroughout(size, length - SEALED_HEADER_BYTES, (from) => {
+      const isSealed = datagramKind(view, at + from, SEALED_OVERHEAD_BYTES) === 'sealed';
+      const step = packetNumberOf(view, at + from) - packetNumberOf(view, at + from - size);
+      return isSealed && conversationOf(view, at + from) === conv && step >= 1 && step <= MAX_STEP;
+    });
+    if (isAll) return size;
+  }
+  return 0;
+}
+
+function isThroughout(size: number, end: number, isBeginning: (at: number) => boolean): boolean {
+  for (let from = size; from < end; from += size) if (!isBeginning(from)) return false;
+  return true;
+}
+
+const LAST_COMMAND = 95;
+/** Of packet numbers, between two datagrams that arrived together. */
+const MAX_STEP = 4096;
