@@ -196,6 +196,14 @@ describe('the command', () => {
     expect(output).toMatch(/^RELAY +WAY +CAME +LEFT/m);
   });
 
+  test('measures itself', { timeout: 60_000 }, async () => {
+    const { code, output } = await runKcpgate(['chaos', '--self-test', '150ms']);
+    expect(code).toBe(0);
+    expect([
+      ...output.matchAll(/^(?:perfect|delay 20 ms, jitter 5 ms) +1[02]00? +[1-9]\d+ +\d+ +\d+ % /gmu),
+    ]).toHaveLength(4);
+  });
+
   test('refuses what is wrong before anything begins, and says where', { timeout: 60_000 }, async () => {
     const script = join(temporaryFolder(), 'wrong.chaos');
     writeFileSync(script, 'at 1s udp clear\nat 2s udp los 3%\n');

@@ -43,12 +43,18 @@ export function addChaosCommand(program: Command): void {
   const interval = durationOption(100, 3_600_000);
   command
     .addOption(new Option('--interval <duration>', 'between them').argParser(interval).default(1000, '1s'))
-    .option('--self-test', 'measure how much passes through a relay on this machine', false)
+    .addOption(selfTestOption())
     .addHelpText('after', HELP + EXIT_CODE_HELP)
     .action(async (options: ChaosFlags) => {
       const { runChaos } = await import('./run-chaos.ts');
       await runChaos(options);
     });
+}
+
+function selfTestOption(): Option {
+  const flags = '--self-test [duration]';
+  const text = 'measure how much passes through a relay on this machine; how long each time (default: 2s)';
+  return new Option(flags, text).argParser(durationOption(50, 60_000));
 }
 
 /** Reads `4000=127.0.0.1:5000`. */
