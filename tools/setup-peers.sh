@@ -22,6 +22,9 @@ make                            | this
 python3                         | and this, for node-gyp
 '
 
+# What Debian asks whether a service may start.
+POLICY=/usr/sbin/policy-rc.d
+
 main() {
   local missing=()
   while IFS='|' read -r package _; do
@@ -35,8 +38,16 @@ main() {
   fi
   echo "setup-peers: installing ${missing[*]}"
   command -v apt-get >/dev/null || fail "no apt-get here; install by hand: ${missing[*]}"
+  keep_services_off
   as_root apt-get -o DPkg::Lock::Timeout=120 update -qq
   as_root apt-get -o DPkg::Lock::Timeout=120 install -y --no-install-recommends -qq "${missing[@]}"
+}
+
+# Tests start what they need themselves; the service of a package (nginx) would take port 80, or fail where it is taken.
+keep_services_off() {
+  [[ -e "$POLICY" ]] && return
+  as_root sh -c 'printf "#!/bin/sh\nexit 101\n" >"$0" && chmod 755 "$0"' "$POLICY"
+  trap 'as_root rm -f "$POLICY"' EXIT
 }
 
 is_installed() {
