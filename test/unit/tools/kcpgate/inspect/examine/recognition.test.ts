@@ -154,7 +154,7 @@ describe('headers in front', () => {
       (memory) => writeProxyV2(memory, 0, { source: client, destination: proxy, transport: 'datagram' }),
       inside,
     );
-  const spp = (inside: Uint8Array, port = client.port): Uint8Array =>
+  const spp = (inside: Uint8Array, port: number = client.port): Uint8Array =>
     behind((memory) => writeSpp(memory, 0, { ...client, port }, proxy), inside);
 
   test.each([
