@@ -44,6 +44,10 @@ export class DirectionPoints {
       return;
     }
     this.again[causeOf(marks)].add(timeUs, height);
+    if ((marks & SegmentMark.spurious) !== 0) {
+      this.spurious.add(timeUs, height);
+      return;
+    }
     if (this.#recent.size >= MAX_RECENT) this.#recent.delete(this.#recent.keys().next().value ?? '');
     this.#recent.set(keyOf(packet, sn), timeUs);
   }

@@ -43,7 +43,9 @@ export class JsonView implements View {
   }
 
   onSpurious(spurious: SpuriousRetransmission): void {
-    if (this.#parts.segments) this.#line({ type: 'spurious', ...jsonOfSpurious(spurious) });
+    // Where it is clear from the beginning the segment, which comes next, has the mark.
+    if (!this.#parts.segments || spurious.evidence === 'acknowledged_before') return;
+    this.#line({ type: 'spurious', ...jsonOfSpurious(spurious) });
   }
 
   finish({ flows, sessions, notes }: Findings): void {
