@@ -30,6 +30,9 @@ export function httpFile(front: FrontConfig): string {
       ...tls(front),
       `limit_conn kcpgate_http_sources ${String(front.maxSessionsPerSource)};`,
       'client_max_body_size 16k;',
+      '# Requests are small: who takes longer is no client.',
+      'client_header_timeout 10s;',
+      'client_body_timeout 10s;',
       '',
       ...headers(),
       '',
@@ -51,6 +54,8 @@ access_log ${front.logDirectory}/kcpgate-http.log kcpgate_http buffer=32k flush=
 # In each worker, as in stream.d/00-common.conf.
 limit_conn_zone $binary_remote_addr$pid zone=kcpgate_http_sources:16m;
 limit_conn_log_level notice;
+# As a gateway says it.
+limit_conn_status 429;
 `;
 }
 

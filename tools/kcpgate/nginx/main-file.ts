@@ -34,7 +34,7 @@ error_log ${front.logDirectory}/error.log warn;
 
 events {
     # Of each worker. A UDP session takes two, a connection two. When there is none left new clients are ignored ("worker_connections
-    # are not enough" in error.log), and clients that are in stay. About 15 KiB of memory for each UDP session in use.
+    # are not enough" in error.log), and clients that are in stay. About 30 KiB of memory for each UDP session.
     worker_connections 65536;
 }
 
