@@ -39,7 +39,7 @@ import type { DataPlane, DataPlaneStatus, SessionQuery, SessionReport } from './
 import type { ListenerStatus, ServingStatus } from './gateway-status.ts';
 import type { WorkerHealth } from './health/health-report.ts';
 import { gatewaySecurity, nodeNumber, WALL_CLOCK } from './gateway-security.ts';
-import { ownersAreRouted } from './owners-are-routed.ts';
+import { ownersAreRouted } from './config/owners-are-routed.ts';
 import { parseSessionId } from './session-id.ts';
 import { anonymousSessions, loginSessions } from './session-settings.ts';
 

@@ -57,17 +57,20 @@ function checkPeers({ common, peers }: ConfigDocument, tree: ConfigTree): Config
   });
 }
 
-/** A spare session is of use only if a line leads to its gateway, or a peer relays there. */
-function checkOffers({ common, peers, login }: ConfigDocument, tree: ConfigTree): ConfigIssue[] {
+/** A spare session is of use only if a line leads to its gateway: one of its own, or one that carries sessions of all. */
+function checkOffers({ common, peers, login, front }: ConfigDocument, tree: ConfigTree): ConfigIssue[] {
   const { gateways, lines, relays } = login;
   const led = lines === 'auto' ? [] : lines.map((line) => line.gateway_id ?? common.gateway_id);
-  const reached = new Set([...led, ...(relays ? peers.map((peer) => peer.gateway_id) : [])]);
+  // What lines that were written by hand lead to, nobody knows but who wrote them.
+  const carried =
+    lines === 'auto' ? [...peers, ...(front.gateways ?? [])].map((to) => to.gateway_id) : gateways;
+  const reached = new Set([...led, ...(relays ? carried : [])]);
   return gateways.flatMap((id, index) => {
     const path = ['login', 'gateways', index];
     if (id === common.gateway_id) return [tree.issue(path, `${String(id)} is the id of this gateway`)];
     if (gateways.indexOf(id) !== index) return [tree.issue(path, `${String(id)} stands here twice`)];
     if (reached.has(id)) return [];
-    const wanted = 'a line in login.lines, or a peer with login.relays: true';
+    const wanted = 'a line in login.lines, or login.relays: true with it in peers or front.gateways';
     return [tree.issue(path, `nothing leads to gateway ${String(id)}: that takes ${wanted}`)];
   });
 }

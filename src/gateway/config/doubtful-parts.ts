@@ -2,6 +2,7 @@ import { idleParts } from './check-routes.ts';
 import type { GatewayConfig, ListenerConfig, RelayListenerConfig, SessionsConfig } from './config.ts';
 import type { ConfigTree } from './config-tree.ts';
 import type { ConfigIssue, ConfigPath } from './issue.ts';
+import { ownersAreRouted } from './owners-are-routed.ts';
 
 /** What can run but is hardly meant. */
 export function doubtfulParts(config: GatewayConfig, tree: ConfigTree): ConfigIssue[] {
@@ -69,7 +70,8 @@ function doubtfulSizes(
   return issues;
 }
 
-function doubtfulLogin({ login, listeners, peers, common }: GatewayConfig, tree: ConfigTree): ConfigIssue[] {
+function doubtfulLogin(config: GatewayConfig, tree: ConfigTree): ConfigIssue[] {
+  const { login, listeners, peers, common } = config;
   const { auth, jwt, tokens, seal, lines, gateways, relays, keyLogFile } = login;
   const issues: ConfigIssue[] = [];
   const warn = (path: ConfigPath, message: string): void => void issues.push(tree.issue(path, message));
@@ -77,7 +79,9 @@ function doubtfulLogin({ login, listeners, peers, common }: GatewayConfig, tree:
   if (tokens.length > 0 && auth !== 'static') warn(['login', 'tokens'], `is not used with auth: ${auth}`);
   if (seal === 'clear' && !listeners.some((listener) => listener.type !== 'relay' && takesClear(listener)))
     warn(['login', 'seal'], 'no line of this gateway lets sessions without seal in');
-  if (relays && peers.length === 0) warn(['login', 'relays'], 'there are no peers to relay for');
+  // Lines that were written by hand lead to somebody who leads on.
+  if (relays && peers.length === 0 && lines === 'auto' && !ownersAreRouted(config))
+    warn(['login', 'relays'], 'there are no peers to relay for');
   if (keyLogFile !== null)
     warn(
       ['login', 'key_log_file'],

@@ -141,7 +141,7 @@ export const LOGIN_SCHEMA = z.strictObject({
     'Most sessions of one subject at a time; one more closes the oldest with `replaced`. null: no limit.',
   ).prefault(null),
   relays: boolean(
-    'Whether clients are told that every line carries sessions of every gateway. All gateways have to be `peers` of each other.',
+    'Whether clients are told that every line carries sessions of every gateway. All gateways have to be `peers` of each other, or behind a proxy that leads each session to its gateway.',
   ).prefault(false),
   gateways: field(z.array(integer(1, 255, 'Id of a gateway.')), {
     kind: 'integers',

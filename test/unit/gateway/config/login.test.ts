@@ -170,6 +170,8 @@ const jwt = (keys: string): string => `login: { auth: jwt, jwt: { ${keys} } }`;
 const lines = (...entries: string[]): string =>
   `login: { lines: [${entries.map((keys) => `{ ${keys} }`).join(', ')}] }`;
 const LINE = 'transport: udp, host: a, port: 1';
+const FRONT =
+  "front: { tcp_port: null, gateways: [{ name: a, gateway_id: 1, udp: '10.0.0.1:1' }, { name: b, gateway_id: 2, udp: '10.0.0.2:1' }] }";
 
 describe('wrong values', () => {
   it.each([
@@ -378,7 +380,7 @@ describe('gateways', () => {
     [
       'login: { gateways: [2] }',
       '1:10: common.gateway_id: must be 1 to 255 in a gateway with login.gateways, is 0',
-      '1:21: login.gateways[0]: nothing leads to gateway 2: that takes a line in login.lines, or a peer with login.relays: true',
+      '1:21: login.gateways[0]: nothing leads to gateway 2: that takes a line in login.lines, or login.relays: true with it in peers or front.gateways',
     ],
     [`${own}login: { gateways: [1] }`, '2:21: login.gateways[0]: 1 is the id of this gateway'],
     [
@@ -401,6 +403,8 @@ describe('gateways', () => {
   it.each([
     `${own}login: { relays: true, gateways: [2] }\n${peers("name: a, address: '10.0.0.2:1', gateway_id: 2")}${relay}`,
     `${own}login: { gateways: [2], lines: [{ id: a, ${LINE} }, { id: b, ${LINE}, gateway_id: 2 }] }`,
+    `${own}login: { relays: true, gateways: [2], lines: [{ id: a, ${LINE} }] }`,
+    `${own}login: { relays: true, gateways: [2] }\n${FRONT}`,
   ])('are in order in %j', (text) => {
     expect(warningsOf(text)).toEqual([]);
   });
@@ -411,6 +415,10 @@ describe('gateways', () => {
       '2:1: peers: there is no listener of type relay: nothing can be relayed to this gateway',
     ],
     ['login: { relays: true }', '1:18: login.relays: there are no peers to relay for'],
+    [
+      `${own}login: { relays: true }\n${FRONT.replace('gateways:', 'udp_balancing: passive, gateways:')}`,
+      '2:18: login.relays: there are no peers to relay for',
+    ],
     [
       `${own}login: { lines: [{ id: a, ${LINE}, gateway_id: 9 }] }`,
       '2:73: login.lines[0].gateway_id: no session is offered of gateway 9: it is not in login.gateways',

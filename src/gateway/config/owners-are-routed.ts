@@ -1,4 +1,4 @@
-import type { GatewayConfig } from './config/config.ts';
+import type { GatewayConfig } from './config.ts';
 
 /**
  * Whether nginx in front of this gateway and others leads each datagram to the gateway that owns its session, while that one
