@@ -901,6 +901,7 @@ local function new_direction()
     print2 = {},
     was_copy = {},
     acked = {},
+    was_below = {},
     -- Further transmissions: ts, time and frame one after the other.
     more = {},
     rtt_count = 0,
@@ -1042,8 +1043,12 @@ local function direction_of(session, from_client)
   return session.from_gateway, session.from_client
 end
 
+-- Whether what stands in a slot was acknowledged since it was captured first.
 local function is_acked(direction, sn, slot)
-  return direction.acked[slot] ~= nil or (direction.una ~= nil and difference(sn, direction.una) < 0)
+  if direction.acked[slot] ~= nil then
+    return true
+  end
+  return direction.una ~= nil and difference(sn, direction.una) < 0 and not direction.was_below[slot]
 end
 
 local function store(direction, sn, slot, ts, moment, at, wnd, una)
@@ -1056,6 +1061,7 @@ local function store(direction, sn, slot, ts, moment, at, wnd, una)
   direction.print2[slot] = (moment.bytes * 65536 + at) * 65536 + wnd
   direction.was_copy[slot] = moment.copy
   direction.acked[slot] = nil
+  direction.was_below[slot] = nil
   direction.more[slot] = nil
 end
 
@@ -1092,6 +1098,7 @@ local function take_late(direction, sn, slot, ts, moment, at, wnd, una)
   if not again then
     return MARK.out_of_order
   end
+  direction.was_below[slot] = acked or nil
   return acked and MARK.retransmission + MARK.spurious or MARK.retransmission
 end
 
