@@ -76,6 +76,14 @@ describe.runIf(process.platform === 'linux' && hasCompiler)('the package', () =>
     });
   });
 
+  test('has the configuration of nginx', () => {
+    const folder = join(user, 'node_modules/kcpgate');
+    const command = join(folder, 'dist/tools/kcpgate/main.js');
+    const example = join(folder, 'nginx/example.yaml');
+    const check = [command, 'nginx', '-c', example, '--out', join(folder, 'nginx'), '--check'];
+    expect(run(user, process.execPath, ...check)).toContain('as the configuration says');
+  });
+
   test.each([
     { entry: 'kcpgate', name: 'startGateway' },
     { entry: 'kcpgate/client', name: 'createClient' },

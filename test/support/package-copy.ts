@@ -17,6 +17,7 @@ export class PackageCopy {
       'CHANGELOG.md',
       'dist',
       'docs',
+      'nginx',
       'src',
       'tools',
     ]) {
