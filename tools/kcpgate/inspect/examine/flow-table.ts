@@ -27,8 +27,10 @@ export class FlowTable {
       if (this.#byFlow.size >= this.#maxFlows) this.#forgetOne();
       state = new FlowState(flow);
       this.#byFlow.set(flow, state);
+    } else {
+      // Once is nothing: a flood of new flows does not push out one that goes on.
+      state.wasUsed = true;
     }
-    state.wasUsed = true;
     this.#last = state;
     return state;
   }

@@ -44,7 +44,8 @@ export class SessionTable {
 
   /** Says that a session has had a datagram. */
   use(session: Session): void {
-    session.wasUsed = true;
+    // Once is nothing: a flood of new sessions does not push out one that goes on.
+    if (session.lastPacket !== session.firstPacket) session.wasUsed = true;
     if (session.isAnswered && this.#unanswered.delete(session)) this.#answered.add(session);
   }
 
