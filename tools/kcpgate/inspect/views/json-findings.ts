@@ -1,7 +1,14 @@
 import { closeCodeName } from '../../../../src/base/close-code.ts';
 import type { SpuriousRetransmission } from '../examine/examiner-options.ts';
 import type { FlowReport } from '../examine/flow-report.ts';
-import type { DirectionReport, SessionReport } from '../examine/session-report.ts';
+import type {
+  DirectionReport,
+  LineChange,
+  RoundTripReport,
+  SessionClose,
+  SessionReport,
+  WindowReport,
+} from '../examine/session-report.ts';
 import type { ExpertNote } from '../examined.ts';
 
 /** The object of a flow. */
@@ -28,25 +35,38 @@ export function jsonOfFlow(report: FlowReport): object {
 
 /** The object of a session: its report, with null where there is nothing, and lines by the numbers of their flows. */
 export function jsonOfSession(report: SessionReport): object {
-  const { flows, lineChanges, close, fromClient, fromGateway, handshakeUs, ...rest } = report;
+  const { index, conv, type, clientToldBy, client, gateway, realClient, carriers, close } = report;
   return {
-    ...rest,
+    index,
+    conv,
+    sessionType: type,
+    clientToldBy,
+    client,
+    gateway,
+    realClient,
+    flows: report.flows.map((flow) => flow.index),
+    carriers,
     firstUs: timeOf(report.firstUs),
     lastUs: timeOf(report.lastUs),
-    handshakeUs: numberOf(handshakeUs),
-    flows: flows.map(({ index }) => index),
-    lineChanges: lineChanges.map(({ timeUs, packet, from, to, isRebinding }) => ({
-      timeUs: timeOf(timeUs),
-      packet,
-      from: from.index,
-      to: to.index,
-      isRebinding,
-    })),
-    close:
-      close === null ? null : { ...close, name: closeCodeName(close.code), timeUs: timeOf(close.timeUs) },
-    fromClient: jsonOfDirection(fromClient),
-    fromGateway: jsonOfDirection(fromGateway),
+    firstPacket: report.firstPacket,
+    lastPacket: report.lastPacket,
+    beginningSeen: report.beginningSeen,
+    unopened: report.unopened,
+    handshakeUs: numberOf(report.handshakeUs),
+    lineChanges: report.lineChanges.map(jsonOfChange),
+    lineChangeCount: report.lineChangeCount,
+    close: close === null ? null : jsonOfClose(close),
+    fromClient: jsonOfDirection(report.fromClient),
+    fromGateway: jsonOfDirection(report.fromGateway),
   };
+}
+
+function jsonOfChange({ timeUs, packet, from, to, isRebinding }: LineChange): object {
+  return { timeUs: timeOf(timeUs), packet, from: from.index, to: to.index, isRebinding };
+}
+
+function jsonOfClose({ code, by, how, reason, timeUs, packet }: SessionClose): object {
+  return { code, name: closeCodeName(code), by, how, reason, timeUs: timeOf(timeUs), packet };
 }
 
 /** The object of a note. */
@@ -61,24 +81,47 @@ export function jsonOfSpurious(spurious: SpuriousRetransmission): object {
 }
 
 function jsonOfDirection(report: DirectionReport): object {
-  const { roundTrip, window, goodputBytesPerSecond, firstUs, lastUs } = report;
+  const { retransmissions, roundTrip, window } = report;
   return {
-    ...report,
-    goodputBytesPerSecond: numberOf(goodputBytesPerSecond),
-    firstUs: timeOf(firstUs),
-    lastUs: timeOf(lastUs),
-    roundTrip:
-      roundTrip.count === 0
-        ? null
-        : {
-            count: roundTrip.count,
-            minUs: roundTrip.minUs,
-            p50Us: roundTrip.p50Us,
-            p95Us: roundTrip.p95Us,
-            maxUs: roundTrip.maxUs,
-          },
-    window: window.min < 0 ? null : { ...window },
+    packets: report.packets,
+    bytes: report.bytes,
+    segments: report.segments,
+    pushes: report.pushes,
+    payloadBytes: report.payloadBytes,
+    goodputBytesPerSecond: numberOf(report.goodputBytesPerSecond),
+    messages: report.messages,
+    fragments: report.fragments,
+    retransmissions: {
+      total: retransmissions.total,
+      fast: retransmissions.fast,
+      lineChange: retransmissions.lineChange,
+      timeout: retransmissions.timeout,
+      ofUnseen: retransmissions.ofUnseen,
+      spurious: retransmissions.spurious,
+    },
+    duplicateSegments: report.duplicateSegments,
+    duplicatePackets: report.duplicatePackets,
+    copies: report.copies,
+    reorderedSegments: report.reorderedSegments,
+    maxReorderDepth: report.maxReorderDepth,
+    acks: report.acks,
+    duplicateAcks: report.duplicateAcks,
+    roundTrip: roundTrip.count === 0 ? null : jsonOfRoundTrip(roundTrip),
+    window: window.min < 0 ? null : jsonOfWindow(window),
+    datagrams: report.datagrams,
+    keepalives: report.keepalives,
+    probes: report.probes,
+    firstUs: timeOf(report.firstUs),
+    lastUs: timeOf(report.lastUs),
   };
+}
+
+function jsonOfRoundTrip({ count, minUs, p50Us, p95Us, maxUs }: RoundTripReport): object {
+  return { count, minUs, p50Us, p95Us, maxUs };
+}
+
+function jsonOfWindow({ min, max, last, zeroUs, zeroCount }: WindowReport): object {
+  return { min, max, last, zeroUs, zeroCount };
 }
 
 const numberOf = (value: number): number | null => (Number.isFinite(value) ? value : null);
