@@ -1,6 +1,6 @@
 import { basename, isAbsolute } from 'node:path';
 import { formatSocketAddress } from '../../base/address.ts';
-import type { FrontConfig } from './config.ts';
+import type { FrontConfig, GatewayConfig } from './config.ts';
 import type { ConfigTree } from './config-tree.ts';
 import { isMap } from './document-map.ts';
 import type { ConfigIssue, ConfigPath, Origin } from './issue.ts';
@@ -25,6 +25,17 @@ export function checkFront(document: ConfigDocument, tree: ConfigTree): ConfigIs
     ...checkTimes(document, tree),
     ...checkTransparent(resolved, tree),
   ];
+}
+
+/** What of it can be but is hardly meant. */
+export function doubtfulFront({ front, common }: GatewayConfig, tree: ConfigTree): ConfigIssue[] {
+  // A file for nginx only has the section, and no gateway of its own.
+  const path = ['common', 'gateway_id'];
+  const areListed = Array.isArray(tree.at(['front', 'gateways']));
+  if (!areListed || tree.at(path) === undefined) return [];
+  if (front.gateways.some(({ gatewayId }) => gatewayId === common.gatewayId)) return [];
+  const message = `${String(common.gatewayId)} is the id of no gateway in front.gateways: nginx leads nothing here`;
+  return [tree.issue(path, message)];
 }
 
 /** Whether the file, the environment or a flag has a word on nginx. */

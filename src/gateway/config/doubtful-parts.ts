@@ -1,3 +1,4 @@
+import { doubtfulFront } from './check-front.ts';
 import { idleParts } from './check-routes.ts';
 import type { GatewayConfig, ListenerConfig, RelayListenerConfig, SessionsConfig } from './config.ts';
 import type { ConfigTree } from './config-tree.ts';
@@ -14,6 +15,7 @@ export function doubtfulParts(config: GatewayConfig, tree: ConfigTree): ConfigIs
     ...doubtfulLogin(config, tree),
     ...doubtfulPeers(config, tree),
     ...idleParts(config, tree),
+    ...doubtfulFront(config, tree),
   ];
 }
 

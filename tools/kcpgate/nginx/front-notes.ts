@@ -13,8 +13,18 @@ export function frontNotes(config: GatewayConfig): string[] {
   const { front, common } = config;
   const own = front.gateways.find(({ gatewayId }) => gatewayId === common.gatewayId);
   return [
+    ...unservedClients(config),
     ...front.gateways.flatMap((gateway) => samePorts(gateway, config)),
     ...(own === undefined ? [] : ownListeners(own, config)),
+  ];
+}
+
+/** In transparent mode a datagram keeps its address, so that it cannot change its family. */
+function unservedClients({ front }: GatewayConfig): string[] {
+  const isIpv4 = front.gateways.some(({ udp }) => udp?.family === 4);
+  if (front.udpBalancing !== 'transparent' || !front.ipv6 || !isIpv4) return [];
+  return [
+    'udp_balancing: transparent leads only clients with IPv4 to gateways with IPv4 addresses: over IPv6 there is no UDP',
   ];
 }
 

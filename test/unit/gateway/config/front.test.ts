@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { configOf, errorsOf } from './loading.ts';
+import { configOf, errorsOf, warningsOf } from './loading.ts';
 
 const v4 = (address: string, port: number) => ({ address, family: 4, port });
 
@@ -218,6 +218,16 @@ describe('what of it does not go together', () => {
     [front('server_name: "a b"'), '1:23: front.server_name: must be a host name, or _, is "a b"'],
   ])('%s', (text, ...expected) => {
     expect(errorsOf(text)).toEqual(expected);
+  });
+
+  it('a gateway that nginx does not know is doubtful', () => {
+    const text = (id: string): string => `${id}\n${front(`gateways: [${gateway(1)}, ${gateway(2)}]`)}`;
+    expect(warningsOf(text('common: { gateway_id: 3 }'))).toEqual([
+      '1:23: common.gateway_id: 3 is the id of no gateway in front.gateways: nginx leads nothing here',
+    ]);
+    expect(warningsOf(text('common: { gateway_id: 2 }'))).toEqual([]);
+    // A file for nginx only.
+    expect(warningsOf(text('common: {}'))).toEqual([]);
   });
 
   it('nothing, where the section is not written: who has no nginx may have any timeout', () => {

@@ -98,7 +98,11 @@ describe('kcpgate nginx', () => {
     ]);
     const moved = gateway(udp(', proxy_protocol: proxy')).replace('front:', 'front:\n  udp_port: 4001');
     expect(run(moved).told).toBe('');
-    expect(run(moved.replace('front:', 'front:\n  udp_balancing: transparent')).told).toBe(
+    const transparent = moved.replace('front:', 'front:\n  udp_balancing: transparent\n  ipv6: false');
+    expect(run(transparent.replace('ipv6: false', 'ipv6: true')).told).toContain(
+      'note: udp_balancing: transparent leads only clients with IPv4',
+    );
+    expect(run(transparent).told).toBe(
       'note: listener a has proxy_protocol: proxy, but behind nginx it needs off\n',
     );
     const connections = `  - { name: t, type: kcp-tcp, bind: '127.0.0.1:5000' }
