@@ -203,12 +203,23 @@ describe('kcpgate bench', () => {
     expect(output).toMatch(/^junk: server CPU-us per datagram +<= 1.5 +not measured$/m);
   });
 
+  test('reads a large capture, and leaves nothing behind', async () => {
+    // Without a PATH there is no tshark, which takes its time.
+    const words = ['bench', 'inspect', '--runs', '1', '--capture-mb', '3', '--json'];
+    const { code, output } = await runKcpgate(words, { PATH: '' });
+    expect(code).toBe(0);
+    const [inspect] = (JSON.parse(output) as Report).scenarios;
+    expect(inspect?.results.map(({ contender }) => contender)).toEqual(['kcpgate']);
+    expect(inspect?.results[0]?.median.captureMegabytesPerSecond).toBeGreaterThan(0);
+    expect(inspect?.results[0]?.median.peakMib).toBeGreaterThan(0);
+  });
+
   test('refuses what it does not know', async () => {
     const { code, errorOutput } = await runKcpgate(['bench', 'speed']);
     expect(code).toBe(2);
     expect(errorOutput).toContain('stream, pingpong, fleet, idle, sealed-stream, sealed-fleet, sealed-idle');
     expect(errorOutput).toContain(
-      'carriers, handshake, login, junk, latency, engine, aead, alloc, workers, models',
+      'carriers, handshake, login, junk, latency, engine, aead, alloc, inspect, workers, models',
     );
   });
 

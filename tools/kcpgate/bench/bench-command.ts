@@ -4,6 +4,7 @@ import { KCP_PRESETS, type KcpPresetName } from '../../../src/kcp/index.ts';
 import { listenOption, wholeNumberOption } from '../option-value.ts';
 import { runClientSide, runServerSide, type Report } from './bench-side.ts';
 import { loadsOf, ownLoadOf, type PairScenario } from './contenders.ts';
+import { runFrontSide, type FrontSide } from './front/front-side.ts';
 import { runLatencySide, type LatencySide } from './latency/latency-side.ts';
 import { DEFAULT_LOAD, type LoadOptions } from './load-options.ts';
 import { ProgressLine } from '../progress-line.ts';
@@ -38,7 +39,7 @@ export function addBenchCommand(program: Command): void {
     .option('--markdown', 'print it as Markdown', false)
     .option('--targets', 'print the targets of the project, too, and whether they were met', false)
     .option('--profile <folder>', 'leave profiles of the servers there; slows them down a little')
-    .option('--mib <n>', 'stream, models: MiB sent and echoed', positiveNumber, DEFAULT_LOAD.mib)
+    .option('--mib <n>', 'stream, models, front: MiB sent and echoed', positiveNumber, DEFAULT_LOAD.mib)
     .option(
       '--streams <n>',
       'stream: streams at once (our client only)',
@@ -50,23 +51,27 @@ export function addBenchCommand(program: Command): void {
     .option('--echoes <n>', 'pingpong: echoes', wholeNumberOption(1, 10_000_000), DEFAULT_LOAD.echoes)
     .option(
       '--size <bytes>',
-      'pingpong, fleet, latency: bytes of an echo',
+      'pingpong, fleet, latency, front: bytes of an echo',
       wholeNumberOption(8, 65_000),
       DEFAULT_LOAD.sizeBytes,
     )
     .option(
       '--sessions <n>',
-      'fleet, idle, handshake, junk: sessions (default: 500, 50000, 10000, 100)',
+      'fleet, idle, handshake, junk, front: sessions (default: 500, 50000, 10000, 100, 100)',
       wholeNumberOption(1, 1_000_000),
     )
     .option('--logins <n>', 'login: logins', wholeNumberOption(1, 10_000_000), DEFAULT_LOAD.logins)
     .option(
       '--rate <n>',
-      'fleet, junk: echoes a second of each session',
+      'fleet, junk, front: echoes a second of each session',
       positiveNumber,
       DEFAULT_LOAD.echoesPerSecond,
     )
-    .option('--seconds <n>', 'fleet, idle, junk, latency: how long (default: 5, 10, 1, 60)', positiveNumber)
+    .option(
+      '--seconds <n>',
+      'fleet, idle, junk, latency, front: how long (default: 5, 10, 1, 60, 5)',
+      positiveNumber,
+    )
     .option(
       '--segments <n>',
       'engine: segments',
@@ -78,6 +83,12 @@ export function addBenchCommand(program: Command): void {
       'alloc, aead: datagrams',
       wholeNumberOption(1000, 100_000_000),
       DEFAULT_LOAD.packets,
+    )
+    .option(
+      '--capture-mb <n>',
+      'inspect: megabytes of the capture',
+      positiveNumber,
+      DEFAULT_LOAD.captureMegabytes,
     )
     .addOption(
       new Option('--preset <name>', 'KCP timing')
@@ -112,6 +123,7 @@ export function addBenchCommand(program: Command): void {
     .addOption(new Option('--watch <pid>').argParser(Number).hideHelp())
     .addOption(new Option('--load <json>').hideHelp())
     .addOption(new Option('--latency-side <json>').hideHelp())
+    .addOption(new Option('--front-side <json>').hideHelp())
     .addHelpText('after', HELP)
     .action(async (scenarios: ScenarioName[], options: BenchFlags, command: Command) => {
       try {
@@ -133,6 +145,8 @@ Examples:
   kcpgate bench sealed-stream --peer kcp-go  sessions that log in, beside kcp-go with AES
   kcpgate bench handshake login junk         what it costs to let clients in, and to keep others out
   kcpgate bench latency --peer kcp-go        small messages over a bad path, beside kcp-go and TCP (Linux, as root)
+  kcpgate bench front                        what nginx in front of a gateway costs
+  kcpgate bench inspect --runs 1             reading a capture of 1 GB, beside tshark
   kcpgate bench alloc --runs 1               which functions allocate on the packet path
 
 Exit code 1 when a run fails or a byte comes back wrong.`;
@@ -157,6 +171,7 @@ interface BenchFlags {
   readonly seconds?: number;
   readonly segments: number;
   readonly packets: number;
+  readonly captureMb: number;
   readonly preset: KcpPresetName;
   readonly mtu: number;
   readonly window: number;
@@ -171,6 +186,7 @@ interface BenchFlags {
   readonly watch?: number;
   readonly load?: string;
   readonly latencySide?: string;
+  readonly frontSide?: string;
 }
 
 async function run(named: readonly ScenarioName[], flags: BenchFlags): Promise<void> {
@@ -183,6 +199,11 @@ async function run(named: readonly ScenarioName[], flags: BenchFlags): Promise<v
     await asChild((stop) =>
       runLatencySide(JSON.parse(flags.latencySide ?? '') as LatencySide, printEvent, stop),
     );
+    return;
+  }
+  if (flags.frontSide !== undefined) {
+    const side = JSON.parse(flags.frontSide) as FrontSide;
+    await asChild(() => runFrontSide(side, printEvent, process.stdin));
     return;
   }
   const progress = new ProgressLine(process.stderr);
@@ -281,8 +302,11 @@ function loadOf(flags: BenchFlags): LoadOptions {
     junkSeconds: flags.seconds ?? DEFAULT_LOAD.junkSeconds,
     liveConvs: DEFAULT_LOAD.liveConvs,
     latencySeconds: flags.seconds ?? DEFAULT_LOAD.latencySeconds,
+    frontSessions: flags.sessions ?? DEFAULT_LOAD.frontSessions,
+    frontSeconds: flags.seconds ?? DEFAULT_LOAD.frontSeconds,
     segments: flags.segments,
     packets: flags.packets,
+    captureMegabytes: flags.captureMb,
     workers: flags.workers,
     defaultLimits: DEFAULT_LOAD.defaultLimits,
     poolThreads: DEFAULT_LOAD.poolThreads,
@@ -328,7 +352,7 @@ function positiveNumber(text: string): number {
 }
 
 /** Without a client side of their own. */
-const ALONE = ['latency', 'engine', 'aead', 'alloc'] as const satisfies readonly Exclude<
+const ALONE = ['latency', 'front', 'engine', 'aead', 'alloc', 'inspect'] as const satisfies readonly Exclude<
   ScenarioName,
   PairScenario
 >[];

@@ -49,10 +49,15 @@ export interface LoadOptions {
   readonly liveConvs: readonly number[];
   /** `latency`: how long messages are sent. */
   readonly latencySeconds: number;
+  /** `front`: sessions with `echoesPerSecond` each, for so long. */
+  readonly frontSessions: number;
+  readonly frontSeconds: number;
   /** `engine`: segments carried and acknowledged. */
   readonly segments: number;
   /** `alloc`: datagrams received by the two sides together; `aead`: datagrams sealed and opened for each figure. */
   readonly packets: number;
+  /** `inspect`: size of the capture, in 10^6 bytes. */
+  readonly captureMegabytes: number;
   /** Our server: `common.workers` of its configuration. */
   readonly workers: number;
   /** Our server: its limits against floods are those a configuration has by default, instead of none. */
@@ -87,8 +92,11 @@ export const DEFAULT_LOAD: LoadOptions = {
   junkSeconds: 1,
   liveConvs: [],
   latencySeconds: 60,
+  frontSessions: 100,
+  frontSeconds: 5,
   segments: 2_000_000,
   packets: 200_000,
+  captureMegabytes: 1000,
   workers: 1,
   defaultLimits: false,
   poolThreads: 0,

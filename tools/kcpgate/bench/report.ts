@@ -19,12 +19,16 @@ export const SCENARIOS = [
   'login',
   'junk',
   'latency',
+  'front',
   'engine',
   'aead',
   'alloc',
+  'inspect',
   'workers',
   'models',
-] as const satisfies readonly (PairScenario | 'latency' | 'engine' | 'aead' | 'alloc')[];
+] as const satisfies readonly (
+  PairScenario | 'latency' | 'front' | 'engine' | 'aead' | 'alloc' | 'inspect'
+)[];
 export type ScenarioName = (typeof SCENARIOS)[number];
 
 /** What is run when no scenario is named. */

@@ -13,8 +13,10 @@ import {
   type Stacks,
 } from './contenders.ts';
 import { runEngineScenario } from './engine-scenario.ts';
+import { FRONT_CONTENDERS, runFront } from './front/front-scenario.ts';
 import { buildKcpGoPeer } from './kcp-go-peer.ts';
 import { latencyContenders, runLatency } from './latency/latency-scenario.ts';
+import { InspectBench } from './inspect-scenario.ts';
 import type { LoadOptions } from './load-options.ts';
 import { machineFacts } from './machine.ts';
 import type { Measures } from './measure.ts';
@@ -48,12 +50,13 @@ export type OnProgress = (done: number, total: number, label: string) => void;
  */
 export async function runBench(plan: BenchPlan, onProgress: OnProgress): Promise<BenchReport> {
   const peer = plan.peer === undefined ? undefined : await buildKcpGoPeer();
+  let races: readonly Race[] = [];
   try {
     const stacks = {
       ours: plan.native.map((native) => kcpGateStack(native)),
       kcpGo: peer === undefined ? undefined : kcpGoStack(peer.executable),
     };
-    const races = plan.scenarios.map((name) => raceOf(name, plan, stacks, peer?.executable));
+    races = plan.scenarios.map((name) => raceOf(name, plan, stacks, peer?.executable));
     const total = races.reduce((sum, { runs, entrants }) => sum + runs * entrants.length, 0);
     let done = 0;
     const scenarios: ScenarioReport[] = [];
@@ -69,6 +72,7 @@ export async function runBench(plan: BenchPlan, onProgress: OnProgress): Promise
     onProgress(total, total, '');
     return { machine: machineFacts(peer !== undefined), runs: plan.runs, load: plan.load, scenarios };
   } finally {
+    for (const race of races) race.close?.();
     peer?.remove();
   }
 }
@@ -79,6 +83,8 @@ interface Race {
   readonly reference: string;
   readonly runs: number;
   readonly entrants: readonly Entrant[];
+  /** Deletes what the entrants share. */
+  close?(): void;
 }
 
 interface Entrant {
@@ -119,6 +125,20 @@ function raceOf(scenario: ScenarioName, plan: BenchPlan, stacks: Stacks, kcpGo: 
           run: async (run) => ({ measures: await runLatency(contender, plan.load, run) }),
         })),
       };
+    case 'front':
+      return {
+        scenario,
+        reference: 'UDP',
+        runs: plan.runs,
+        entrants: FRONT_CONTENDERS.map((contender) => ({
+          name: contender.name,
+          native: undefined,
+          outcomes: [],
+          run: async () => ({ measures: await runFront(contender, plan.load) }),
+        })),
+      };
+    case 'inspect':
+      return inspectRace(plan);
     case 'aead':
       return {
         scenario,
@@ -144,6 +164,22 @@ function raceOf(scenario: ScenarioName, plan: BenchPlan, stacks: Stacks, kcpGo: 
         })),
       };
   }
+}
+
+function inspectRace({ runs, load }: BenchPlan): Race {
+  const bench = new InspectBench(load);
+  return {
+    scenario: 'inspect',
+    reference: 'tshark',
+    runs,
+    entrants: bench.contenders.map((contender) => ({
+      name: contender.name,
+      native: undefined,
+      outcomes: [],
+      run: async () => ({ measures: await bench.run(contender) }),
+    })),
+    close: () => bench.close(),
+  };
 }
 
 async function attempt(scenario: ScenarioName, entrant: Entrant, run: number): Promise<Outcome> {

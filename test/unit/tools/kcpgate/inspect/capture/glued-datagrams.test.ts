@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { readAll } from './read-all.ts';
-import { ipv4, pcap, u16, u32, udp, type Bytes } from './tiny-capture.ts';
+import { ipv4, pcap, u32, udp, type Bytes } from './tiny-capture.ts';
 
 const noise = (length: number, seed: number): Bytes =>
   Array.from(
