@@ -301,10 +301,9 @@ const SEED = Number(process.env.KCPGATE_SEED ?? 20_261_127);
 
 test(`${RUNS} damaged captures go through the views (seed ${SEED})`, () => {
   const random = new SeededRandom(SEED);
-  const sample = smallCapture().bytes();
   let datagrams = 0;
   for (let i = 0; i < RUNS; i++) {
-    const capture = i % 2 === 0 ? mutateCapture(random, sample) : damagedInside(random);
+    const capture = i % 2 === 0 ? mutateCapture(random, SAMPLE) : damagedInside(random);
     try {
       datagrams += show(capture, VIEWS[i % VIEWS.length]!);
     } catch (error) {
@@ -313,6 +312,28 @@ test(`${RUNS} damaged captures go through the views (seed ${SEED})`, () => {
   }
   expect(datagrams).toBeGreaterThan(RUNS);
 }, 120_000);
+
+/** Short, so that many can be damaged: data, sent again, answered, a window that closes, a kick. */
+const SAMPLE = new BuiltCapture()
+  .add(0, 'client', push(SMALL_CONV, 0, 'hello '), push(SMALL_CONV, 1, 'you'))
+  .add(30, 'gateway', ack(SMALL_CONV, 0, 1), push(SMALL_CONV, 0, 'HELLO', { una: 1 }))
+  .add(250, 'client', push(SMALL_CONV, 1, 'you', { ts: 250 }))
+  .add(280, 'gateway', ack(SMALL_CONV, 1, 2, { ts: 250, wnd: 0 }))
+  .addBytes(
+    300,
+    'client',
+    Uint8Array.from({ length: 40 }, (_, index) => (index * 37 + 200) & 0xff),
+  )
+  .add(400, 'gateway', {
+    type: 'kick',
+    conv: SMALL_CONV,
+    wnd: 0,
+    una: 2,
+    code: 3500,
+    retryAfterMs: 0,
+    reason: 'bye',
+  })
+  .bytes();
 
 /** A capture that is whole, of damaged datagrams. */
 function damagedInside(random: SeededRandom): Uint8Array {
@@ -323,7 +344,7 @@ function damagedInside(random: SeededRandom): Uint8Array {
       const damaged = random.nextFloat() < 0.3 ? mutateCapture(random, datagram) : datagram;
       capture.addBytes(timeUs / 1000 - START_MS, isFromA ? 'client' : 'gateway', damaged);
     },
-  }).push(smallCapture().bytes());
+  }).push(SAMPLE);
   return capture.bytes();
 }
 
