@@ -219,7 +219,7 @@ describe('kcpgate bench', () => {
     expect(code).toBe(2);
     expect(errorOutput).toContain('stream, pingpong, fleet, idle, sealed-stream, sealed-fleet, sealed-idle');
     expect(errorOutput).toContain(
-      'carriers, handshake, login, junk, latency, engine, aead, alloc, inspect, workers, models',
+      'carriers, handshake, login, junk, latency, front, engine, aead, alloc, inspect, workers, models',
     );
   });
 
