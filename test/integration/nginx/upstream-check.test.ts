@@ -14,7 +14,7 @@ import { UdpProber } from '../../../tools/kcpgate/upstream-check/udp-prober.ts';
 import { runKcpgate, startKcpgate, type RunningCommand } from '../../support/kcpgate-command.ts';
 import { startLoginGateway } from '../../support/login-gateway.ts';
 import { serveGateway, type ServedGateway } from '../../support/served-gateway.ts';
-import { expectExposition } from './exposition.ts';
+import { expectExposition } from '../../support/exposition.ts';
 
 const TIMEOUT_MS = 2_000;
 /** For what is not to be answered. */
@@ -234,7 +234,7 @@ describe('kcpgate upstream-check', () => {
     expect(again.output).toMatch(/^gw-1 +1 +up .*ms/m);
     expect(again.output).toContain('nginx has what it should');
     expect([again.code, world.reloads()]).toEqual([0, reloads]);
-  }, 60_000);
+  }, 120_000);
 
   it('needs gateways, and a folder that it can write in', async () => {
     const nobody = await runKcpgate(['upstream-check', '--once', '--bind', '127.0.0.1:0']);

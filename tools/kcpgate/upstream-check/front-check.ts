@@ -55,6 +55,8 @@ export class FrontCheck {
   #needsReload: boolean;
   /** The files are not those for the states. */
   #differs: boolean;
+  /** When that began. */
+  #differsSince: number;
   #isApplying = false;
 
   constructor(start: FrontCheckStart, now: number) {
@@ -73,6 +75,7 @@ export class FrontCheck {
     });
     for (const kind of FRONT_KINDS) this.#panics.set(kind, this.isPanic(kind));
     this.#differs = this.#compare();
+    this.#differsSince = now;
   }
 
   get judges(): readonly GatewayJudge[] {
@@ -95,14 +98,14 @@ export class FrontCheck {
     return states.length > 0 && !states.includes('up');
   }
 
-  /** How every gateway is. */
+  /** What nginx is to think of every gateway. */
   states(): FrontStates {
     return new Map(
       FRONT_KINDS.map((kind) => [
         kind,
         new Map(
           this.judges.flatMap((judge) => {
-            const state = judge.stateOf(kind);
+            const state = judge.treatmentOf(kind);
             return state === undefined ? [] : [[judge.name, state] as const];
           }),
         ),
@@ -144,7 +147,7 @@ export class FrontCheck {
     );
     if (isLate) watched.probeAt = now;
     const events = [...watched.judge.record(outcomes), ...this.#panicEvents()];
-    if (events.length > 0) this.#differs = this.#compare();
+    if (events.length > 0) this.#noteFiles(now);
     return events;
   }
 
@@ -153,8 +156,14 @@ export class FrontCheck {
     this.#isApplying = false;
     this.#files = files;
     this.#needsReload = needsReload;
-    this.#differs = this.#compare();
+    this.#noteFiles(now);
     this.#pacer.attempted(now, hasSucceeded);
+  }
+
+  #noteFiles(now: number): void {
+    const differed = this.#differs;
+    this.#differs = this.#compare();
+    if (this.#differs && !differed) this.#differsSince = now;
   }
 
   #compare(): boolean {
@@ -165,7 +174,14 @@ export class FrontCheck {
     if (this.#isApplying || !this.isBehind) return Infinity;
     // What the files say holds until every gateway has been asked often enough.
     const settledAt = this.judges.every(({ isSettled }) => isSettled) ? now : this.#settleBy;
-    return Math.max(settledAt, this.#pacer.notBefore);
+    return Math.max(settledAt, this.#doubtUntil(now), this.#pacer.notBefore);
+  }
+
+  /** While others are in doubt it is waited for them, so that what failed together is told together; not for long. */
+  #doubtUntil(now: number): number {
+    const { intervalMs, fall, timeoutMs } = this.#start;
+    const isInDoubt = this.judges.some((judge) => judge.isInDoubt);
+    return isInDoubt ? this.#differsSince + (fall - 1) * intervalMs + timeoutMs : now;
   }
 
   #panicEvents(): CheckEvent[] {

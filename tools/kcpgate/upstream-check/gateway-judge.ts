@@ -21,6 +21,8 @@ interface KindHealth {
  * Kinds are up and down on their own: a gateway whose TCP port is dead goes on to get datagrams. What a gateway says of
  * itself (draining, not ready, load) holds for all its kinds, whichever of them told it. It is believed at once when it
  * says that it takes no sessions, and after `rise` answers when it says that it does.
+ *
+ * Its sessions are its own as long as one kind answers: led elsewhere, their clients would be told that they are gone.
  */
 export class GatewayJudge {
   readonly name: string;
@@ -33,9 +35,10 @@ export class GatewayJudge {
   #load: number | null = null;
   #epochSeconds: number | null = null;
 
-  /** @param states what nginx was told last of each kind the gateway has; it holds until probes say otherwise. */
-  constructor(name: string, states: ReadonlyMap<FrontKind, GatewayState>, options: CheckOptions) {
+  /** @param told what nginx was told last of each kind the gateway has; it holds until probes say otherwise. */
+  constructor(name: string, told: ReadonlyMap<FrontKind, GatewayState>, options: CheckOptions) {
     const { rise, fall } = options;
+    const states = observedBefore(told);
     this.name = name;
     this.#options = options;
     this.#kinds = new Map(
@@ -77,9 +80,28 @@ export class GatewayJudge {
     return [...this.#kinds.values()].every(({ health }) => health.isSettled);
   }
 
-  /** undefined when the gateway has no such access. */
+  /** A probe failed and the next ones decide whether the gateway is down. */
+  get isInDoubt(): boolean {
+    return [...this.#kinds.values()].some(({ health }) => health.isInDoubt);
+  }
+
+  /** How it is; undefined when the gateway has no such access. */
   stateOf(kind: FrontKind): GatewayState | undefined {
     return this.#kinds.get(kind)?.state;
+  }
+
+  /** What nginx is to think of it; undefined when the gateway has no such access. */
+  treatmentOf(kind: FrontKind): GatewayState | undefined {
+    const state = this.stateOf(kind);
+    if (state === 'down') return this.#answersAt(...this.kinds) ? 'draining' : 'down';
+    // Who logged in there could only stay on its WebSocket.
+    const lines = this.kinds.filter((other) => other !== 'http');
+    const isUseless = kind === 'http' && lines.length > 0 && !this.#answersAt(...lines);
+    return state === 'up' && isUseless ? 'draining' : state;
+  }
+
+  #answersAt(...kinds: readonly FrontKind[]): boolean {
+    return kinds.some((kind) => this.stateOf(kind) !== 'down');
   }
 
   /** Takes what a round found. @returns what changed by it. */
@@ -165,6 +187,12 @@ export class GatewayJudge {
     }
     return `load ${String(this.#load)} is above ${String(this.#options.maxLoad)}`;
   }
+}
+
+/** What was found before, by what nginx was told of it: where one kind is up, those that got no new sessions were down. */
+function observedBefore(told: ReadonlyMap<FrontKind, GatewayState>): ReadonlyMap<FrontKind, GatewayState> {
+  if (![...told.values()].includes('up')) return told;
+  return new Map([...told].map(([kind, state]) => [kind, state === 'draining' ? 'down' : state]));
 }
 
 /** A load that was too high must fall so far: an eighth below the limit. */

@@ -29,6 +29,11 @@ export class RiseFall {
     return this.#streak;
   }
 
+  /** It is up, and the last result was bad: the next ones decide. */
+  get isInDoubt(): boolean {
+    return this.#isUp && this.#streak > 0 && !this.#wasGood;
+  }
+
   /** There was enough evidence once, for whatever it is. */
   get isSettled(): boolean {
     return this.#isSettled;

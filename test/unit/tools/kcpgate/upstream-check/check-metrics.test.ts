@@ -5,7 +5,7 @@ import { CheckMetrics } from '../../../../../tools/kcpgate/upstream-check/check-
 import { observers } from '../../../../../tools/kcpgate/upstream-check/check-observer.ts';
 import { discarded, failed } from '../../../../../tools/kcpgate/upstream-check/probe-outcome.ts';
 import { RecordingLogger } from '../../../../support/recording-logger.ts';
-import { expectExposition } from '../../../../integration/nginx/exposition.ts';
+import { expectExposition } from '../../../../support/exposition.ts';
 import { gatewayOf, SimulatedFront } from './simulated-front.ts';
 
 const PAGE = readFileSync(new URL('../../../../../docs/upstream-check.md', import.meta.url), 'utf8');

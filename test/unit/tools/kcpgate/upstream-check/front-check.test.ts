@@ -25,6 +25,11 @@ describe('a gateway that hangs', () => {
           'down down down',
         );
         took.push(front.events[0]!.at - stopsAt);
+        // And nginx is told, of all that it is asked for.
+        const [apply, ...others] = front.applies;
+        expect(apply!.at - stopsAt).toBeLessThanOrEqual(3 * intervalMs);
+        expect(apply!.gone).toEqual([2]);
+        expect(others).toEqual([]);
       }
     }
     expect(Math.max(...took)).toBeLessThanOrEqual(worstDetectionMs(OPTIONS));
@@ -65,13 +70,49 @@ describe('kinds of access', () => {
     front.set(1, 'refuses', 'tcp');
     front.runUntil(5000);
     expect(front.statesOf(1)).toBe('up down up');
-    expect(front.files.get('owners-tcp.inc')).toContain('1 kcpgate_tcp_pool;');
+    expect(front.files.get('pool-tcp.inc')).toMatch(/ down; # gw-1$/m);
+    expect(front.files.get('pool-udp.inc')).not.toMatch(/ down;/);
+    // Its sessions are there: told by another gateway that they are gone, their clients would give them up.
+    expect(front.files.get('owners-tcp.inc')).toContain('1 kcpgate_tcp_1;');
     expect(front.files.get('owners-udp.inc')).toContain('1 kcpgate_udp_1;');
     expect(front.events[0]).toMatchObject({
       gateway: 'gw-1',
       kind: 'tcp',
       reason: 'refused, 2 times in a row',
     });
+  });
+
+  it('mean that sessions are gone when none of them answers', () => {
+    const front = new SimulatedFront(2, { reloadIntervalMs: 0 });
+    front.set(1, 'refuses', 'tcp');
+    front.at(5000, () => {
+      front.set(1, 'hangs');
+    });
+    front.runUntil(9000);
+    for (const kind of FRONT_KINDS) {
+      expect(front.files.get(`owners-${kind}.inc`)).toContain(`1 kcpgate_${kind}_pool;`);
+    }
+  });
+
+  it('lead no login to a gateway of which only HTTP answers', () => {
+    const front = new SimulatedFront(2);
+    front.set(1, 'hangs', 'udp', 'tcp');
+    front.runUntil(5000);
+    expect(front.statesOf(1)).toBe('down down up');
+    expect(front.files.get('pool-http.inc')).toMatch(/ down; # gw-1$/m);
+    expect(front.files.get('owners-http.inc')).toContain('1 kcpgate_http_1;');
+    expect(front.files.get('owners-udp.inc')).toContain('1 kcpgate_udp_1;');
+  });
+
+  it('are told together when a gateway stops in the middle of a round', () => {
+    const front = new SimulatedFront(2);
+    // Its UDP is asked too late in one round, everything in the next.
+    front.gateway(1).behave = (kind, now) =>
+      now >= (kind === 'udp' ? 10_000 : 10_600) ? 'hangs' : 'answers';
+    front.runUntil(14_000);
+    expect(front.applies).toHaveLength(1);
+    expect(front.files.get('owners-udp.inc')).toContain('1 kcpgate_udp_pool;');
+    expect(front.files.get('owners-http.inc')).toContain('1 kcpgate_http_pool;');
   });
 
   it('drain together, whichever of them tells', () => {
@@ -194,7 +235,7 @@ describe('the beginning', () => {
   it('goes on from what the files say: no change, no reload', () => {
     const files = filesFor(
       [gatewayOf(1), gatewayOf(2)],
-      new Map([['udp', new Map([['gw-1', 'down' as const]])]]),
+      new Map([['udp', new Map([['gw-1', 'draining' as const]])]]),
       'x',
     );
     const front = new SimulatedFront(2, { files });
@@ -260,8 +301,9 @@ describe('attempts that fail', () => {
     expect(gaps.slice(0, 5)).toEqual([2, 4, 8, 16, 32]);
     expect(front.applies.at(-1)!.ok).toBe(true);
     expect(front.check.isBehind).toBe(false);
-    // Both are down for http: so none is written as down.
-    expect(front.files.get('pool-http.inc')).not.toMatch(/ down;/);
+    // Neither answers over HTTP; one of them lives.
+    expect(front.files.get('pool-http.inc')).toMatch(/ down; # gw-1$/m);
+    expect(front.files.get('owners-http.inc')).toContain('2 kcpgate_http_2;');
     expect(front.files.get('pool-udp.inc')).toMatch(/ down; # gw-1$/m);
   });
 });

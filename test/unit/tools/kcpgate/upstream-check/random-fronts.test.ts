@@ -4,7 +4,7 @@ import { FRONT_KINDS, type FrontKind } from '../../../../../tools/kcpgate/nginx/
 import { filesFor, isSameFiles } from '../../../../../tools/kcpgate/upstream-check/include-text.ts';
 import { SimulatedFront, type Behaviour } from './simulated-front.ts';
 
-const RUNS = 150;
+const RUNS = 100;
 const STORM_MS = 60_000;
 const SEED = Number(process.env.KCPGATE_SEED ?? 20_260);
 
@@ -69,6 +69,7 @@ function faultsOf(front: SimulatedFront): string[] {
       emptyPools(files).map((name) => `${name} empty at ${String(at)}`),
     ),
     ...tooSoon(front),
+    ...tornAway(front),
     ...withoutEvidence(front),
     ...notSeen(front),
     ...(front.check.isBehind ? ['never caught up'] : []),
@@ -97,6 +98,17 @@ function emptyPools(files: ReadonlyMap<string, string>): string[] {
   return [...files].flatMap(([name, text]) => {
     const servers = text.split('\n').filter((line) => line.startsWith('server'));
     return servers.length > 0 && servers.every((line) => line.includes(' down;')) ? [name] : [];
+  });
+}
+
+/** Sessions are led elsewhere only when nothing of their gateway answers. */
+function tornAway({ applies }: SimulatedFront): string[] {
+  return applies.flatMap(({ at, files, ok, gone }) => {
+    const lost = [...files].flatMap(([, text]) =>
+      [...text.matchAll(/^(\d+) kcpgate_\w+_pool;/gm)].map(([, id]) => Number(id)),
+    );
+    const wrong = ok ? lost.filter((id) => !gone.includes(id)) : [];
+    return wrong.map((id) => `sessions of gw-${String(id)} led away at ${String(at)}`);
   });
 }
 

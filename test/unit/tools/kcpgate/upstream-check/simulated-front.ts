@@ -65,6 +65,8 @@ export class SimulatedFront {
     readonly at: number;
     readonly files: ReadonlyMap<string, string>;
     readonly ok: boolean;
+    /** Of gateways that were all down when it was ordered. */
+    readonly gone: readonly number[];
   }[] = [];
   /** Whether the next attempt to tell nginx succeeds. */
   applySucceeds: () => boolean = () => true;
@@ -132,10 +134,12 @@ export class SimulatedFront {
     for (const order of this.check.poll(this.now)) {
       if (order.type === 'probe') this.#probe(order.gateway);
       else {
+        const ids = this.gateways.map(({ gatewayId }) => gatewayId);
+        const gone = ids.filter((id) => this.statesOf(id) === 'down down down');
         this.at(this.now + APPLY_MS, () => {
           const ok = this.applySucceeds();
           if (ok) this.files = filesFor(this.gateways, order.states, 'test');
-          this.applies.push({ at: this.now - APPLY_MS, files: this.files, ok });
+          this.applies.push({ at: this.now - APPLY_MS, files: this.files, ok, gone });
           this.check.applied({ hasSucceeded: ok, files: this.files, needsReload: false }, this.now);
         });
       }
