@@ -82,11 +82,13 @@ export interface Comparison {
 /**
  * Reads a recorded capture through the inspector and, apart from it, with the reader of segments.
  * @param clearOf the clear segments of a datagram; `null` when it has none. Default: all of it.
+ * @param isCaptured whether the inspector gets to see a datagram. Default: it sees all.
  */
 export function compare(
   capture: readonly Uint8Array[],
   options: ExaminerOptions = {},
   clearOf: (found: FoundDatagram) => Uint8Array | null = bytesOf,
+  isCaptured: (found: FoundDatagram) => boolean = () => true,
 ): Comparison {
   const spurious: SpuriousRetransmission[] = [];
   const marked: string[] = [];
@@ -96,6 +98,7 @@ export function compare(
     sink: (found) => {
       const clear = clearOf(found);
       if (clear !== null) record(sides[found.isFromA ? 0 : 1], sides[found.isFromA ? 1 : 0], found, clear);
+      if (!isCaptured(found)) return;
       const { segments, segmentCount } = examiner.examine(found);
       for (const { marks, sn } of segments.slice(0, segmentCount)) {
         if ((marks & SegmentMark.retransmission) !== 0) marked.push(`${found.packet}:${sn}`);

@@ -168,6 +168,7 @@ export class Examiner {
       case 'sealed':
       case 'handshake': {
         const isHandshake = datagram.kind === 'handshake';
+        flow.hasOwnCommands = true;
         const link = isHandshake
           ? this.#loggedIn.takeHandshake(found, memory, flow, datagram)
           : this.#loggedIn.takeSealed(found, memory, flow, datagram);

@@ -3,7 +3,7 @@ import type { FecShards } from './flow-report.ts';
 
 /**
  * Tells the numbers of data and parity packets of kcp-go's FEC from where parity begins and ends in the sequence of one
- * direction. Lost packets hide it for a while; it is told when two groups in a row agree.
+ * direction. Lost packets hide it for a while.
  */
 export class FecTracker {
   shards: FecShards | null = null;

@@ -35,7 +35,7 @@ export class FlowState implements FlowReport {
   realClient: FlowEnd | null = null;
   /** Whether it was told that headers are missing. */
   isBareTold = false;
-  /** Commands that only this protocol has were seen. */
+  /** Commands or datagrams that only this protocol has were seen. */
   hasOwnCommands = false;
   readonly #fec: readonly [FecTracker, FecTracker] = [new FecTracker(), new FecTracker()];
   readonly #speeches = new Map<Speech, number>();

@@ -40,6 +40,7 @@ export class LineWatch {
     if (session.current === link) return;
     if (session.current === null) {
       session.current = link;
+      link.isOffered = false;
       return;
     }
     if (!datagram.isFromClient || session.type !== 'login_clear' || !link.isOffered) return;

@@ -49,7 +49,7 @@ test('whatever arrives is examined', () => {
     const kcpGo = { crypt: 'salsa20', key: kcptunKey('secret') } as const;
     const capture = new Capture({ proxy, keyLog, kcpGo });
     const flows = [capture.flow(), capture.flow(undefined, 'tcp'), capture.flow({ address: '::1', port: 5 })];
-    for (let i = 0; i < 2500; i++) {
+    for (let i = 0; i < 1200; i++) {
       const bytes = mutated(datagrams[random.nextInt(datagrams.length)]!, random);
       capture.nowMs += random.nextInt(50) - 5;
       const missingBytes = random.nextInt(10) === 0 ? random.nextInt(500) : 0;
@@ -89,7 +89,7 @@ test('a flood of conversations does not grow memory, and does not push out who i
   const capture = new Capture({ limits: { maxSessions: 200, maxFlows: 50 } });
   capture.up(push({ sn: 0, ts: 1 }));
   capture.down(ack(0, 1, 1));
-  for (let i = 0; i < 5000; i++) {
+  for (let i = 0; i < 2500; i++) {
     const flow = i % 2 === 0 ? capture.flow() : { ...capture.flow({ address: '10.0.0.1', port: i }) };
     const conv = random.nextUint32();
     const sealed = new Uint8Array(60);
@@ -102,8 +102,8 @@ test('a flood of conversations does not grow memory, and does not push out who i
   const { sessions, flows, counters } = capture.examiner;
   expect(sessions.length).toBeLessThanOrEqual(200);
   expect(flows.length).toBeLessThanOrEqual(50);
-  expect(counters.forgottenSessions).toBeGreaterThan(4500);
-  expect(counters.forgottenFlows).toBeGreaterThan(2000);
+  expect(counters.forgottenSessions).toBeGreaterThan(2000);
+  expect(counters.forgottenFlows).toBeGreaterThan(1000);
   expect(sessions[0]).toMatchObject({ index: 0, fromClient: { pushes: 2 } });
 });
 
@@ -111,7 +111,7 @@ test('numbers that are made up take no memory', () => {
   const random = new SeededRandom(SEED);
   const capture = new Capture({ limits: { maxMemoryBytes: 1 << 20 } });
   const before = process.memoryUsage().arrayBuffers;
-  for (let i = 0; i < 20_000; i++) {
+  for (let i = 0; i < 6000; i++) {
     const sn = i % 4 === 0 ? random.nextUint32() : random.nextInt(60_000);
     const conv = 1 + random.nextInt(2000);
     capture.up(push({ sn, ts: random.nextUint32(), conv, length: 0 }));

@@ -97,7 +97,7 @@ describe('what is spoken on a flow', () => {
   test('kcp-go FEC, and the numbers of its shards from where parity stands', () => {
     const capture = new Capture();
     let sn = 0;
-    for (let sequence = 0; sequence < 39; sequence++) {
+    for (let sequence = 4; sequence < 39; sequence++) {
       const isParity = sequence % 13 >= 10;
       const bytes = isParity ? fecParity(sequence) : fecData(sequence, sn++);
       expect(capture.take(bytes, true)).toMatchObject({
@@ -108,7 +108,7 @@ describe('what is spoken on a flow', () => {
     }
     expect(descriptionsOf(capture)).toEqual(['kcp-go, FEC 10/3, not encrypted']);
     expect(capture.examiner.sessions).toMatchObject([
-      { fromClient: { packets: 39, segments: 30, pushes: 30 } },
+      { fromClient: { packets: 35, segments: 26, pushes: 26 } },
     ]);
   });
 
@@ -189,7 +189,7 @@ describe('headers in front', () => {
 
   test('a conv that begins like SPP is no header', () => {
     const capture = new Capture();
-    expect(capture.up(push({ sn: 0, ts: 1, conv: 0x1234ec56, length: 60 }))).toMatchObject({
+    expect(capture.up(push({ sn: 0, ts: 1, conv: 0x1234ec56, length: 14 }))).toMatchObject({
       proxyBytes: 0,
       conv: 0x1234ec56,
     });

@@ -130,6 +130,23 @@ describe('what was not needed', () => {
     expect(capture.spurious).toHaveLength(1);
   });
 
+  test('the smallest round trip of the whole capture counts, not of its beginning', () => {
+    const capture = new Capture();
+    for (let sn = 0; sn < 9; sn++) capture.up(push({ sn, ts: 0 }));
+    capture.up(push({ sn: 9, ts: 0 }));
+    capture.nowMs += 300;
+    capture.up(push({ sn: 9, ts: 300 }));
+    capture.nowMs += 25;
+    // The peer slept: its first answers take 325 ms.
+    for (let sn = 0; sn < 9; sn++) capture.down(ack(sn, 0, sn + 1));
+    capture.down({ type: 'windowTell', conv: 0x01020304, wnd: 128, ts: 0, sn: 0, una: 10 });
+    capture.up(push({ sn: 10, ts: 400 }));
+    capture.nowMs += 20;
+    capture.down(ack(10, 400, 11));
+    capture.examiner.finish();
+    expect(capture.spurious).toEqual([]);
+  });
+
   test('a retransmission that was needed is not blamed', () => {
     const capture = opened();
     capture.up(push({ sn: 1, ts: 40 }));

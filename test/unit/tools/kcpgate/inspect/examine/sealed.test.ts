@@ -2,7 +2,9 @@ import { describe, expect, test } from 'vitest';
 import type { AnySegment } from '../../../../../../src/wire/any-segment.ts';
 import { SegmentMark } from '../../../../../../tools/kcpgate/inspect/examined.ts';
 import { parseKeyLog } from '../../../../../../tools/kcpgate/inspect/key-log.ts';
-import { ack, Capture, CLIENT, CONV, only, push } from './capture.ts';
+import { HandshakeKind, writeHelloAckHeader, writeHelloHeader } from '../../../../../../src/wire/hello.ts';
+import { wireMemory } from '../../../../../../src/wire/memory.ts';
+import { ack, Capture, CLIENT, CONV, datagramOf, only, push } from './capture.ts';
 import { SealedSeries } from './sealed-series.ts';
 
 const first = new SealedSeries('first');
@@ -198,6 +200,15 @@ describe('from line to line', () => {
     expect(capture.codes()).toEqual([]);
   });
 
+  test('another path over UDP is another line, not a NAT', () => {
+    const capture = withKeys(first);
+    shakeHands(capture, first);
+    const other = { flow: capture.flow(CLIENT, 'udp', { address: '198.51.100.2', port: 4000 }) };
+    capture.take(first.fromClient(1, { pathId: 1 }, push({ sn: 1, ts: 50 })), true, other);
+    expect(capture.examiner.sessions[0]!.lineChanges).toMatchObject([{ isRebinding: false, packet: 4 }]);
+    expect(capture.examiner.notes).toEqual([]);
+  });
+
   test('the same path from another port is a NAT', () => {
     const capture = withKeys(first);
     shakeHands(capture, first);
@@ -211,6 +222,51 @@ describe('from line to line', () => {
     expect(capture.examiner.notes[0]!.text).toContain(
       '0x01020304 goes on from 192.0.2.7:61000 instead of 192.0.2.7:50001',
     );
+  });
+});
+
+describe('logged in, and not encrypted', () => {
+  const random = new Uint8Array(16).fill(7);
+  const header = { conv: CONV, pn: 0, random, ticket: new Uint8Array(100), withBlock: false };
+
+  function helloClear(...segments: AnySegment[]): Uint8Array {
+    const memory = wireMemory(new Uint8Array(2000));
+    const bodyAt = writeHelloHeader(memory, 0, { ...header, kind: HandshakeKind.helloClear });
+    return Buffer.concat([memory.bytes.subarray(0, bodyAt), datagramOf(...segments)]);
+  }
+
+  function helloClearAck(): Uint8Array {
+    const memory = wireMemory(new Uint8Array(2000));
+    const bodyAt = writeHelloAckHeader(memory, 0, { ...header, kind: HandshakeKind.helloClearAck });
+    return Buffer.concat([memory.bytes.subarray(0, bodyAt), datagramOf(wins)]);
+  }
+
+  test('moves where its client said HELLO_CLEAR, and nowhere else', () => {
+    const capture = new Capture();
+    expect(capture.take(helloClear(challenge), true)).toMatchObject({
+      kind: 'handshake',
+      segmentCount: 1,
+      sealedBecause: null,
+    });
+    capture.take(helloClearAck(), false);
+    capture.up(push({ sn: 0, ts: 1 }));
+    capture.down(ack(0, 1, 1));
+    const ws = { flow: capture.flow({ address: '192.0.2.7', port: 2 }, 'websocket') };
+    capture.take(helloClear(challenge), true, ws);
+    capture.take(helloClearAck(), false, ws);
+    capture.take(datagramOf(push({ sn: 1, ts: 30 })), true, ws);
+    // Late, from the line it left.
+    capture.up(push({ sn: 0, ts: 1 }));
+    const [session, ...others] = capture.examiner.sessions;
+    expect(others).toEqual([]);
+    expect(session).toMatchObject({
+      type: 'login_clear',
+      clientToldBy: 'handshake',
+      lineChangeCount: 1,
+      carriers: ['udp', 'websocket'],
+    });
+    expect(session!.fromClient).toMatchObject({ pushes: 2, duplicateSegments: 1 });
+    expect(capture.examiner.flows[0]!.description).toBe('kcpgate, not encrypted');
   });
 });
 
