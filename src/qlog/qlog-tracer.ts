@@ -1,7 +1,7 @@
 import { CloseCode } from '../base/close-code.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
-import type { PathDescriber, Session, SessionTrace, SessionTracer } from '../session/index.ts';
+import type { PathDescriber, SessionTrace, SessionTracer, TracedSession } from '../session/index.ts';
 import { EventRing } from './event-ring.ts';
 import { readEvents } from './event-row.ts';
 import { FileOutput, type FileCounters } from './file-output.ts';
@@ -61,7 +61,7 @@ export class QlogTracer implements SessionTracer, RecorderHost {
     return this.output.counters;
   }
 
-  begin(session: Session, describe: PathDescriber): SessionTrace {
+  begin(session: TracedSession, describe: PathDescriber): SessionTrace {
     const startedAtMs = this.wallClock.now() - (this.clock.now() - session.startedAt);
     const recording: Recording = {
       recorder: new SessionRecorder(
@@ -169,7 +169,7 @@ export class QlogTracer implements SessionTracer, RecorderHost {
 const isAbnormal = (code: number): boolean => code !== CloseCode.normal && code !== CloseCode.drain;
 
 /** Sorts by time: `20260102T030405678Z-01020304-client-1.sqlog`. */
-function fileNameOf(session: Session, startedAtMs: number, count: number): string {
+function fileNameOf(session: TracedSession, startedAtMs: number, count: number): string {
   const time = new Date(startedAtMs).toISOString().replaceAll(/[-:.]/g, '');
   const conv = session.conv.toString(16).padStart(8, '0');
   return `${time}-${conv}-${session.config.role}-${count}.sqlog`;

@@ -1,5 +1,5 @@
 import type { RetransmissionCause } from '../kcp/index.ts';
-import type { Path, PathDescriber, Session, SessionTrace } from '../session/index.ts';
+import type { PathDescriber, SessionTrace, TracedPath, TracedSession } from '../session/index.ts';
 import { addressBlockBytesOf } from '../wire/data-segment.ts';
 import {
   SEGMENT_HEADER_BYTES,
@@ -34,7 +34,7 @@ export interface RecorderHost {
 
 /** Writes what a session sends and receives into a ring. Allocates nothing per datagram, payload is not kept. */
 export class SessionRecorder implements SessionTrace {
-  readonly session: Session;
+  readonly session: TracedSession;
   readonly ring: EventRing;
   /** All paths it was seen on; bounded, further ones have no number (-1). */
   readonly paths: RecordedPath[] = [];
@@ -53,7 +53,7 @@ export class SessionRecorder implements SessionTrace {
   private lastPeerWindow = -1;
   private hasEnded = false;
 
-  constructor(session: Session, describe: PathDescriber, ring: EventRing, host: RecorderHost) {
+  constructor(session: TracedSession, describe: PathDescriber, ring: EventRing, host: RecorderHost) {
     this.session = session;
     this.describe = describe;
     this.ring = ring;
@@ -80,14 +80,21 @@ export class SessionRecorder implements SessionTrace {
     this.noteSegments(view, at, at + length);
   }
 
-  sent(view: DataView, at: number, length: number, wireBytes: number, path: Path, isCopy: boolean): void {
+  sent(
+    view: DataView,
+    at: number,
+    length: number,
+    wireBytes: number,
+    path: TracedPath,
+    isCopy: boolean,
+  ): void {
     const flags = DatagramFlag.sent | (isCopy ? DatagramFlag.copy : 0);
     this.isMoved = true;
     this.note(RowKind.datagram, this.pathAt(path.port, path.slot), wireBytes, flags, this.sentCount++);
     this.noteSegments(view, at, at + length);
   }
 
-  handshakeSent(wireBytes: number, path: Path): void {
+  handshakeSent(wireBytes: number, path: TracedPath): void {
     const flags = DatagramFlag.sent | DatagramFlag.handshake;
     this.note(RowKind.datagram, this.pathAt(path.port, path.slot), wireBytes, flags, this.sentCount++);
   }
@@ -96,7 +103,7 @@ export class SessionRecorder implements SessionTrace {
     this.note(RowKind.retransmission, sn, CAUSES.indexOf(cause));
   }
 
-  turnEnded(now: number, session: Session): void {
+  turnEnded(now: number, session: TracedSession): void {
     this.now = now;
     if (this.isMoved) this.noteMetrics(session);
     const { port, slot } = session.path;
@@ -109,11 +116,11 @@ export class SessionRecorder implements SessionTrace {
     if (!this.hasEnded) this.host.recorded(this);
   }
 
-  destroyed(session: Session): void {
+  destroyed(session: TracedSession): void {
     this.noteState(session);
   }
 
-  private noteState(session: Session): void {
+  private noteState(session: TracedSession): void {
     const state = STATES.indexOf(session.state);
     if (state === this.state) return;
     this.state = state;
@@ -123,7 +130,7 @@ export class SessionRecorder implements SessionTrace {
     this.host.ended(this);
   }
 
-  private noteMetrics(session: Session): void {
+  private noteMetrics(session: TracedSession): void {
     this.isMoved = false;
     const { srttMs, rttvarMs, rtoMs, congestionWindow, inFlight, peerWindow } = session.stats();
     if (

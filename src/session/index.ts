@@ -16,7 +16,13 @@ export {
 export type { SessionBeginning } from './session-beginning.ts';
 export type { PeerKind, SessionConfig, SessionRole } from './session-config.ts';
 export type { SessionObserver } from './session-observer.ts';
-export type { PathDescriber, SessionTrace, SessionTracer } from './session-trace.ts';
+export type {
+  PathDescriber,
+  SessionTrace,
+  SessionTracer,
+  TracedPath,
+  TracedSession,
+} from './session-trace.ts';
 export type { PathHost, PathOutput } from './session-paths.ts';
 export { Session, type SessionHost } from './session.ts';
 export type { TicketFault, TicketOpener } from './ticket-opener.ts';

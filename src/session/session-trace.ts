@@ -1,6 +1,27 @@
-import type { RetransmissionTrace } from '../kcp/index.ts';
-import type { Path } from './path.ts';
-import type { Session } from './session.ts';
+import type { CloseCode } from '../base/close-code.ts';
+import type { KcpStats, RetransmissionTrace } from '../kcp/index.ts';
+import type { SessionState } from './lifecycle.ts';
+import type { SessionConfig } from './session-config.ts';
+
+/** A path as those who look into a session see it. */
+export interface TracedPath {
+  /** The host's number of the carrier, and the address slot there. */
+  readonly port: number;
+  readonly slot: number;
+}
+
+/** A session as those who look into it see it. */
+export interface TracedSession {
+  readonly conv: number;
+  readonly config: SessionConfig;
+  /** In the host's ms. */
+  readonly startedAt: number;
+  readonly state: SessionState;
+  readonly closing: { readonly code: CloseCode; readonly reason: string };
+  /** The one in use. */
+  readonly path: TracedPath;
+  stats(): KcpStats;
+}
 
 /**
  * Told of everything a session sends and receives, segments in clear. For tools that look into one: a session without a trace
@@ -23,13 +44,20 @@ export interface SessionTrace extends RetransmissionTrace {
     slot: number,
   ): void;
   /** A datagram was written; what is refused by the system afterwards counts as lost on the way. */
-  sent(view: DataView, at: number, length: number, wireBytes: number, path: Path, isCopy: boolean): void;
+  sent(
+    view: DataView,
+    at: number,
+    length: number,
+    wireBytes: number,
+    path: TracedPath,
+    isCopy: boolean,
+  ): void;
   /** A handshake datagram was written. */
-  handshakeSent(wireBytes: number, path: Path): void;
+  handshakeSent(wireBytes: number, path: TracedPath): void;
   /** A turn ended: state, path and statistics can be looked at. */
-  turnEnded(now: number, session: Session): void;
+  turnEnded(now: number, session: TracedSession): void;
   /** The session was dropped, from outside a turn. */
-  destroyed(session: Session): void;
+  destroyed(session: TracedSession): void;
 }
 
 /** Who wants to look into sessions. */
@@ -38,7 +66,7 @@ export interface SessionTracer {
    * A session begins; called before anything is sent or received.
    * @param describe names the ends of a path. @returns undefined: this one is not looked into.
    */
-  begin(session: Session, describe: PathDescriber): SessionTrace | undefined;
+  begin(session: TracedSession, describe: PathDescriber): SessionTrace | undefined;
 }
 
 /** Tells the carrier and both ends of a path of a session; addresses as `ip:port`, empty when they are not known. */
