@@ -13,6 +13,7 @@ const filesIn = (folder: string, extension: string): string[] =>
 const DOCUMENTS = [
   ...filesIn('docs', '.md'),
   ...filesIn('nginx', '.md'),
+  ...filesIn('tools/wireshark', '.md'),
   ...readdirSync(ROOT).filter((name) => name.endsWith('.md')),
 ];
 

@@ -48,6 +48,7 @@ describe.runIf(process.platform === 'linux' && hasCompiler)('the package', () =>
       'native-bindings/binding.gyp',
       'native-bindings/src/addon.cc',
       'tools/build-native.mjs',
+      'tools/wireshark/kcpgate.lua',
       'dist/native-bindings/load.js',
     ]) {
       expect(existsSync(join(folder, path)), path).toBe(true);

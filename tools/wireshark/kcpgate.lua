@@ -849,7 +849,15 @@ end
 ---------------------------------------------------------------------------------------------------------------------------
 
 -- Sums of these stand for what is known of a segment.
-local MARK = { retransmission = 1, spurious = 2, duplicate = 4, out_of_order = 8, zero_window = 16, una_beyond = 32, shows_spurious = 64 }
+local MARK = {
+  retransmission = 1,
+  spurious = 2,
+  duplicate = 4,
+  out_of_order = 8,
+  zero_window = 16,
+  una_beyond = 32,
+  shows_spurious = 64,
+}
 -- Segments of one direction that are remembered, as no window is larger.
 local RING = 65536
 local NEIGHBOURS = 16
@@ -1615,8 +1623,8 @@ local function add_segment(d, tree, tvb, raw, from, at, stop, conv)
   end
   add_payload(item, cmd, tvb, raw, math.min(payload_at, stop), length)
   local text = summary_of(name or "UNKNOWN_" .. cmd, cmd, frg, ts, sn, una, length)
-  local isWhole = available >= 0 and claimed <= available
-  if isWhole and own_conv == conv then
+  local is_whole = available >= 0 and claimed <= available
+  if is_whole and own_conv == conv then
     local marks, frame, rtt = marks_of(d, cmd, frg, wnd, ts, sn, una, length, at - from)
     if marks ~= 0 or frame ~= nil then
       text = text .. add_marks(item, marks, frame, rtt)
@@ -2248,15 +2256,21 @@ end
 -- carriers
 ---------------------------------------------------------------------------------------------------------------------------
 
-local function set_columns(pinfo, info, is_first)
-  pinfo.cols.protocol = "KCPGATE"
-  local shown = #info > MAX_INFO_PIECES and concat(info, ", ", 1, MAX_INFO_PIECES) .. ", ..." or concat(info, ", ")
-  if is_first then
-    pinfo.cols.info = shown
+-- What the info column was given last, and in which frame: a frame may have several datagrams.
+local shown = { frame = 0, text = "" }
+
+local function set_columns(pinfo, info)
+  local text = #info > MAX_INFO_PIECES and concat(info, ", ", 1, MAX_INFO_PIECES) .. ", ..." or concat(info, ", ")
+  local column = pinfo.cols.info
+  local is_next = shown.frame == pinfo.number and sub(tostring(column), -#shown.text) == shown.text
+  if is_next then
+    column:append(" | " .. text)
   else
-    pinfo.cols.info:append(" | " .. shown)
+    pinfo.cols.protocol = "KCPGATE"
+    column:set(text)
   end
-  pinfo.cols.info:fence()
+  column:fence()
+  shown.frame, shown.text = pinfo.number, text
 end
 
 local DISSECTORS = {
@@ -2290,7 +2304,7 @@ end
 One datagram, which is all of `tvb`.
 carrier: "u" UDP, "t" TCP, "w" WebSocket.
 ]]
-local function dissect_datagram(tvb, pinfo, tree, carrier, is_first)
+local function dissect_datagram(tvb, pinfo, tree, carrier)
   local raw = tvb:raw()
   local stop = #raw
   local item = tree:add(kcpgate, tvb())
@@ -2347,16 +2361,16 @@ local function dissect_datagram(tvb, pinfo, tree, carrier, is_first)
     end
     tell(d, format("unknown or encrypted, %d bytes", stop - at))
   end
-  set_columns(pinfo, d.info, is_first)
+  set_columns(pinfo, d.info)
 end
 
 function kcpgate.dissector(tvb, pinfo, tree)
-  dissect_datagram(tvb, pinfo, tree, "u", true)
+  dissect_datagram(tvb, pinfo, tree, "u")
   return tvb:len()
 end
 
 function over_websocket.dissector(tvb, pinfo, tree)
-  dissect_datagram(tvb, pinfo, tree, "w", true)
+  dissect_datagram(tvb, pinfo, tree, "w")
   return tvb:len()
 end
 
@@ -2388,7 +2402,7 @@ end
 
 function over_tcp.dissector(tvb, pinfo, tree)
   local raw = tvb:raw()
-  local at, is_first = 0, true
+  local at = 0
   local length, show, name = stream_proxy(raw)
   if length == nil then
     want(pinfo, 0, show)
@@ -2399,8 +2413,8 @@ function over_tcp.dissector(tvb, pinfo, tree)
     local header = item:add(F.unit, tvb(0, length), name)
     header:set_text(name)
     show(header, tvb)
-    set_columns(pinfo, { name }, true)
-    at, is_first = length, false
+    set_columns(pinfo, { name })
+    at = length
   end
   while at < #raw do
     local left = #raw - at
@@ -2419,8 +2433,8 @@ function over_tcp.dissector(tvb, pinfo, tree)
     end
     local item = tree:add(over_tcp, tvb(at, 2), format("kcpgate frame, %d bytes", frame))
     item:add(F.frame_length, tvb(at, 2))
-    dissect_datagram(tvb(at + 2, frame):tvb(), pinfo, tree, "t", is_first)
-    at, is_first = at + 2 + frame, false
+    dissect_datagram(tvb(at + 2, frame):tvb(), pinfo, tree, "t")
+    at = at + 2 + frame
   end
   return tvb:len()
 end

@@ -66,17 +66,18 @@ export interface Corpus {
   remove(): void;
 }
 
-/** Plays parts, all at the same time, and writes down what passed. */
+/** Plays parts, all at the same time, and writes down what passed. @param isSmall only some ten packets of each. */
 export async function makeCorpus(
   seed: number,
   names: readonly string[] = Object.keys(PARTS),
+  isSmall = false,
 ): Promise<Corpus> {
   const folder = mkdtempSync(join(tmpdir(), 'kcpgate-captures-'));
   const captureFile = join(folder, 'capture.pcapng');
   const keyLogFile = join(folder, 'keys.log');
   const recorder = new CaptureRecorder();
   try {
-    await Promise.all(names.map((name) => play(name, { recorder, keyLogFile }, seed)));
+    await Promise.all(names.map((name) => play(name, { recorder, keyLogFile, isSmall }, seed)));
     writeFileSync(captureFile, recorder.bytes());
     readFileSync(keyLogFile, { flag: 'a+' });
   } catch (error) {
@@ -89,7 +90,7 @@ export async function makeCorpus(
 
 function play(
   name: string,
-  shared: Pick<SceneContext, 'recorder' | 'keyLogFile'>,
+  shared: Pick<SceneContext, 'recorder' | 'keyLogFile' | 'isSmall'>,
   seed: number,
 ): Promise<void> {
   const part = PARTS[name];

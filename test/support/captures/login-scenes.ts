@@ -74,7 +74,15 @@ async function startRecordedGateway(
   };
 }
 
-async function echo(connection: Connection, bytes: number, count = 1): Promise<void> {
+/** Messages there and back; few and short ones where that is enough. */
+async function echo(
+  { isSmall }: SceneContext,
+  connection: Connection,
+  wantedBytes: number,
+  wantedCount = 1,
+): Promise<void> {
+  const bytes = isSmall ? Math.min(wantedBytes, 1500) : wantedBytes;
+  const count = isSmall ? 1 : wantedCount;
   for (let i = 0; i < count; i++) {
     const message = new Uint8Array(bytes).fill(i);
     while (connection.send(message) < bytes) await connection.writable();
@@ -94,16 +102,20 @@ export async function sealedScene(context: SceneContext): Promise<void> {
     const [udp, tcp, ws] = await Promise.all(
       ['udp', 'tcp', 'ws'].map((line) => connect({ loginUrl, line, handshakeTimeoutMs: 5000 })),
     );
-    await Promise.all([echo(udp!, 3000, 60), echo(tcp!, 9000, 20), echo(ws!, 9000, 20)]);
-    for (let i = 0; i < 20; i++) udp!.sendDatagram(new Uint8Array(100).fill(i));
+    await Promise.all([
+      echo(context, udp!, 3000, 60),
+      echo(context, tcp!, 9000, 20),
+      echo(context, ws!, 9000, 20),
+    ]);
+    for (let i = 0; i < (context.isSmall ? 2 : 20); i++) udp!.sendDatagram(new Uint8Array(100).fill(i));
     await running.udp.rebind();
-    await echo(udp!, 1200, 10);
+    await echo(context, udp!, 1200, 10);
     await udp!.moveTo('tcp');
-    await echo(udp!, 2000, 10);
+    await echo(context, udp!, 2000, 10);
     await udp!.moveTo('udp');
-    await echo(udp!, 2000, 10);
+    await echo(context, udp!, 2000, 10);
     gateway.drain({ deadlineMs: 60_000, jitterMs: 60_000, lines: ['eu1', 'eu2'] });
-    await echo(tcp!, 10);
+    await echo(context, tcp!, 10);
     await gateway.kick({ conv: ws!.login.sessions[0]!.conv }, CloseCode.kicked, 'out with you ✓');
     await ws!.closed;
     await Promise.all([udp!.close(), tcp!.destroy()]);
@@ -119,7 +131,7 @@ export async function copiesScene(context: SceneContext): Promise<void> {
   const client = createClient({ loginUrl: running.loginUrl, redundant: true, line: 'udp', keyLogFile });
   try {
     const session = await client.connect();
-    for (let i = 0; i < 40; i++) {
+    for (let i = 0; i < (context.isSmall ? 3 : 40); i++) {
       session.send(new Uint8Array(50).fill(i));
       await delay(5);
     }
@@ -140,9 +152,9 @@ export async function clearScene(context: SceneContext): Promise<void> {
     const open = (line: string): Promise<Connection> =>
       connect({ loginUrl: running.loginUrl, line, seal: ['clear'], handshakeTimeoutMs: 5000 });
     const connections = await Promise.all(['udp', 'tcp', 'ws'].map(open));
-    await Promise.all(connections.map((connection) => echo(connection, 4000, 10)));
+    await Promise.all(connections.map((connection) => echo(context, connection, 4000, 10)));
     await connections[0]!.moveTo('tcp');
-    await echo(connections[0]!, 100, 3);
+    await echo(context, connections[0]!, 100, 3);
     await Promise.all(connections.map((connection) => connection.close()));
   } finally {
     await running.stop();
@@ -154,7 +166,7 @@ export async function restartScene(context: SceneContext): Promise<void> {
   const ticketKey = Buffer.alloc(32, 7).toString('base64');
   const first = await startRecordedGateway(context, { ticketKey });
   const connection = await connect({ loginUrl: first.loginUrl, line: 'udp' });
-  await echo(connection, 100, 3);
+  await echo(context, connection, 100, 3);
   const second = await startLoginGateway({ ticketKey, workers: 1 });
   try {
     first.udp.target = second.ports.udp;
@@ -232,7 +244,7 @@ async function proxiedScene(context: SceneContext, options: RecordedGatewayOptio
   try {
     const lines = options.tcpHeader === undefined ? ['udp'] : ['udp', 'tcp'];
     const connections = await Promise.all(lines.map((line) => connect({ loginUrl: running.loginUrl, line })));
-    await Promise.all(connections.map((connection) => echo(connection, 2000, 10)));
+    await Promise.all(connections.map((connection) => echo(context, connection, 2000, 10)));
     await Promise.all(connections.map((connection) => connection.close()));
   } finally {
     await running.stop();
@@ -244,7 +256,7 @@ export async function fragmentedScene(context: SceneContext): Promise<void> {
   const running = await startRecordedGateway(context, { fragmentBytes: 576 });
   try {
     const connection = await connect({ loginUrl: running.loginUrl, line: 'udp' });
-    await echo(connection, 6000, 10);
+    await echo(context, connection, 6000, 10);
     await connection.close();
   } finally {
     await running.stop();

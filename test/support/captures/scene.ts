@@ -12,6 +12,8 @@ export interface SceneContext {
   readonly fate: (fromClient: boolean, index: number) => RecordedFate;
   /** Where gateway and client write their keys. */
   readonly keyLogFile: string;
+  /** Only as much as shows everything: some ten packets. */
+  readonly isSmall: boolean;
 }
 
 /** Traffic of one kind. */
