@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -187,10 +189,39 @@ describe('a command line', () => {
   });
 
   test('reads hex text', async () => {
-    const hex = '04030201510000040000000007000000000000000300000061626 3'.replace(' ', '');
+    const hex = '040302015100000400000000070000000000000003000000616263';
     expect((await inspect(['--hex', hex])).output).toContain(
       '0x01020304 PUSH frg=0 wnd=1024 ts=0 sn=7 una=0 len=3',
     );
+  });
+
+  test('passes on what comes to a port, and shows it', async () => {
+    const server = createSocket('udp4');
+    server.on('message', (datagram, from) => server.send(datagram, from.port, from.address));
+    server.bind(0, '127.0.0.1');
+    await once(server, 'listening');
+    const client = createSocket('udp4');
+    const stop = new AbortController();
+    const datagram = Buffer.from('0403020151008000e8030000000000000000000003000000616263', 'hex');
+    // What comes back has gone through the relay twice: then all is seen.
+    client.on('message', () => stop.abort());
+    try {
+      const { output, code } = await inspect(
+        ['--listen', '127.0.0.1:0', '--to', `127.0.0.1:${String(server.address().port)}`],
+        {
+          stopSignal: () => stop.signal,
+          warn: (text) => {
+            const port = /^passing on from 127\.0\.0\.1:(\d+) to/u.exec(text)?.[1];
+            if (port !== undefined) client.send(datagram, Number(port), '127.0.0.1');
+          },
+        },
+      );
+      expect(code).toBe(0);
+      expect(output.match(/PUSH frg=0 wnd=128 ts=1000 sn=0 una=0 len=3/gu)).toHaveLength(2);
+    } finally {
+      client.close();
+      server.close();
+    }
   });
 
   test('judges: damage is 1, notes are when asked for', async () => {

@@ -3,12 +3,12 @@ import { wireMemory } from '../../src/wire/memory.ts';
 import { PcapngWriter } from '../../tools/kcpgate/inspect/capture/pcapng-writer.ts';
 import { udpFrame } from '../../tools/kcpgate/inspect/capture/udp-frame.ts';
 
-/** The two ends of a {@link BuiltCapture}. */
-export const CAPTURE_CLIENT = { address: '10.0.0.2', port: 51_000 };
-export const CAPTURE_GATEWAY = { address: '10.0.0.1', port: 4000 };
+/** The two ends of every {@link BuiltCapture}. */
+const CAPTURE_CLIENT = { address: '10.0.0.2', port: 51_000 };
+const CAPTURE_GATEWAY = { address: '10.0.0.1', port: 4000 };
 
 /** 2026-01-02 03:04:05 UTC, in microseconds since 1970. */
-export const CAPTURE_START_US = Date.UTC(2026, 0, 2, 3, 4, 5) * 1000;
+const CAPTURE_START_US = Date.UTC(2026, 0, 2, 3, 4, 5) * 1000;
 
 /** A pcapng capture that is written datagram by datagram, always the same bytes. */
 export class BuiltCapture {
@@ -70,7 +70,7 @@ export const ack = (
 });
 
 /** Tells the window. */
-export const tell = (conv: number, una: number, wnd: number): AnySegment => ({
+const tell = (conv: number, una: number, wnd: number): AnySegment => ({
   type: 'windowTell',
   conv,
   wnd,

@@ -19,7 +19,7 @@ export interface KcpGoOptions {
 }
 
 /** Variables that give a key without a file. kcptun reads the second one, too. */
-export const KEY_VARIABLES = { kcpGo: 'KCP_GO_KEY', kcptun: 'KCPTUN_KEY' } as const;
+const KEY_VARIABLES = { kcpGo: 'KCP_GO_KEY', kcptun: 'KCPTUN_KEY' } as const;
 
 /**
  * The key that opens what kcp-go encrypted; undefined when no method was named.

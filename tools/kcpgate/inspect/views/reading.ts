@@ -30,7 +30,7 @@ export function readingOf(datagram: ExaminedDatagram): Reading {
   const bytes = found.bytes.subarray(found.offset, found.offset + found.length);
   const dissected = dissect(bytes, { proxy: proxyModeOf(datagram) });
   // What looks like this protocol, but is not, must not be shown as if it were.
-  const outer = datagram.kind === 'opaque' && dissected.units.length > 0 ? null : dissected;
+  const outer = datagram.kind === 'opaque' && dissected.kind !== 'too_short' ? null : dissected;
   const inner = innerOf(datagram);
   return readingFrom(outer, inner, inner === null ? found.offset : datagram.clearAt, []);
 }
