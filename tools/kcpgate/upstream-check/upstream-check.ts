@@ -128,7 +128,7 @@ async function watch(
 ): Promise<void> {
   const signalled = untilSignal();
   const log = createConfiguredLog(common);
-  const logger = log.logger.child({ component: 'upstream-check' });
+  const logger = log.logger.child({ component: 'upstream-check', ...(dryRun ? { dryRun } : {}) });
   const observing: CheckObserver[] = [new CheckLog(logger, NODE_CLOCK)];
   const server = await serveMetrics(metricsOption ?? config.metricsAddress, check, observing, logger);
   const watching = new GatewayWatch({
@@ -139,7 +139,6 @@ async function watch(
     logger.info('watching', {
       gateways: gateways.map(({ name }) => name),
       folder: config.includeDirectory,
-      ...(dryRun ? { dryRun } : {}),
     });
     for (const kind of FRONT_KINDS) {
       const notUp = [...(check.states().get(kind) ?? [])].filter(([, state]) => state !== 'up');
