@@ -1,4 +1,4 @@
-import { closeSync, createReadStream, openSync, read } from 'node:fs';
+import { closeSync, openSync, read } from 'node:fs';
 import { promisify } from 'node:util';
 
 /** Who takes the bytes of a file: a `CaptureReader`, a `HexReader`. */
@@ -38,8 +38,8 @@ async function readFile(path: string, reader: ByteReader): Promise<void> {
 }
 
 async function readStandardInput(reader: ByteReader): Promise<void> {
-  const input = createReadStream('', { fd: 0, autoClose: false, highWaterMark: READ_BYTES });
-  for await (const chunk of input) reader.push(chunk as Buffer);
+  // Not by its descriptor: that may be one that says "not now" (EAGAIN).
+  for await (const chunk of process.stdin) reader.push(chunk as Buffer);
 }
 
 const readBytes = promisify(read);

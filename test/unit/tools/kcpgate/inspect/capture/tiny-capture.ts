@@ -130,8 +130,8 @@ export function ipv4(inner: Bytes, fields: Ipv4Fields = {}): Bytes {
   ];
 }
 
-export const ONE: Bytes = [...u16(0x2001, 0xdb8), ...zeros(11), 1];
-export const TWO: Bytes = [...u16(0x2001, 0xdb8), ...zeros(11), 2];
+const ONE: Bytes = [...u16(0x2001, 0xdb8), ...zeros(11), 1];
+const TWO: Bytes = [...u16(0x2001, 0xdb8), ...zeros(11), 2];
 
 /** @param first number of what `inner` begins with. */
 export const ipv6 = (inner: Bytes, first = 17, from = ONE, to = TWO): Bytes => [
