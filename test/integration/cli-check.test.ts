@@ -167,6 +167,7 @@ describe('completion', () => {
     expect(completeInBash(output, 'kcpgate serve --preset fast')).toEqual(['fast', 'fast2', 'fast3']);
     expect(completeInBash(output, 'kcpgate completion z')).toEqual(['zsh']);
     expect(completeInBash(output, 'kcpgate token in')).toEqual(['inspect']);
+    expect(completeInBash(output, 'kcpgate inspect --follow')).toEqual(['--follow', '--follow-session']);
     expect(completeInBash(output, 'kcpgate token jwt --sec')).toEqual(['--secret-file']);
     expect(completeInBash(output, 'kcpgate token ticket --seal cl')).toEqual(['clear']);
     expect(completeInBash(output, 'kcpgate serve -c exam')).toEqual([]);
