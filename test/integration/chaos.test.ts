@@ -33,7 +33,7 @@ describe.each(['4g', 'wifi-bad'] as const)('a network like %s on real sockets', 
 
   test('holds datagrams for its delay and lets pass what its rate lets pass', async () => {
     const { server, chaos, send } = await udpThrough({ up: weather });
-    // As many as its queue holds.
+    // As many as its queue would hold.
     const serialMs = (LARGE_BYTES * 1000) / weather.bytesPerSecond;
     const count = Math.floor((weather.queue as { ms: number }).ms / serialMs) - 1;
     const startedAt = performance.now();
@@ -45,7 +45,7 @@ describe.each(['4g', 'wifi-bad'] as const)('a network like %s on real sockets', 
     }
     // Above it is the jitter, and what the machine takes.
     const last = server.arrivals.at(-1)!;
-    expect(last.at - startedAt).toBeLessThan(2 * (leastMs(last.index) + weather.jitterMs) + 500);
+    expect(last.at - startedAt).toBeLessThan(2 * (leastMs(last.index) + weather.jitterMs) + 2000);
     expect(udpOf(chaos).toTarget.queueDrops).toBe(0);
   });
 
@@ -246,11 +246,16 @@ async function udpThrough(options: Partial<ChaosOptions>): Promise<Through> {
   const { port, address } = chaos.relays[0]!.listen;
   const send = async (count: number, bytes: number): Promise<void> => {
     const before = udpOf(chaos).toTarget.sent;
+    const mostInFlight = bytes === SMALL_BYTES ? 200 : 80;
     for (let index = 0; index < count; index++) {
       const datagram = Buffer.alloc(bytes);
       datagram.writeUInt32BE(index);
       client.send(datagram, port, address);
-      if (index % 20 === 19) await until(() => udpOf(chaos).toTarget.sent === before + index + 1);
+      if (index % 20 !== 19) continue;
+      // Not so many on their way either that they overflow where they come out, should the machine be busy.
+      await until(
+        () => udpOf(chaos).toTarget.sent === before + index + 1 && udpOf(chaos).inFlight < mostInFlight,
+      );
     }
     await until(() => udpOf(chaos).toTarget.sent === before + count);
   };

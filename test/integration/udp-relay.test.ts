@@ -93,19 +93,30 @@ describe('a relay with conditions', () => {
 
 describe('a NAT that gives clients other ports', () => {
   test('does so at once; what was on its way comes from the old port, and answers to that are lost', async () => {
-    const server = await echoServer();
-    const relay = await relayTo(server, { toTarget: { delayMs: 40 } });
+    const server = await client();
+    const from = new Map<string, number>();
+    server.on('message', (datagram, { port }) => from.set(datagram.toString(), port));
+    const relay = await relayTo({ port: server.address().port });
     const socket = await client();
-    socket.send('old', relay.port, relay.address);
-    // The answer to the first comes while the second is on its way, so that the old port is still open.
-    await delay(20);
-    socket.send('old', relay.port, relay.address);
-    await until(() => relay.stats().toTarget.sent === 2);
+    const sendAndHear = async (text: string): Promise<void> => {
+      socket.send(text, relay.port, relay.address);
+      await until(() => from.has(text));
+    };
+    await sendAndHear('before');
+    relay.setLinks({ delayMs: 200 }, {});
+    socket.send('on its way', relay.port, relay.address);
+    await until(() => relay.stats().inFlight === 1);
     relay.rebind('port');
-    socket.send('new', relay.port, relay.address);
-    await until(() => socket.received.length === 1);
-    expect(socket.received).toEqual(['new']);
-    expect(server.peers.size).toBe(2);
+    relay.setLinks({}, {});
+    // The old port is still open, for what is on its way.
+    server.send('late answer', from.get('before'), '127.0.0.1');
+    await until(() => from.has('on its way'));
+    await sendAndHear('after');
+    server.send('answer', from.get('after'), '127.0.0.1');
+    await until(() => socket.received.length > 0);
+    expect(socket.received).toEqual(['answer']);
+    expect(from.get('on its way')).toBe(from.get('before'));
+    expect(from.get('after')).not.toBe(from.get('before'));
     expect(relay.stats()).toMatchObject({ clients: 1, rebinds: 1, inFlight: 0 });
   });
 
@@ -196,6 +207,8 @@ describe('the bounds of a relay', () => {
     const relay = await relayTo(await echoServer(), { toTarget: { delayMs: 10_000 } });
     const socket = await client();
     await sendMany(socket, relay, 3);
+    // The old port has something on its way, too.
+    relay.rebind('port');
     await relay.close();
     await relay.close();
     // The server's and the client's are left; libuv lets go of a closed one at the end of the turn.
@@ -245,7 +258,7 @@ async function bind(socket: Socket): Promise<void> {
 }
 
 async function relayTo(
-  server: EchoServer,
+  server: { readonly port: number },
   links: Pick<UdpRelayOptions, 'toTarget' | 'toClient'> = {},
   bounds: Pick<UdpRelayOptions, 'maxClients' | 'maxInFlight' | 'idleMs'> = {},
 ): Promise<UdpRelay> {

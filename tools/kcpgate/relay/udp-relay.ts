@@ -128,6 +128,8 @@ class Relay implements UdpRelay {
   readonly #idleTimer: NodeJS.Timeout;
   readonly #onDatagram: ((datagram: RelayedDatagram) => void) | undefined;
   readonly #told: RelayedDatagram;
+  /** All that are open or being opened, those of clients that have another one included. */
+  readonly #upstreams = new Set<Upstream>();
   /** Sockets with something in their arena. */
   readonly #dirty: Outlet[] = [];
   /** Sockets that are being closed. */
@@ -200,9 +202,8 @@ class Relay implements UdpRelay {
       if (this.#timer !== null) clearTimeout(this.#timer);
       clearInterval(this.#idleTimer);
       this.#closeLater(this.#front.carrier);
-      for (const { upstream } of this.#bySlot.values()) {
-        if (upstream.outlet !== null) this.#closeLater(upstream.outlet.carrier);
-      }
+      for (const { outlet } of this.#upstreams) if (outlet !== null) this.#closeLater(outlet.carrier);
+      this.#upstreams.clear();
       this.#bySlot.clear();
     }
     while (this.#closing.size > 0) await Promise.all(this.#closing);
@@ -400,6 +401,7 @@ class Relay implements UdpRelay {
   }
 
   async #open(upstream: Upstream, how: 'port' | 'address'): Promise<void> {
+    this.#upstreams.add(upstream);
     const { family } = this.#target;
     const wildcard = family === 6 ? '::' : '0.0.0.0';
     try {
@@ -408,13 +410,13 @@ class Relay implements UdpRelay {
         remote: this.#target,
         ipv6Only: family === 6,
         maxDatagramBytes: MAX_DATAGRAM_BYTES,
-        slabBytes: UPSTREAM_SLAB_BYTES,
-        arenaBytes: UPSTREAM_ARENA_BYTES,
+        ...UPSTREAM_LIMITS,
         onError: () => this.#targetErrors++,
       });
       this.#opened(upstream, carrier);
     } catch {
       // No descriptor or port is left: the client's datagrams are dropped, and its next one tries again.
+      this.#upstreams.delete(upstream);
       upstream.hasFailed = true;
       for (const entry of upstream.waiting.splice(0)) this.#sendEntry(entry);
       if (!upstream.isRetired) this.#forget(upstream.client);
@@ -451,6 +453,7 @@ class Relay implements UdpRelay {
 
   #closeWhenDone(upstream: Upstream): void {
     if (upstream.inFlight > 0 || upstream.outlet === null) return;
+    this.#upstreams.delete(upstream);
     upstream.outlet.flush();
     this.#closeLater(upstream.outlet.carrier);
     upstream.outlet = null;
@@ -503,8 +506,7 @@ const MAX_DATAGRAM_BYTES = 65_507;
 const MIN_LOOK_MS = 50;
 /** Peers told apart at the front: more than may be served, since those that are not have a slot for a moment. */
 const MAX_FRONT_ADDRESSES = 65_536;
-/** There may be many clients: 16 messages at a time, and as much sent at a time. */
-const UPSTREAM_SLAB_BYTES = 16 * 65_536;
-const UPSTREAM_ARENA_BYTES = 128 * 1024;
+/** There may be many clients, so a socket for each has little memory: room for four messages as the system gives and takes them. */
+const UPSTREAM_LIMITS = { slabBytes: 4 * 65_536, arenaBytes: 66_000, maxBatch: 256, maxAddresses: 4 };
 /** Sequences of random numbers a relay may use. */
 const STREAMS = 4;
