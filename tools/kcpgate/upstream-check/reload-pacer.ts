@@ -27,5 +27,5 @@ export class ReloadPacer {
   }
 }
 
-const FIRST_RETRY_MS = 2_000;
+const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 60_000;
