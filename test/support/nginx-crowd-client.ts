@@ -124,7 +124,7 @@ class Member {
 }
 
 /** What was not answered when a session without order ends is waited for so long. */
-const LAST_MS = 3_000;
+const LAST_MS = 1_000;
 const members = Array.from({ length: order.clients }, () => new Member());
 
 const input = createInterface({ input: process.stdin }).on('line', (line) => {
