@@ -1,5 +1,6 @@
 import { Command } from '../../../../src/wire/command.ts';
 import type { ExaminedSegment } from '../examined.ts';
+import { countOf } from '../../admin/cell.ts';
 import type { Palette } from './palette.ts';
 import { PrintableStream } from './printable-stream.ts';
 import { StreamAssembler } from './stream-assembler.ts';
@@ -52,7 +53,7 @@ export class FollowView implements View {
   show(subject: Subject, segments: readonly ExaminedSegment[]): void {
     const { datagram, direction } = subject;
     if (direction === null || !this.#isWanted(datagram.session, datagram.conv)) return;
-    if (datagram.sealedBecause !== null) this.#unreadable += 1;
+    if (datagram.kind === 'sealed' && datagram.sealedBecause !== null) this.#unreadable += 1;
     const { clear, found } = datagram;
     if (clear === null) return;
     const time = found.timeUs > 0 ? `, ${secondsText(found.timeUs - subject.startUs)} s` : '';
@@ -74,7 +75,7 @@ export class FollowView implements View {
     if (!this.#endsLine && !this.#options.raw) this.#output.writeLine('');
     const { warn } = this.#options;
     if (this.#session < 0) warn('no session of the capture has that conv');
-    if (this.#unreadable > 0) warn(`${this.#unreadable} sealed datagrams could not be opened; --key-log`);
+    if (this.#unreadable > 0) warn(`${countOf(this.#unreadable, 'sealed datagram')} could not be opened`);
     if (this.#others.size > 0) {
       const list = [...this.#others].join(', ');
       warn(`session ${this.#session} was followed; others had this conv, too: --follow-session ${list}`);
