@@ -1,8 +1,7 @@
-import { createSocket, type Socket } from 'node:dgram';
-import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { connect, login } from '../../src/client/node/index.ts';
+import { startUdpRelay } from '../../tools/kcpgate/relay/udp-relay.ts';
 import { digest, keystream, keystreamHash } from '../support/keystream.ts';
 import { startLoginGateway } from '../support/login-gateway.ts';
 
@@ -14,61 +13,14 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-/** A NAT: everybody behind it speaks from one port, until that changes; what comes for an old port is lost. */
-class Nat {
-  readonly port: number;
-  /** Datagrams that came for a port that was given up. */
-  late = 0;
-  rebindings = 0;
-  private readonly inside: Socket;
-  private readonly target: number;
-  private outside: Socket;
-  private client = 0;
-
-  private constructor(inside: Socket, outside: Socket, target: number) {
-    this.inside = inside;
-    this.outside = outside;
-    this.target = target;
-    this.port = inside.address().port;
-    inside.on('message', (datagram, { port }) => {
-      this.client = port;
-      this.outside.send(datagram, this.target, '127.0.0.1');
-    });
-    this.listen(outside);
-  }
-
-  static async open(target: number): Promise<Nat> {
-    return new Nat(await bound(), await bound(), target);
-  }
-
-  async rebind(): Promise<void> {
-    this.outside = await bound();
-    this.listen(this.outside);
-    this.rebindings++;
-  }
-
-  private listen(outside: Socket): void {
-    outside.on('message', (datagram) => {
-      if (outside === this.outside) this.inside.send(datagram, this.client, '127.0.0.1');
-      else this.late++;
-    });
-  }
-}
-
-async function bound(): Promise<Socket> {
-  const socket = createSocket('udp4').bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  closers.push(() => socket.close());
-  return socket;
-}
-
 test(
   `a NAT changes its port every second for ${String(SECONDS)} s: the session goes on`,
   { timeout: 60_000 + SECONDS * 2_000 },
   async () => {
     const { gateway, loginUrl, ports } = await startLoginGateway({ workers: 1 });
     closers.push(() => gateway.stop());
-    const nat = await Nat.open(ports.udp);
+    const nat = await startUdpRelay({ target: { address: '127.0.0.1', port: ports.udp }, seed: 1 });
+    closers.push(() => nat.close());
     const answer = await login({ loginUrl });
     const lines = answer.lines.map((line) => (line.id === 'udp' ? { ...line, port: nat.port } : line));
     const connection = await connect({ credentials: { ...answer, lines }, line: 'udp', stream: true });
@@ -99,17 +51,18 @@ test(
     })();
     for (let second = 0; second < SECONDS; second++) {
       await delay(Math.max(0, startedAt + second * 1000 + 500 - performance.now()));
-      await nat.rebind();
+      nat.rebind('port');
     }
     await sending;
     expect(await received).toEqual({ bytes, sha256: keystreamHash(5, bytes) });
     expect(await connection.closed).toMatchObject({ code: 1000 });
     const { sessions } = await gateway.status();
-    expect(sessions).toMatchObject({ openedSessions: 1, moves: nat.rebindings });
+    expect(sessions).toMatchObject({ openedSessions: 1, moves: SECONDS });
+    expect(nat.stats().rebinds).toBe(SECONDS);
     gaps.sort((a, b) => a - b);
     const of = (share: number): string => (gaps[Math.floor((gaps.length - 1) * share)] ?? 0).toFixed(0);
     console.log(
-      `${String(nat.rebindings)} rebindings: ${String(nat.late)} datagrams were on their way to a port that was gone; ` +
+      `${String(SECONDS)} rebindings: ` +
         `time between arrivals p50 ${of(0.5)}, p99 ${of(0.99)}, longest ${of(1)} ms`,
     );
   },
