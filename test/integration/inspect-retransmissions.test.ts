@@ -139,12 +139,15 @@ test('our own client, sealed, with a key log', async () => {
   }
   await sending;
   await connection.close();
+  const { timeoutRetransmits, fastRetransmits, pathRetransmits } = connection.stats().kcp;
   await relay.close();
 
   const keyLog = parseKeyLog(readFileSync(keyLogFile, 'utf8'));
   const comparison = compare(relay.capture, { keyLog }, (found) => openedBy(keyLog, found));
   const counts = holdToRecord(comparison);
   for (const { retransmissions } of counts) expect(retransmissions).toBeGreaterThan(20);
+  // What the client itself has counted.
+  expect(counts[0]!.retransmissions).toBe(timeoutRetransmits + fastRetransmits + pathRetransmits);
   const [session] = comparison.examiner.sessions;
   expect(session).toMatchObject({
     type: 'sealed',

@@ -2,7 +2,7 @@ import { Command } from '../../../../src/wire/command.ts';
 import type { ExaminedDatagram, ExaminedSegment } from '../examined.ts';
 import type { FoundDatagram } from '../found-datagram.ts';
 import type { FlowState } from './flow-state.ts';
-import { gatewayOf, type Link, type Session } from './session.ts';
+import { gatewayOf, isLoggedIn, type Link, type Session } from './session.ts';
 import type { SessionTable } from './session-table.ts';
 
 /** Finds the session of clear datagrams: by flow and conv, where one has not logged in. */
@@ -46,7 +46,7 @@ export class ClearSessions {
 
   /** Whether the first data of a client comes where a session has ended, or has been forgotten by its peer. */
   #beginsAnew({ session, clientIsA }: Link, found: FoundDatagram, first: ExaminedSegment): boolean {
-    if (!isOpening(first) || session.type === 'sealed' || session.type === 'login_clear') return false;
+    if (!isOpening(first) || isLoggedIn(session)) return false;
     if (clientIsA !== found.isFromA) return false;
     const { sent } = session.fromClient;
     if (!sent.isKnown || sent.hasSent(first.sn | 0, first.ts | 0)) return false;
@@ -64,7 +64,6 @@ export class ClearSessions {
     const elsewhere = former === undefined ? this.#sessions.newest(first.conv) : undefined;
     const session = this.#sessions.create(first.conv, first.cmd === Command.new ? 'marked' : 'stock');
     session.beginningSeen = isOpening(first);
-    session.realClient = flow.realClient;
     const isFromClient = senderIsClient(first);
     const inherited = former ?? (flow.lastLink?.evidence === 'first_sender' ? null : flow.lastLink);
     const evidence = isFromClient === null ? null : first.cmd === Command.push ? 'opening' : 'command';
@@ -83,7 +82,7 @@ export class ClearSessions {
 
   #lookWhetherStrayed(elsewhere: Session, link: Link, found: FoundDatagram): void {
     const there = elsewhere.links.at(-1);
-    if (there === undefined || elsewhere.close !== null || elsewhere.type === 'sealed') return;
+    if (there === undefined || elsewhere.close !== null || isLoggedIn(elsewhere)) return;
     if (link.flow.flow.carrier !== 'udp' || there.flow.flow.carrier !== 'udp') return;
     const isSameGateway = isSame(gatewayOf(there), gatewayOf(link));
     if (isSameGateway && found.timeUs - elsewhere.lastUs < STRAY_US && link.clientIsA === found.isFromA) {

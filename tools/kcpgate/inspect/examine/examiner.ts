@@ -225,6 +225,7 @@ export class Examiner {
     link.flow.lastLink = link;
     datagram.session = session.index;
     datagram.isFromClient = found.isFromA === link.clientIsA;
+    if (datagram.isFromClient && link.flow.realClient !== null) session.realClient = link.flow.realClient;
     const moment = this.#moment;
     moment.packet = found.packet;
     moment.timeUs = found.timeUs;
@@ -263,10 +264,7 @@ export class Examiner {
   }
 
   #takeHeader(found: FoundDatagram, flow: FlowState): void {
-    const { header } = this.#recogniser;
-    const isSpp = this.#recogniser.isSpp;
-    const isOther = flow.takeHeader(header, isSpp);
-    if (isOther && flow.lastLink !== null && !isSpp) flow.lastLink.session.realClient = flow.realClient;
+    flow.takeHeader(this.#recogniser.header, this.#recogniser.isSpp);
     if (found.flow.carrier === 'udp' && found.isFromA) this.#proxies.sawHeader(found.flow, found.packet);
   }
 

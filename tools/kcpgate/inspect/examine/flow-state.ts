@@ -82,21 +82,20 @@ export class FlowState implements FlowReport {
     this.#fec[isFromA ? 0 : 1].take(sequence, type);
   }
 
-  /** Counts a header. @returns whether it names another client than the one before. */
-  takeHeader(header: ProxyHeader, isSpp: boolean): boolean {
+  /** Counts a header, and remembers whom it names. */
+  takeHeader(header: ProxyHeader, isSpp: boolean): void {
     this.proxyHeaderCount++;
     this.proxyHeaders = isSpp ? 'spp' : 'proxy';
     if (header.kind !== 'proxied') {
       this.realClient = null;
       this.#namedPort = -1;
-      return true;
+      return;
     }
-    if (this.#isNamed(header)) return false;
+    if (this.#isNamed(header)) return;
     this.#namedAddress.set(header.addresses.subarray(0, 16));
     this.#namedPort = header.sourcePort;
     const { address, port } = header.sourceAddress();
     this.realClient = { address, port };
-    return true;
   }
 
   #isNamed(header: ProxyHeader): boolean {

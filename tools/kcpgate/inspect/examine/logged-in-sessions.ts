@@ -22,7 +22,7 @@ import type { FoundDatagram } from '../found-datagram.ts';
 import type { KeyLog, LoggedKey } from '../key-log.ts';
 import type { FlowState } from './flow-state.ts';
 import { SealedOpener } from './sealed-opener.ts';
-import type { Link, Session } from './session.ts';
+import { isLoggedIn, type Link, type Session } from './session.ts';
 import type { SessionTable } from './session-table.ts';
 import type { ClientEvidence } from './session-report.ts';
 
@@ -273,8 +273,6 @@ export class LoggedInSessions {
     return this.#sessions.link(session, flow, session.conv, true, 'first_sender');
   }
 }
-
-const isLoggedIn = (session: Session): boolean => session.type === 'sealed' || session.type === 'login_clear';
 
 /** Whether a key can be one of a session, as far as its randoms are known. */
 function fits(key: LoggedKey, session: Session): boolean {

@@ -165,6 +165,8 @@ export class Session implements SessionReport {
   }
 }
 
+export const isLoggedIn = ({ type }: Session): boolean => type === 'sealed' || type === 'login_clear';
+
 export const clientOf = ({ flow, clientIsA }: Link): FlowEnd => (clientIsA ? flow.flow.a : flow.flow.b);
 export const gatewayOf = ({ flow, clientIsA }: Link): FlowEnd => (clientIsA ? flow.flow.b : flow.flow.a);
 
