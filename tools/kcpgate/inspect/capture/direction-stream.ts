@@ -171,8 +171,7 @@ export class DirectionStream {
   /** In the middle of a stream a beginning of frames has to be proved. */
   #takeUnmarkedOpening(kind: 'frames' | 'foreign', bytes: number): number {
     if (!this.#isFromBeginning && !this.#hadProxyHeader) {
-      this.#mode = this.#connection.carrier ?? 'searching';
-      if (this.#mode !== 'searching') this.#lose();
+      this.#mode = 'searching';
       return 0;
     }
     if (kind === 'frames') {

@@ -96,7 +96,7 @@ export class FrameFinder {
 
   /** Where the candidate at `at` ends; {@link NONE} when it is not one. */
   #endOf(carrier: StreamCarrier, bytes: Uint8Array, view: DataView, at: number, end: number): number {
-    return carrier === 'tcp' ? this.#frameEnd(view, at) : this.#messageEnd(bytes, view, at, end);
+    return carrier === 'tcp' ? this.#frameEnd(view, at) : this.#messageEnd(bytes, at, end);
   }
 
   #frameEnd(view: DataView, at: number): number {
@@ -105,10 +105,10 @@ export class FrameFinder {
     return at + FRAME_HEADER_BYTES + view.getUint16(at);
   }
 
-  #messageEnd(bytes: Uint8Array, view: DataView, at: number, end: number): number {
+  #messageEnd(bytes: Uint8Array, at: number, end: number): number {
     if (bytes[at] !== WHOLE_BINARY) return NONE;
     const header = this.#header;
-    if (readMessageHeader(view, at, end, header) !== 'ok') return NONE;
+    if (readMessageHeader(bytes, at, end, header) !== 'ok') return NONE;
     const { payloadAt, maskAt, length } = header;
     if (length > MAX_FRAMED_BYTES || payloadAt + MIN_DATAGRAM_BYTES > end) return NONE;
     unmask(bytes, payloadAt, MIN_DATAGRAM_BYTES, maskAt, this.#clear, 0);

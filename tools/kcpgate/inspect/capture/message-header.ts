@@ -18,14 +18,14 @@ export const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, 
  * @returns `more` when it is cut off by `end`, `damaged` when it cannot be; then `into` is undefined.
  */
 export function readMessageHeader(
-  view: DataView,
+  bytes: Uint8Array,
   at: number,
   end: number,
   into: MessageHeader,
 ): 'ok' | 'more' | 'damaged' {
   if (end - at < 2) return 'more';
-  const first = view.getUint8(at);
-  const second = view.getUint8(at + 1);
+  const first = bytes[at]!;
+  const second = bytes[at + 1]!;
   into.opcode = first & 0x0f;
   into.isLast = (first & 0x80) !== 0;
   const isControl = into.opcode >= OPCODE.close;
@@ -36,8 +36,9 @@ export function readMessageHeader(
   if (length > MAX_CONTROL_BYTES) {
     const lengthBytes = length === 126 ? 2 : 8;
     if (end - payloadAt < lengthBytes) return 'more';
-    if (lengthBytes === 8 && view.getUint32(payloadAt) !== 0) return 'damaged';
-    length = lengthBytes === 2 ? view.getUint16(payloadAt) : view.getUint32(payloadAt + 4);
+    length = 0;
+    for (let i = 0; i < lengthBytes; i++) length = length * 256 + bytes[payloadAt + i]!;
+    if (length > MAX_LENGTH) return 'damaged';
     payloadAt += lengthBytes;
   }
   into.maskAt = -1;
@@ -71,3 +72,5 @@ const RESERVED_BITS = 0x70;
 const KNOWN_OPCODES: ReadonlySet<number> = new Set(Object.values(OPCODE));
 const MAX_CONTROL_BYTES = 125;
 const MASK_BYTES = 4;
+/** A longer frame is none that anybody sends. */
+const MAX_LENGTH = 0xffff_ffff;

@@ -29,8 +29,7 @@ export class MessageReader {
     this.skipBytes = 0;
     this.isDamaged = false;
     const header = this.#header;
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    const read = readMessageHeader(view, at, end, header);
+    const read = readMessageHeader(bytes, at, end, header);
     if (read === 'more') return 0;
     if (read === 'damaged') {
       this.#tell('a WebSocket frame that cannot be');
@@ -54,8 +53,7 @@ export class MessageReader {
    */
   handPart(bytes: Uint8Array, length: number): number {
     const header = this.#header;
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    if (readMessageHeader(view, 0, length, header) !== 'ok') return 0;
+    if (readMessageHeader(bytes, 0, length, header) !== 'ok') return 0;
     const kept = length - header.payloadAt;
     const isWhole = header.opcode === OPCODE.binary && header.isLast && this.#state === 'between';
     if (isWhole && header.length <= MAX_FRAMED_BYTES) {

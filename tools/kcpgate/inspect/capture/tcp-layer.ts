@@ -92,4 +92,4 @@ export class TcpLayer {
 
 const TCP_HEADER_BYTES = 20;
 /** Remembered in either direction; of one that was forgotten the rest counts as the middle of another. */
-const MAX_CONNECTIONS = 8192;
+const MAX_CONNECTIONS = 4096;

@@ -63,4 +63,4 @@ export class UdpLayer {
 
 const UDP_HEADER_BYTES = 8;
 /** Remembered in either direction; one that was forgotten is a new flow when it speaks again. */
-const MAX_FLOWS = 65_536;
+const MAX_FLOWS = 16_384;
