@@ -174,6 +174,8 @@ describe('a command line', () => {
   test('stops where it is told to', async () => {
     const { output } = await inspect([EXAMPLE, '--limit', '4', '--filter', 'push']);
     expect(output.trim().split('\n')).toHaveLength(4);
+    // In the middle of the second datagram.
+    expect((await inspect([EXAMPLE, '--limit', '2'])).output.trim().split('\n')).toHaveLength(2);
     expect((await inspect([EXAMPLE, '--limit', '1', '--count'])).output).toBe('1 segment in 1 datagram\n');
   });
 
