@@ -76,18 +76,20 @@ export class ClearSessions {
       const isConnection = found.flow.carrier !== 'udp';
       link = this.#sessions.link(session, flow, key, true, isConnection ? 'connected' : 'first_sender');
     }
-    if (elsewhere !== undefined && !session.beginningSeen) this.#lookWhetherStrayed(elsewhere, link, found);
+    if (elsewhere !== undefined && !session.beginningSeen) {
+      this.#lookWhetherStrayed(elsewhere, link, found, first);
+    }
     return link;
   }
 
-  #lookWhetherStrayed(elsewhere: Session, link: Link, found: FoundDatagram): void {
+  /** Whether a session that was elsewhere goes on here: the same conv alone says little, some programs have only one. */
+  #lookWhetherStrayed(elsewhere: Session, link: Link, found: FoundDatagram, first: ExaminedSegment): void {
     const there = elsewhere.links.at(-1);
     if (there === undefined || elsewhere.close !== null || isLoggedIn(elsewhere)) return;
     if (link.flow.flow.carrier !== 'udp' || there.flow.flow.carrier !== 'udp') return;
-    const isSameGateway = isSame(gatewayOf(there), gatewayOf(link));
-    if (isSameGateway && found.timeUs - elsewhere.lastUs < STRAY_US && link.clientIsA === found.isFromA) {
-      this.#onStrayed(elsewhere, link, found.packet);
-    }
+    if (!isSame(gatewayOf(there), gatewayOf(link)) || link.clientIsA !== found.isFromA) return;
+    if (!elsewhere.isAnswered || found.timeUs - elsewhere.lastUs > STRAY_US) return;
+    if (goesOn(elsewhere, first)) this.#onStrayed(elsewhere, link, found.packet);
   }
 
   #learnSide(link: Link, found: FoundDatagram, first: ExaminedSegment): void {
@@ -121,6 +123,13 @@ function senderIsClient(segment: ExaminedSegment): boolean | null {
   }
 }
 
+/** Whether the numbers of a client's segment are those the session had come to. */
+function goesOn({ fromClient, fromGateway }: Session, { cmd, sn, una }: ExaminedSegment): boolean {
+  const isData = cmd === Command.push || cmd === Command.new;
+  const { isKnown, next } = isData ? fromClient.sent : fromGateway.sent;
+  return isKnown && Math.abs(((isData ? sn : una) - next) | 0) <= STRAY_SEGMENTS;
+}
+
 const isSame = (a: { address: string; port: number }, b: { address: string; port: number }): boolean =>
   a.port === b.port && a.address === b.address;
 
@@ -128,3 +137,5 @@ const isSame = (a: { address: string; port: number }, b: { address: string; port
 const IDLE_US = 30e6;
 /** A session that was heard so long ago may still be meant. */
 const STRAY_US = 60e6;
+/** So far from where it was seen its numbers may be. */
+const STRAY_SEGMENTS = 1024;

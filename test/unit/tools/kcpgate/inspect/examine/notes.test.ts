@@ -311,6 +311,14 @@ describe('another address', () => {
     expect(note.text).toContain('from 192.0.2.7:61000 instead of 192.0.2.7:50001');
   });
 
+  test('with the same conv at quite other numbers is another client', () => {
+    const capture = new Capture();
+    for (let sn = 0; sn < 5; sn++) exchange(capture, { sn, ts: 20 * sn });
+    const far = push({ sn: 7000, ts: 200, una: 1 });
+    capture.take(datagramOf(far), true, { flow: capture.flow(moved) });
+    expectQuiet(capture);
+  });
+
   test('with a session of its own is another client', () => {
     const capture = new Capture();
     for (let sn = 0; sn < 5; sn++) exchange(capture, { sn, ts: 20 * sn });
