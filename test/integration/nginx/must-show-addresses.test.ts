@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeAll, expect, test } from 'vitest';
-import { createClient, type ClientSession } from '../../../src/client/node/index.ts';
+import { connectStock, createClient, type ClientSession } from '../../../src/client/node/index.ts';
 import { countedBy } from '../../support/nginx-crowd.ts';
 import { NginxFront } from '../../support/nginx-front.ts';
 import type { GatewayBehindNginx, ShownSession } from '../../support/nginx-gateway.ts';
@@ -82,6 +82,13 @@ peer('nginx').describe('gateways behind nginx', () => {
           await session.close();
         }
       }
+      // Without a login: the room that a client leaves for its address nginx does not fill, its header says it.
+      const stock = await connectStock({ host: '127.0.0.1', port: udp, peer: 'kcpgate' });
+      closers.push(() => stock.destroy());
+      stock.send(Buffer.from('stock'));
+      for await (const _ of stock) break;
+      const openNow = (await sessionsOf(front.gateways)).map(({ address }) => address);
+      expect(openNow.filter((address) => ownAddresses(udp).has(address))).toHaveLength(1);
       console.log(`clients as gateways saw them: ${shown.join(', ')}`);
     },
   );
