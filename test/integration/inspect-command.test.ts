@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,6 +24,7 @@ import { inspect } from '../support/inspect-run.ts';
 import { buildIfStale } from '../support/kcpgate-command.ts';
 import { mutateCapture } from '../support/mutate-capture.ts';
 
+const CAPTURES = 'test/vectors/captures';
 const EXAMPLE = 'docs/inspector-example.pcapng';
 const DOCUMENT = readFileSync('docs/inspector.md', 'utf8');
 
@@ -269,6 +270,46 @@ describe('a command line', () => {
     expect(await isColoured([], false)).toBe(false);
     expect(await isColoured(['--stats'], true, { NO_COLOR: '1' })).toBe(false);
     expect(await isColoured(['--color', 'always'], false)).toBe(true);
+  });
+});
+
+describe('real captures', () => {
+  // The pass phrase is kcptun's own, spelled so.
+  const names = readdirSync(CAPTURES).filter((name) => name.endsWith('.pcapng'));
+  const keys = [
+    '--key-log',
+    join(CAPTURES, 'keys.txt'),
+    '--kcp-go-crypt',
+    'aes-128',
+    '--kcptun-key',
+    "it's a secrect",
+  ];
+
+  test.each(names)('of %s lines show the segments that JSON has', async (name) => {
+    const file = join(CAPTURES, name);
+    const [lines, json] = await Promise.all([inspect([file, ...keys]), inspect([file, ...keys, '--json'])]);
+    expect([lines.code, json.code]).toEqual([0, 0]);
+    const shown = [...lines.output.matchAll(/^ *(\d+) .* 0x([\da-f]{8}) ([A-Z_]+)(?:_\d+)? /gmu)]
+      .map(([, packet, conv, word]) => `${packet!} ${conv!} ${word!}`)
+      .filter((line) => !/ (HELLO|SEALED|FEC)[A-Z_]*$/u.test(line));
+    const segments = linesOf(json.output).filter(({ type }) => type === 'segment');
+    expect(shown).toEqual(
+      segments.map(({ packet, conv, name: word }) => {
+        const digits = (conv as number).toString(16).padStart(8, '0');
+        return `${String(packet)} ${digits} ${(word as string | null) ?? 'UNKNOWN'}`;
+      }),
+    );
+    if (name !== 'vectors.pcapng') expect(segments.length).toBeGreaterThan(3);
+  });
+
+  test('sealed ones can be followed', async () => {
+    const { output, warnings } = await inspect([
+      join(CAPTURES, 'sealed.pcapng'),
+      ...keys,
+      ...['--follow-session', '0', '--direction', 'client'],
+    ]);
+    expect(warnings).toEqual([]);
+    expect(output.length).toBeGreaterThan(1000);
   });
 });
 

@@ -129,8 +129,9 @@ function segmentFacts(subject: Subject): string[] {
   const { datagram, reading } = subject;
   const facts: string[] = [];
   for (const unit of reading.headers) {
-    const source = fieldText(unit, 'source');
-    if (source !== undefined) facts.push(`${unit.name} ${source}:${fieldText(unit, 'sourcePort') ?? ''}`);
+    const address = fieldText(unit, 'source');
+    const port = Number(fieldText(unit, 'sourcePort'));
+    if (address !== undefined) facts.push(`${unit.name} ${endText({ address, port })}`);
     if (unit.name.startsWith('FEC')) facts.push(`fec ${fieldText(unit, 'seqid') ?? ''}`);
   }
   if (datagram.kind === 'kcp_go_crypt') facts.push('crypt');
