@@ -36,12 +36,7 @@ import type { Link, Session } from './session.ts';
 import type { SessionReport } from './session-report.ts';
 import { SessionTable } from './session-table.ts';
 
-export type {
-  ExaminerLimits,
-  ExaminerOptions,
-  SpuriousEvidence,
-  SpuriousRetransmission,
-} from './examiner-options.ts';
+export type { ExaminerOptions, SpuriousRetransmission } from './examiner-options.ts';
 
 /** What there was no room for. */
 export interface ExaminerCounters {

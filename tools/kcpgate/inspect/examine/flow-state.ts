@@ -3,10 +3,10 @@ import type { ExaminedDatagram, ExaminedKind } from '../examined.ts';
 import type { Flow, FlowEnd, FoundDatagram } from '../found-datagram.ts';
 import { FecTracker } from './fec-tracker.ts';
 import type { FecShards, FlowReport } from './flow-report.ts';
-import type { Link } from './session.ts';
+import type { Link, SessionFlow } from './session.ts';
 
 /** What is spoken on a flow, as its datagrams showed it so far. */
-export class FlowState implements FlowReport {
+export class FlowState implements FlowReport, SessionFlow {
   readonly flow: Flow;
   readonly kinds: Record<ExaminedKind, number> = {
     clear: 0,
@@ -27,11 +27,9 @@ export class FlowState implements FlowReport {
   firstUs = 0;
   lastUs = 0;
 
-  /** Sessions on it, by conv; behind SPP by conv and client where one conv has several. */
   readonly links = new Map<number | string, Link>();
   lastLink: Link | null = null;
   wasUsed = false;
-  /** Whom the last header named. */
   realClient: FlowEnd | null = null;
   /** Whether it was told that headers are missing. */
   isBareTold = false;
@@ -52,7 +50,6 @@ export class FlowState implements FlowReport {
     return this.#fec[0].shards ?? this.#fec[1].shards;
   }
 
-  /** Whether most of it cannot be read: what looks readable there is chance. */
   get isOpaque(): boolean {
     const { opaque, clear, fec, handshake, kcp_go_crypt: crypt, sealed } = this.kinds;
     return opaque > 4 && opaque * 4 > clear + fec + handshake + crypt + sealed;

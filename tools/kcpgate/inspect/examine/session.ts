@@ -2,7 +2,6 @@ import type { Flow, FlowEnd, FoundCarrier } from '../found-datagram.ts';
 import type { LoggedKey } from '../key-log.ts';
 import type { SpuriousEvidence } from './examiner-options.ts';
 import { Direction } from './direction.ts';
-import type { FlowState } from './flow-state.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { SentDataListener } from './sent-data.ts';
 import {
@@ -36,10 +35,24 @@ export interface SessionWatcher {
   ): void;
 }
 
+/** A flow as its sessions see it. */
+export interface SessionFlow {
+  readonly flow: Flow;
+  /** Sessions on it, by conv; behind SPP by conv and client where one conv has several. */
+  readonly links: Map<number | string, Link>;
+  /** The one that was heard last. */
+  lastLink: Link | null;
+  /** Whom the last header named. */
+  readonly realClient: FlowEnd | null;
+  readonly proxyHeaderCount: number;
+  /** Whether most of it cannot be read: what looks readable there is chance. */
+  readonly isOpaque: boolean;
+}
+
 /** A session on one flow. */
 export interface Link {
   readonly session: Session;
-  readonly flow: FlowState;
+  readonly flow: SessionFlow;
   /** What the flow finds it by. */
   readonly key: number | string;
   clientIsA: boolean;

@@ -15,7 +15,7 @@ import type {
 import type { SpuriousRetransmission } from '../../../../../../tools/kcpgate/inspect/examine/examiner.ts';
 
 export const CLIENT: FlowEnd = { address: '192.0.2.7', port: 50_001 };
-export const GATEWAY: FlowEnd = { address: '198.51.100.1', port: 4000 };
+const GATEWAY: FlowEnd = { address: '198.51.100.1', port: 4000 };
 export const CONV = 0x01020304;
 
 /** What a test puts into a capture, one datagram after another, and what the examiner makes of it. */
