@@ -11,6 +11,7 @@ export class MemoryBudget {
   readonly #limit: number;
   /** In the order they began to hold something. */
   readonly #holders = new Set<MemoryHolder>();
+  #hand = this.#holders.values();
   #used = 0;
 
   /** @param limit in bytes. */
@@ -43,8 +44,17 @@ export class MemoryBudget {
     if (holder.heldBytes <= 0) this.#holders.delete(holder);
   }
 
+  /**
+   * The next that has not been passed by. One hand goes round: to begin anew each time would be to step over everything that was
+   * deleted, which a set keeps for a while.
+   */
   #oldestBut(holder: MemoryHolder): MemoryHolder | undefined {
-    for (const oldest of this.#holders) if (oldest !== holder) return oldest;
+    for (let round = 0; round < 2; round++) {
+      for (let next = this.#hand.next(); next.done !== true; next = this.#hand.next()) {
+        if (next.value !== holder) return next.value;
+      }
+      this.#hand = this.#holders.values();
+    }
     return undefined;
   }
 }
