@@ -5,7 +5,7 @@ export type NotReadyReason = (typeof NOT_READY_REASONS)[number];
 /** What a gateway says of itself to whoever decides where new sessions go. */
 export interface GatewayHealth {
   readonly accepting: 'ready' | 'not_ready' | 'draining' | 'stopping';
-  /** Threads that serve, and how many of them do now; both 1 where the main thread does. */
+  /** Threads that are to serve, and how many of them run and answer; both 1 where the main thread serves. */
   readonly workers: WorkerHealth;
 }
 

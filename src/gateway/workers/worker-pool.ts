@@ -6,7 +6,7 @@ import { NODE_CLOCK } from '../../endpoint/index.ts';
 import type { DrainNotice } from '../../session/index.ts';
 import { udpListeners, type GatewayConfig } from '../config/config.ts';
 import type { DataPlane, DataPlaneStatus, SessionQuery, SessionReport } from '../data-plane.ts';
-import type { ListenerStatus } from '../gateway-status.ts';
+import type { ListenerStatus, WorkerStatus } from '../gateway-status.ts';
 import type { WorkerHealth } from '../health/health-report.ts';
 import type { ConnectionListenerConfig } from '../local-data-plane.ts';
 import { parseSessionId } from '../session-id.ts';
@@ -20,6 +20,7 @@ import { SubjectLedger } from './subject-ledger.ts';
 import { sumServing } from './sum-stats.ts';
 import { SupervisedWorker, type WorkerListener } from './supervised-worker.ts';
 import type { StartWorkerThread } from './worker-thread.ts';
+import { WorkerWatch } from './worker-watch.ts';
 
 /** What a {@link WorkerPool} works with. */
 export interface WorkerPoolComponents {
@@ -45,6 +46,7 @@ export class WorkerPool implements DataPlane, WorkerListener, RelayWorkers {
   readonly #handOvers: HandOverLedger;
   /** Undefined where subjects may have any number of sessions. */
   readonly #subjects: SubjectLedger | undefined;
+  readonly #watch = new WorkerWatch(() => this.#workerStatus(), NODE_CLOCK);
   #isDraining = false;
   #closing: Promise<void> | undefined;
 
@@ -118,8 +120,9 @@ export class WorkerPool implements DataPlane, WorkerListener, RelayWorkers {
   }
 
   workerHealth(): WorkerHealth {
+    const expected = this.#workers.length;
     const running = this.#workers.filter(({ isRunning }) => isRunning).length;
-    return { expected: this.#workers.length, running };
+    return { expected, running: Math.min(running, expected - this.#watch.silent()) };
   }
 
   async sessions(query: SessionQuery): Promise<readonly SessionReport[]> {
@@ -153,7 +156,7 @@ export class WorkerPool implements DataPlane, WorkerListener, RelayWorkers {
   }
 
   async status(): Promise<DataPlaneStatus> {
-    const workers = await Promise.all(this.#workers.map((worker) => worker.status(ANSWER_TIMEOUT_MS)));
+    const workers = await this.#workerStatus();
     const sum = sumServing(workers);
     return {
       ...sum,
@@ -222,6 +225,10 @@ export class WorkerPool implements DataPlane, WorkerListener, RelayWorkers {
   }
 
   /** The connections of a line are counted here, the datagrams that nobody could be found for as well. */
+  #workerStatus(): Promise<readonly WorkerStatus[]> {
+    return Promise.all(this.#workers.map((worker) => worker.status(ANSWER_TIMEOUT_MS)));
+  }
+
   #withConnections(listener: ListenerStatus): ListenerStatus {
     const relay = this.#lines.find((line) => line.listener === listener.name)?.relay;
     if (relay === undefined) return listener;

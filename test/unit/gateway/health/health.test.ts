@@ -3,6 +3,7 @@ import {
   livenessReport,
   readinessReport,
   statusOfHealth,
+  type HealthReport,
 } from '../../../../src/gateway/health/health-report.ts';
 import { startLoginGateway } from '../../../support/login-gateway.ts';
 import { jsonOf, startAdminWorld } from '../admin/admin-world.ts';
@@ -59,6 +60,35 @@ describe('the public HTTP listener', () => {
       gateway.undrain();
       expect((await fetch(url('ready'))).status).toBe(200);
     } finally {
+      await gateway.stop();
+    }
+  });
+});
+
+describe('a gateway with several workers', () => {
+  it('is not ready while one of them hangs', async () => {
+    let isDeaf = false;
+    const { gateway, ports } = await startLoginGateway({
+      workers: 2,
+      wrapThread: (thread) => ({
+        on: thread.on.bind(thread),
+        postMessage: (command, transfer) => {
+          if (!isDeaf) thread.postMessage(command, transfer);
+        },
+        terminate: () => thread.terminate(),
+      }),
+    });
+    const reason = async (): Promise<unknown> => {
+      const response = await fetch(`http://127.0.0.1:${String(ports.ws)}/api/health/ready`);
+      const { checks } = (await response.json()) as HealthReport;
+      return [response.status, checks.workers!.reason];
+    };
+    try {
+      expect(await reason()).toEqual([200, null]);
+      isDeaf = true;
+      await expect.poll(reason, { timeout: 10_000 }).toEqual([503, 'worker_missing']);
+    } finally {
+      isDeaf = false;
       await gateway.stop();
     }
   });
