@@ -671,6 +671,13 @@ local function utf8_size(text, at)
   return size
 end
 
+-- Text that can be shown: no character ends it, or moves the cursor.
+local function printable(text)
+  return (text:gsub("[%c%z]", function(c)
+    return format("\\u{%x}", byte(c))
+  end))
+end
+
 -- Well-formed UTF-8, each malformed piece as U+FFFD; and whether there was none.
 local function read_utf8(text)
   if not text:find("[\128-\255]") then
@@ -869,13 +876,12 @@ local capture
 local function begin_capture()
   capture = {
     list = {},
-    -- The newest session that logged in, by conv.
-    logins = {},
+    -- The newest session by conv.
+    newest = {},
     flows = {},
     -- What the first pass found, by frame and datagram.
     frames = {},
-    -- Texts of sealed datagrams by header and tag.
-    opened = {},
+    -- Texts of sealed datagrams that are held.
     opened_bytes = 0,
   }
 end
@@ -934,12 +940,19 @@ local function new_session(conv, kind)
     last = nil,
   }
   capture.list[#capture.list + 1] = session
+  capture.newest[conv] = session
   return session
 end
 
--- The session of a conv that logged in with this client random; nil: the newest, whatever it has.
+--[[
+The session of a conv that logged in with this client random; nil: the newest, whatever it has.
+kind: "sealed" or "clear" for a new one; nil: it must be sealed.
+]]
 local function login_session(conv, kind, client_random)
-  local newest = capture.logins[conv]
+  local newest = capture.newest[conv]
+  if newest ~= nil and newest.kind == "without login" then
+    newest = nil
+  end
   local session = newest
   if session ~= nil and client_random ~= nil then
     if session.client_random == nil then
@@ -951,14 +964,13 @@ local function login_session(conv, kind, client_random)
       end
     end
   end
-  if session == nil then
-    session = new_session(conv, kind)
+  if session == nil or (kind == nil and session.kind ~= "sealed") then
+    session = new_session(conv, kind or "sealed")
     session.client_random = client_random
     session.previous = newest
     if newest ~= nil then
       newest.previous = nil
     end
-    capture.logins[conv] = session
   end
   return session
 end
@@ -1034,7 +1046,7 @@ end
 
 -- Where a sealed datagram belongs that cannot be opened.
 local function presumed_link(d, conv, with_block)
-  local session = login_session(conv, "sealed", nil)
+  local session = login_session(conv, nil, nil)
   local link = d.flow.links[conv]
   if with_block then
     return link_to(d.flow, conv, session, d.source, true)
@@ -1314,22 +1326,18 @@ local function try_keys(conv, purposes, random, source, pn, additional, text, fr
   return nil, tried and "open_failed" or "no_key"
 end
 
-local function open_text(conv, purposes, random, source, pn, additional, text, from, length)
-  local id = sub(text, 1, 12) .. sub(text, from + length + 1, from + length + 16)
-  local known = capture.opened[id]
-  if known ~= nil then
-    return known[1], known[2]
+-- As try_keys, once for each datagram: later passes find the text in its record.
+local function open_text(record, ...)
+  if record.text ~= nil then
+    return record.text, record.key
   end
-  local opened, what = try_keys(conv, purposes, random, source, pn, additional, text, from, length)
+  local opened, what = try_keys(...)
   if opened == nil and reread_key_log() then
-    opened, what = try_keys(conv, purposes, random, source, pn, additional, text, from, length)
+    opened, what = try_keys(...)
   end
-  if opened ~= nil then
-    if capture.opened_bytes > MAX_OPENED_BYTES then
-      capture.opened, capture.opened_bytes = {}, 0
-    end
-    capture.opened[id] = { opened, what }
-    capture.opened_bytes = capture.opened_bytes + #opened + 200
+  if opened ~= nil and capture.opened_bytes < MAX_OPENED_BYTES then
+    record.text, record.key = opened, what
+    capture.opened_bytes = capture.opened_bytes + #opened
   end
   return opened, what
 end
@@ -1454,7 +1462,7 @@ local function add_text(item, field, tvb, raw, at, length, most)
   if not good then
     add_problem(item, "bad_utf8", "the text is not UTF-8")
   end
-  item:add(field, tvb(at, length), (read_utf8(sub(text, 1, cut_length(text, most)))))
+  item:add(field, tvb(at, length), printable((read_utf8(sub(text, 1, cut_length(text, most))))))
 end
 
 local function expect_length(item, length, expected)
@@ -1682,7 +1690,7 @@ local function open_and_show(d, item, tvb, raw, at, stop, conv, purposes, random
   item:add(F.tag, tvb(tag_at, TAG_BYTES))
   local opened, what = nil, "cut_off"
   if not d.is_cut then
-    opened, what = open_text(conv, purposes, random, d.source, pn, additional, raw, at, tag_at - at)
+    opened, what = open_text(d.record, conv, purposes, random, d.source, pn, additional, raw, at, tag_at - at)
   end
   item:add(F.decrypted, opened ~= nil):set_generated()
   if opened == nil then
@@ -1797,34 +1805,51 @@ local function add_ticket(item, tvb, at, length)
   item:add(F.ticket_tag, tvb(at + length - 16, 16))
 end
 
+-- What all four have, as far as it is there. Returns where the random ends.
+local function add_handshake_head(item, tvb, at, stop)
+  item:add_le(F.conv, tvb(at, 4))
+  item:add(F.byte4, tvb(at + 4, 1)):add(F.has_block, tvb(at + 4, 1))
+  item:add(F.version, tvb(at + 5, 1))
+  item:add_le(F.pn, tvb(at + 6, 6))
+  local random_end = math.min(at + 28, stop)
+  add_bytes(item, F.random, tvb, at + 12, random_end - at - 12)
+  return random_end
+end
+
+-- The session of a handshake datagram. client_random: nil when it is not known.
+local function belong_handshake(d, conv, is_hello, is_clear, client_random)
+  local link = nil
+  if d.learning then
+    local session = login_session(conv, is_clear and "clear" or "sealed", client_random)
+    link = link_to(d.flow, conv, session, is_hello and d.source or d.target, true)
+  end
+  belong(d, link)
+end
+
 local function add_handshake(d, tvb, raw, at, stop)
-  local conv = u32(raw, at)
+  local conv, pn = u32(raw, at), u48(raw, at + 6)
   local four = byte(raw, at + 5)
   local with_block = band(four, 0x04) ~= 0
   local base = with_block and four - 4 or four
-  local is_hello = base == 0xb0 or base == 0xb2
-  local name = HANDSHAKE_NAMES[base]
+  local is_hello, is_clear = base == 0xb0 or base == 0xb2, base >= 0xb2
   local body_at, fault, ticket
   if is_hello then
     body_at, fault, ticket = hello_layout(raw, at, stop - at, base, with_block)
   else
     body_at, fault = hello_ack_layout(raw, at, stop - at, four)
   end
-  local is_clear = base >= 0xb2
+  local name = HANDSHAKE_NAMES[base]
   local unit_end = (fault == nil and is_clear) and body_at or stop
-  local pn = u48(raw, at + 6)
   local item = d.tree:add(F.unit, tvb(at, unit_end - at), name)
-  item:set_text(is_clear and name or format("%s pn=%d", name, pn))
-  tell(d, is_clear and name or format("%s pn=%d", name, pn))
-  item:add_le(F.conv, tvb(at, 4))
-  item:add(F.byte4, tvb(at + 4, 1)):add(F.has_block, tvb(at + 4, 1))
-  item:add(F.version, tvb(at + 5, 1))
-  item:add_le(F.pn, tvb(at + 6, 6))
-  local random_length = math.min(16, stop - at - 12)
-  add_bytes(item, F.random, tvb, at + 12, random_length)
+  local text = is_clear and name or format("%s pn=%d", name, pn)
+  item:set_text(text)
+  tell(d, text)
+  local random_end = add_handshake_head(item, tvb, at, stop)
+  local random = sub(raw, at + 13, random_end)
   if fault ~= nil then
     add_problem(item, fault, HELLO_FAULTS[fault])
-    add_bytes(item, F.rest, tvb, at + 12 + random_length, stop - at - 12 - random_length)
+    add_bytes(item, F.rest, tvb, random_end, stop - random_end)
+    belong_handshake(d, conv, is_hello, is_clear, (is_hello and #random == 16) and random or nil)
     return
   end
   if is_hello then
@@ -1834,25 +1859,16 @@ local function add_handshake(d, tvb, raw, at, stop)
       add_address_block(item, tvb, raw, body_at - ADDRESS_BLOCK_BYTES, body_at)
     end
   end
-  local random = sub(raw, at + 13, at + 28)
-  local opened, key = nil, nil
-  if not is_clear then
-    local additional = sub(raw, at + 1, is_hello and at + 30 + ticket or at + 28)
-    local purposes = is_hello and EARLY_PURPOSE or SERVER_PURPOSE
-    opened, key = open_and_show(d, item, tvb, raw, body_at, stop, conv, purposes, random, additional, pn)
-  end
-  if d.learning then
-    local client_random = is_hello and random or (key ~= nil and key.client_random or nil)
-    local session = login_session(conv, is_clear and "clear" or "sealed", client_random)
-    belong(d, link_to(d.flow, conv, session, is_hello and d.source or d.target, true))
-  else
-    belong(d, nil)
-  end
   if is_clear then
+    belong_handshake(d, conv, is_hello, is_clear, is_hello and random or nil)
     add_segments(d, d.tree, tvb, raw, body_at, stop, conv)
-  else
-    add_opened(d, opened, conv)
+    return
   end
+  local additional = sub(raw, at + 1, is_hello and at + 30 + ticket or at + 28)
+  local purposes = is_hello and EARLY_PURPOSE or SERVER_PURPOSE
+  local opened, key = open_and_show(d, item, tvb, raw, body_at, stop, conv, purposes, random, additional, pn)
+  belong_handshake(d, conv, is_hello, is_clear, is_hello and random or (key ~= nil and key.client_random or nil))
+  add_opened(d, opened, conv)
 end
 
 local function add_clear(d, tvb, raw, at, stop)
@@ -1976,8 +1992,8 @@ local function recognise(d, raw, at, stop)
     return "fec"
   end
   local conv = stop - at >= 4 and u32(raw, at) or 0
-  local login = capture.logins[conv]
-  local knows_sealed = (login ~= nil and login.kind == "sealed") or key_log.keys[conv] ~= nil
+  local newest = capture.newest[conv]
+  local knows_sealed = (newest ~= nil and newest.kind == "sealed") or key_log.keys[conv] ~= nil
   -- The checksum takes a while: what is expected needs none.
   if not (kind == "sealed" and knows_sealed) and missing == 0 and is_plain_kcp_go(raw, at, stop) then
     return "kcp_go_crypt"
@@ -2063,7 +2079,7 @@ local function parse_proxy_v1(raw)
       function(item, tvb)
         item:add(F.proxy_family, tvb(6, 7), "UNKNOWN")
         if length > 13 then
-          item:add(F.proxy_rest, tvb(13, length - 13), (read_utf8(sub(line, 14))))
+          item:add(F.proxy_rest, tvb(13, length - 13), printable((read_utf8(sub(line, 14)))))
         end
       end,
       "PROXY_V1"
@@ -2546,7 +2562,6 @@ local function apply_preferences()
   register_ports("tcp", tcp_table, over_tcp, tostring(kcpgate.prefs.tcp_ports or ""))
   if kcpgate.prefs.keylog_file ~= key_log.path then
     open_key_log(kcpgate.prefs.keylog_file)
-    capture.opened, capture.opened_bytes = {}, 0
   end
 end
 

@@ -38,7 +38,9 @@ function addOpaque(add: Add, { found, proxyBytes }: ExaminedDatagram): void {
   const mode = bytes[0] === 0x56 ? 'spp' : 'proxy';
   const isUdp = found.flow.carrier === 'udp';
   for (const { code } of isUdp ? dissect(bytes, { proxy: mode }).problems : [])
-    if (code.startsWith('proxy_')) add('problem', code);
+    if (code.startsWith('proxy_') && code !== 'proxy_incomplete') add('problem', code);
+  const [header] = proxyBytes > 0 ? dissect(bytes, { proxy: mode }).units : [];
+  if (header !== undefined) addUnit(add, header, bytes);
   if (bytes.length - proxyBytes < MIN_DATAGRAM_BYTES) add('problem', 'too_short');
 }
 

@@ -22,6 +22,7 @@ export type PacketFields = ReadonlyMap<string, readonly string[]>;
 /**
  * Runs tshark with the dissector over a capture and gives what it says of each packet.
  * @param fields names of fields.
+ * @throws Error when it fails somewhere: it must read everything.
  */
 export async function tsharkFields(
   captureFile: string,
@@ -30,12 +31,13 @@ export async function tsharkFields(
 ): Promise<Map<number, PacketFields>> {
   const output = await runTshark(captureFile, options, [
     ...['-T', 'fields', '-E', 'separator=/t', '-E', 'occurrence=a', '-E', `aggregator=${BETWEEN_VALUES}`],
-    ...['-e', 'frame.number', ...fields.flatMap((field) => ['-e', field])],
+    ...['-e', 'frame.number', '-e', '_ws.lua.error', ...fields.flatMap((field) => ['-e', field])],
   ]);
   const packets = new Map<number, PacketFields>();
   for (const line of output.split('\n')) {
     if (line === '') continue;
-    const [number, ...columns] = line.split('\t');
+    const [number, isFailed, ...columns] = line.split('\t');
+    if (isFailed !== '') throw new Error(`the dissector fails at packet ${String(number)} of ${captureFile}`);
     const values = columns.flatMap((column, index): [string, string[]][] =>
       column === '' ? [] : [[fields[index] ?? '', column.split(BETWEEN_VALUES)]],
     );
