@@ -140,7 +140,7 @@ export const PROFILES = {
 
 export type ProfileName = keyof typeof PROFILES;
 
-/** All of them, from good to bad. */
+/** All of them, in the order of the document. */
 export const PROFILE_NAMES = Object.keys(PROFILES) as readonly ProfileName[];
 
 /** Whether a text is the name of one. */
