@@ -261,17 +261,19 @@ describe('WebSocket', () => {
   });
 
   it('is found in a connection whose beginning is missing, and the masked side is the client', () => {
-    const middle = [
-      ...message(DATAGRAMS[2]!, true).slice(50),
-      ...message(DATAGRAMS[0]!, true),
-      ...message(DATAGRAMS[4]!, true),
+    const middle = (masked: boolean): Bytes => [
+      ...message(DATAGRAMS[2]!, masked).slice(50),
+      ...message(DATAGRAMS[0]!, masked),
+      ...message(DATAGRAMS[4]!, masked),
     ];
-    const result = read(segmentsOf(middle, 7, [10, 400], true));
-    expect(hexOf(result)).toEqual([HEXES[0], HEXES[4]]);
-    expect(result.datagrams[0]).toMatchObject({
-      isFromA: true,
-      way: 'websocket 10.0.0.2:4000 > 10.0.0.1:40000',
-    });
+    for (const masked of [true, false]) {
+      const result = read(segmentsOf(middle(masked), 7, [10, 400]));
+      expect(hexOf(result)).toEqual([HEXES[0], HEXES[4]]);
+      expect(result.datagrams[0]).toMatchObject({
+        isFromA: masked,
+        way: 'websocket 10.0.0.1:40000 > 10.0.0.2:4000',
+      });
+    }
   });
 
   it('goes on behind a gap', () => {
