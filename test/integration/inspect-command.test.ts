@@ -245,6 +245,7 @@ describe('a command line', () => {
     [[EXAMPLE, '--tree', '--stats'], '--stats and --tree do not go together'],
     [[EXAMPLE, '--json', '--tree'], '--json and --tree do not go together'],
     [[EXAMPLE, '--timeline', 'x.png'], 'x.png: a timeline is SVG'],
+    [[EXAMPLE, '--write', './docs/../docs/inspector-example.pcapng'], 'is read: it cannot be written'],
     [[EXAMPLE, '--direction', 'client'], '--direction goes with --follow'],
     [[EXAMPLE, '--conv', '1'], '--conv goes with --timeline'],
     [[EXAMPLE, '--follow', '1', '--filter', 'push'], '--filter and --follow do not go together'],

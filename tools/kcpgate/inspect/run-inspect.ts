@@ -1,4 +1,4 @@
-import { openSync } from 'node:fs';
+import { openSync, statSync } from 'node:fs';
 import type { SocketAddress } from '../../../src/base/address.ts';
 import { GatewayError } from '../../../src/base/errors.ts';
 import { ExitCode } from '../exit-code.ts';
@@ -92,6 +92,7 @@ export async function runInspect(
 ): Promise<number> {
   const filter = filterOf(options);
   const kcpGo = kcpGoKeyOf(options, places.environment);
+  checkOutputs(inputs, options);
   const output = new TextOutput(places.output);
   const views = chooseViews(options, {
     output,
@@ -137,6 +138,22 @@ export async function runInspect(
   output.flush();
   if (capture.datagrams === 0) places.warn('no datagrams were found; --stats tells what else there was');
   return warnings.isDamaged || failsOn(notes, options.failOn) ? ExitCode.failure : ExitCode.ok;
+}
+
+/** What is read must not be overwritten. */
+function checkOutputs(inputs: readonly string[], { write, timeline, keyLog, hex }: InspectOptions): void {
+  const read = [...(hex ? [] : inputs), ...(keyLog === undefined ? [] : [keyLog])];
+  for (const file of [write, timeline]) {
+    if (file !== undefined && read.some((input) => isSameFile(input, file))) {
+      throw wrong(`${file} is read: it cannot be written at the same time`);
+    }
+  }
+}
+
+function isSameFile(one: string, other: string): boolean {
+  const [first, second] = [one, other].map((file) => statSync(file, { throwIfNoEntry: false }));
+  if (first === undefined || second === undefined || !first.isFile()) return false;
+  return first.dev === second.dev && first.ino === second.ino;
 }
 
 function filterOf({ filter, follow, followSession }: InspectOptions): Predicate | undefined {

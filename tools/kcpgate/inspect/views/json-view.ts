@@ -1,6 +1,5 @@
 import { commandName } from '../../../../src/wire/command.ts';
 import type { Field, Unit } from '../../../../src/wire/dissection.ts';
-import { hexOf } from '../../../../src/wire/printable.ts';
 import type { SpuriousRetransmission } from '../examine/examiner-options.ts';
 import type { ExaminedSegment } from '../examined.ts';
 import { jsonOfFlow, jsonOfNote, jsonOfSession, jsonOfSpurious } from './json-findings.ts';
@@ -103,8 +102,13 @@ function segmentJson({ datagram }: Subject, segment: ExaminedSegment, unit: Unit
     marks: markNames(marks),
     roundTripUs: Number.isNaN(roundTripUs) ? null : roundTripUs,
     meaning: unit === undefined ? {} : meaningOf(unit),
-    payload: clear === null ? '' : hexOf(clear, payloadAt, Math.min(length, clear.length - payloadAt)),
+    payload: clear === null ? '' : hexText(clear, payloadAt, length),
   };
+}
+
+/** Whole payloads: much faster than byte by byte. */
+function hexText({ buffer, byteOffset, length: size }: Uint8Array, at: number, length: number): string {
+  return Buffer.from(buffer, byteOffset + at, Math.max(0, Math.min(length, size - at))).toString('hex');
 }
 
 /** What fields mean in this command, beside the header's own names. */

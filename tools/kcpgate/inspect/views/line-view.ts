@@ -1,5 +1,7 @@
+import { commandName } from '../../../../src/wire/command.ts';
 import type { Dissection, Field, Problem, Unit } from '../../../../src/wire/dissection.ts';
 import { formatLine } from '../../../../src/wire/print.ts';
+import { hex32 } from '../../../../src/wire/printable.ts';
 import type { ExaminedDatagram, ExaminedSegment } from '../examined.ts';
 import { endText } from './end-text.ts';
 import { markText } from './mark-table.ts';
@@ -43,11 +45,11 @@ export class LineView implements View {
     const facts = segmentFacts(subject);
     for (const segment of segments) {
       const unit = unitOf(reading, segment);
-      if (unit === undefined) continue;
       const roundTrip = Number.isNaN(segment.roundTripUs)
         ? []
         : [`round trip ${spanText(segment.roundTripUs)}`];
-      this.#line(begin, this.#unitText(unit), datagram, [...facts, ...roundTrip], markText(segment.marks));
+      const text = unit === undefined ? bareSegmentText(segment) : this.#unitText(unit);
+      this.#line(begin, text, datagram, [...facts, ...roundTrip], markText(segment.marks));
     }
     for (const fault of faults) this.#output.writeLine(`${INDENT}${this.#palette('fault', fault)}`);
   }
@@ -94,6 +96,11 @@ export class LineView implements View {
 /** The unit `dissect` made of a segment. */
 export function unitOf(reading: Reading, segment: ExaminedSegment): Unit | undefined {
   return reading.segments.find((unit) => unit.offset + reading.segmentBase === segment.at);
+}
+
+/** A segment that `dissect` saw otherwise. */
+function bareSegmentText({ conv, cmd, sn, length }: ExaminedSegment): string {
+  return `${hex32(conv)} ${commandName(cmd) ?? `UNKNOWN_${cmd}`} sn=${sn >>> 0} len=${length}`;
 }
 
 /** What stands around the segments and has a line of its own: the rest is told in the facts of each segment. */
