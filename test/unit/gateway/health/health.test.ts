@@ -66,7 +66,7 @@ describe('the public HTTP listener', () => {
 });
 
 describe('a gateway with several workers', () => {
-  it('is not ready while one of them hangs', async () => {
+  it('is not ready while one of them hangs', { timeout: 120_000 }, async () => {
     let isDeaf = false;
     const { gateway, ports } = await startLoginGateway({
       workers: 2,
