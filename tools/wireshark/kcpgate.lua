@@ -673,7 +673,7 @@ end
 
 -- Text that can be shown: no character ends it, or moves the cursor.
 local function printable(text)
-  return (text:gsub("[%c%z]", function(c)
+  return (text:gsub("%c", function(c)
     return format("\\u{%x}", byte(c))
   end))
 end
@@ -1396,7 +1396,7 @@ local function add_address_block(item, tvb, raw, at, stop)
     add_problem(block, "bad_address_block", "the address block has a bad " .. (version ~= 1 and "version" or "length"))
     return
   end
-  local filled = sub(raw, at + 3, at + ADDRESS_BLOCK_BYTES):find("[^%z]") ~= nil
+  local filled = sub(raw, at + 3, at + ADDRESS_BLOCK_BYTES):find("[^\0]") ~= nil
   local text = "not-filled"
   local port = u16be(raw, at + 2)
   if filled then

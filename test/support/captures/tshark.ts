@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 /** The dissector. */
-export const DISSECTOR = fileURLToPath(new URL('../../../tools/wireshark/kcpgate.lua', import.meta.url));
+const DISSECTOR = fileURLToPath(new URL('../../../tools/wireshark/kcpgate.lua', import.meta.url));
 
 export interface TsharkOptions {
   readonly keyLogFile?: string;
