@@ -1,3 +1,5 @@
+import { ClockHand } from '../clock-hand.ts';
+
 /** Something that holds bytes until more arrives. */
 export interface MemoryHolder {
   /** Bytes it holds; kept by the budget. */
@@ -11,7 +13,7 @@ export class MemoryBudget {
   readonly #limit: number;
   /** In the order they began to hold something. */
   readonly #holders = new Set<MemoryHolder>();
-  #hand = this.#holders.values();
+  readonly #hand = new ClockHand(() => this.#holders.values());
   #used = 0;
 
   /** @param limit in bytes. */
@@ -44,17 +46,10 @@ export class MemoryBudget {
     if (holder.heldBytes <= 0) this.#holders.delete(holder);
   }
 
-  /**
-   * The next that has not been passed by. One hand goes round: to begin anew each time would be to step over everything that was
-   * deleted, which a set keeps for a while.
-   */
   #oldestBut(holder: MemoryHolder): MemoryHolder | undefined {
-    for (let round = 0; round < 2; round++) {
-      for (let next = this.#hand.next(); next.done !== true; next = this.#hand.next()) {
-        if (next.value !== holder) return next.value;
-      }
-      this.#hand = this.#holders.values();
-    }
-    return undefined;
+    const oldest = this.#hand.next();
+    if (oldest !== holder) return oldest;
+    const next = this.#hand.next();
+    return next === holder ? undefined : next;
   }
 }

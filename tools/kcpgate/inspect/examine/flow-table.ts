@@ -1,3 +1,4 @@
+import { ClockHand } from '../clock-hand.ts';
 import type { Flow } from '../found-datagram.ts';
 import { FlowState } from './flow-state.ts';
 
@@ -8,6 +9,7 @@ export class FlowTable {
   readonly #maxFlows: number;
   readonly #onForget: (flow: FlowState) => void;
   readonly #byFlow = new Map<Flow, FlowState>();
+  readonly #hand = new ClockHand(() => this.#byFlow.values());
   #last: FlowState | null = null;
 
   constructor(maxFlows: number, onForget: (flow: FlowState) => void) {
@@ -36,15 +38,14 @@ export class FlowTable {
   }
 
   #forgetOne(): void {
-    for (const [flow, state] of this.#byFlow) {
-      this.#byFlow.delete(flow);
+    for (let state = this.#hand.next(); state !== undefined; state = this.#hand.next()) {
       if (!state.wasUsed) {
+        this.#byFlow.delete(state.flow);
         this.forgotten++;
         if (this.#last === state) this.#last = null;
         return this.#onForget(state);
       }
       state.wasUsed = false;
-      this.#byFlow.set(flow, state);
     }
   }
 }

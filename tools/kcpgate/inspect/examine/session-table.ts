@@ -1,3 +1,4 @@
+import { ClockHand } from '../clock-hand.ts';
 import type { ClientEvidence, SessionType } from './session-report.ts';
 import type { FlowState } from './flow-state.ts';
 import type { MemoryBudget } from './memory-budget.ts';
@@ -14,6 +15,8 @@ export class SessionTable {
   readonly #maxSessions: number;
   readonly #unanswered = new Set<Session>();
   readonly #answered = new Set<Session>();
+  readonly #unansweredHand = new ClockHand(() => this.#unanswered.values());
+  readonly #answeredHand = new ClockHand(() => this.#answered.values());
   /** The newest session of each conv. */
   readonly #byConv = new Map<number, Session>();
   #count = 0;
@@ -81,12 +84,10 @@ export class SessionTable {
 
   /** A clock with one hand: who was used since it passed last is passed over. */
   #forgetOne(): void {
-    const candidates = this.#unanswered.size > 0 ? this.#unanswered : this.#answered;
-    for (const session of candidates) {
+    const hand = this.#unanswered.size > 0 ? this.#unansweredHand : this.#answeredHand;
+    for (let session = hand.next(); session !== undefined; session = hand.next()) {
       if (!session.wasUsed) return this.#forget(session);
       session.wasUsed = false;
-      candidates.delete(session);
-      candidates.add(session);
     }
   }
 
