@@ -93,8 +93,8 @@ export interface EndpointConfig {
   /** Owner of the sessions of this endpoint: the top byte of their `conv`. Default 0. */
   readonly gatewayId?: number;
   /**
-   * What stands in front of this gateway brings every datagram to the owner of its `conv`, as long as that one is up: a
-   * conversation of another owner that comes here has none any more. Its client is told so. Default false.
+   * What stands in front of this gateway brings clients to the owner of their `conv`, as long as that one is up: when a
+   * conversation of another owner comes here, and that one does not answer, its client is told that it is gone. Default false.
    */
   readonly ownersAreRouted?: boolean;
   /** Names this node in PROBE_ACK. Default 0. */

@@ -60,6 +60,8 @@ export interface EndpointComponents {
   readonly security?: EndpointSecurity;
   /** Lets the thread sleep for so many ms, when there is nothing but a flood of junk to read. Default: it goes on reading. */
   readonly rest?: (ms: number) => void;
+  /** Whether another gateway does not answer any more; asked where `ownersAreRouted`. Default: it does not. */
+  readonly isOwnerGone?: (gatewayId: number) => boolean;
   /** Looks into sessions. Default: nobody. */
   readonly tracer?: SessionTracer;
   /** Holds subjects to so many sessions. Default: the endpoint itself does, to `login.maxSessionsPerSubject`. */
@@ -143,7 +145,7 @@ export class Endpoint implements HandshakeHost, EndpointCondition {
   };
 
   constructor(components: EndpointComponents, config: EndpointConfig = {}) {
-    const { clock, logger, acceptor, security, tracer } = components;
+    const { clock, logger, acceptor, security, tracer, isOwnerGone = () => true } = components;
     this.clock = clock;
     this.isGateway = acceptor !== undefined;
     this.security = security;
@@ -168,7 +170,7 @@ export class Endpoint implements HandshakeHost, EndpointCondition {
       firstSessionId,
     );
     this.registry = registry;
-    const identity = { gatewayId, ownersAreRouted, nodeNumber, epochSeconds };
+    const identity = { gatewayId, ownersAreRouted, isOwnerGone, nodeNumber, epochSeconds };
     const answers = new StatelessAnswers(security?.resetTokens, this.sources, hashSeed);
     const flush = (): void => registry.flush();
     this.strangers = new Strangers(answers, identity, this, flush);
@@ -576,7 +578,7 @@ export class Endpoint implements HandshakeHost, EndpointCondition {
     }
     if (this.handshakes === undefined) return port.drops.count('kind_not_accepted');
     if (this.strangers.forward(port, batch, conv, offset, length, slot)) return;
-    if (this.strangers.isOrphan(port, conv, slot))
+    if (this.strangers.isAstray(port, conv, slot))
       return port.drops.count(this.strangers.reset(now, port, conv, length, slot));
     if (port.isConnected && port.boundTo(slot) !== undefined && port.boundTo(slot)?.conv !== conv)
       return port.drops.count('connection_taken');

@@ -11,6 +11,8 @@ export interface EndpointIdentity {
   readonly gatewayId: number;
   /** As in the configuration. */
   readonly ownersAreRouted: boolean;
+  /** As in the components. */
+  readonly isOwnerGone: (gatewayId: number) => boolean;
   readonly nodeNumber: number;
   readonly epochSeconds: number;
 }
@@ -114,10 +116,10 @@ export class Strangers {
   }
 
   /**
-   * Whether a conversation belongs to a gateway that is gone, because it was brought here instead. It is not opened here
-   * either: when its owner is back, what stands in front leads there again.
+   * Whether a conversation of another gateway was brought here: its owner is gone, or what stands in front took it for that
+   * of somebody else. It is not opened here: what stands in front leads to its owner again, or later.
    */
-  isOrphan(port: EndpointPort, conv: number, slot: number): boolean {
+  isAstray(port: EndpointPort, conv: number, slot: number): boolean {
     const { gatewayId, ownersAreRouted } = this.identity;
     if (!ownersAreRouted || ownerOf(conv) === gatewayId) return false;
     // What came past the proxies was brought by nobody.
@@ -126,10 +128,13 @@ export class Strangers {
 
   /**
    * Tells a client that its conversation is not to be had here. Not for those of other gateways, unless they are gone: the
-   * token would end the session at its owner. @returns the reason to count.
+   * token would end the session at its owner, and anybody can come here with any conversation: a proxy leads who has come
+   * once by what he said first. @returns the reason to count.
    */
   reset(now: number, port: EndpointPort, conv: number, length: number, slot: number): DropReason {
-    if (ownerOf(conv) !== this.identity.gatewayId && !this.isOrphan(port, conv, slot))
+    const owner = ownerOf(conv);
+    const { gatewayId, isOwnerGone } = this.identity;
+    if (owner !== gatewayId && !(this.isAstray(port, conv, slot) && isOwnerGone(owner)))
       return 'unknown_session';
     return this.answers.reset(now, port, conv, length, slot);
   }

@@ -40,6 +40,7 @@ import type { ListenerStatus, ServingStatus } from './gateway-status.ts';
 import type { WorkerHealth } from './health/health-report.ts';
 import { gatewaySecurity, nodeNumber, WALL_CLOCK } from './gateway-security.ts';
 import { ownersAreRouted } from './config/owners-are-routed.ts';
+import { OwnerWatch } from './owner-watch.ts';
 import { parseSessionId } from './session-id.ts';
 import { anonymousSessions, loginSessions } from './session-settings.ts';
 
@@ -89,6 +90,7 @@ export class LocalDataPlane implements DataPlane {
   private readonly upstreams: ReadonlyMap<string, Upstream>;
   private readonly listeners: OpenListener[] = [];
   private readonly logins: LoginSessionsConfig;
+  private readonly owners: OwnerWatch;
   private readonly qlog: QlogTracer | undefined;
 
   private constructor(config: GatewayConfig, components: LocalDataPlaneComponents) {
@@ -100,6 +102,7 @@ export class LocalDataPlane implements DataPlane {
       config.upstreams.map((upstream) => [upstream.name, createUpstream(upstream, logger)]),
     );
     const { common, sessions, login } = config;
+    this.owners = new OwnerWatch(config.front.gateways, NODE_CLOCK);
     this.logins = loginSessions(sessions, login.maxSessionsPerSubject);
     if (config.qlog !== null) {
       const tools = { clock: NODE_CLOCK, wallClock: WALL_CLOCK, logger: logger.child({ component: 'qlog' }) };
@@ -112,6 +115,7 @@ export class LocalDataPlane implements DataPlane {
         acceptor: this.acceptor(),
         security: this.security,
         rest: restThread,
+        isOwnerGone: (gatewayId) => this.owners.isGone(gatewayId),
         ...(place === undefined ? {} : { subjects: place.subjects }),
         ...(this.qlog === undefined ? {} : { tracer: this.qlog }),
       },
@@ -209,6 +213,7 @@ export class LocalDataPlane implements DataPlane {
   /** Sessions first, so that upstreams see them end; then upstreams, which may still be handing over last data. */
   async close(): Promise<void> {
     await this.endpoint.close();
+    this.owners.close();
     await this.qlog?.close();
     await Promise.all([...this.upstreams.values()].map((upstream) => upstream.close(LAST_WORDS_MS)));
     this.security.cipher.close();

@@ -79,6 +79,7 @@ export interface TestGatewayOptions extends TestSessions {
   readonly maxSessionsPerSubject?: number;
   readonly gatewayId?: number;
   readonly ownersAreRouted?: boolean;
+  readonly isOwnerGone?: (gatewayId: number) => boolean;
   /** Bytes as one stream. Default true. */
   readonly stream?: boolean;
   readonly tracer?: SessionTracer;
@@ -129,6 +130,7 @@ export class TestGateway {
         acceptor: options.acceptor ?? recording,
         security: { crypto, cipher, tickets, resetTokens, wallClock },
         ...(options.tracer === undefined ? {} : { tracer: options.tracer }),
+        ...(options.isOwnerGone === undefined ? {} : { isOwnerGone: options.isOwnerGone }),
       },
       {
         login: {

@@ -111,6 +111,26 @@ describe('sealed data of a session that is not known', () => {
     });
   });
 
+  it('gets none while its owner answers, wherever it was brought, and is not opened here', () => {
+    const asked: number[] = [];
+    let isGone = false;
+    const isOwnerGone = (owner: number): boolean => {
+      asked.push(owner);
+      return isGone;
+    };
+    onFedGateway({ ownersAreRouted: true, isOwnerGone }, (gateway) => {
+      const client = new HandMadeClient(gateway.login({ conv: 0x0200004d }));
+      expect(answers(gateway, 1, sealedLike(0x0200004d, 100), client.hello())).toEqual([]);
+      expect(gateway.stats).toMatchObject({ openSessions: 0, halfOpen: 0 });
+      expect(asked).toEqual([2, 2]);
+      // Of its own it knows.
+      expect(answers(gateway, 1, sealedLike(0x0100004d, 100))).toHaveLength(1);
+      expect(asked).toEqual([2, 2]);
+      isGone = true;
+      expect(answers(gateway, 1, sealedLike(0x0200004d, 100))).toMatchObject([{ type: 'reset' }]);
+    });
+  });
+
   it('gets none when it came past the proxies that would have brought it to its owner', () => {
     onFedGateway({ ownersAreRouted: true }, (gateway) => {
       const proxy = { address: '192.0.2.9', family: 4, port: 7 } as const;
