@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SeededRandom } from '../../src/base/seeded-random.ts';
 import { CaptureReader } from '../../tools/kcpgate/inspect/capture/read-capture.ts';
+import { kcptunKey } from '../../tools/kcpgate/inspect/examine/kcp-go-key.ts';
 import { Examiner } from '../../tools/kcpgate/inspect/examine/examiner.ts';
 import type { ExpertNoteCode } from '../../tools/kcpgate/inspect/examined.ts';
 import { FILTER_FIELDS, FILTER_FLAGS } from '../../tools/kcpgate/inspect/filter/fields.ts';
@@ -301,6 +302,20 @@ describe('real captures', () => {
       }),
     );
     if (name !== 'vectors.pcapng') expect(segments.length).toBeGreaterThan(3);
+  });
+
+  test('keys can come from a file or a variable', async () => {
+    const line = [join(CAPTURES, 'kcp-go-aes.pcapng'), '--count', '--kcp-go-crypt', 'aes-128'];
+    const phrase = "it's a secrect";
+    const key = Buffer.from(kcptunKey(phrase).subarray(0, 16)).toString('hex');
+    const opened = { output: '18 segments in 18 datagrams\n' };
+    const file = fileOf('phrase.txt', Buffer.from(`${phrase}\n`));
+    expect(await inspect([...line, '--kcptun-key-file', file])).toMatchObject(opened);
+    expect(await inspect([...line, '--kcp-go-key', key])).toMatchObject(opened);
+    expect(await inspect(line, { environment: { KCPTUN_KEY: phrase } })).toMatchObject(opened);
+    expect(await inspect(line, { environment: { KCP_GO_KEY: key } })).toMatchObject(opened);
+    const wrong = await inspect(line, { environment: { KCP_GO_KEY: '00'.repeat(16) } });
+    expect(wrong.output).toBe('0 segments in 18 datagrams\n');
   });
 
   test('sealed ones can be followed', async () => {

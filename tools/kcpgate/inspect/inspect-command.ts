@@ -27,7 +27,11 @@ function addInputOptions(command: Command): void {
   command
     .option('--hex', 'the arguments, or standard input, are datagrams as hex text', false)
     .option('--interface <name>', 'capture live with tcpdump; any: all interfaces')
-    .option('--port <n>', 'with --interface: only from or to this port; may be repeated', addPort, [])
+    .addOption(
+      new Option('--port <n>', 'with --interface: only from or to this port; may be repeated')
+        .argParser(addPort)
+        .default([], 'all'),
+    )
     .option('--listen <[address:]port>', 'pass on what comes there to --to, and show it live', listenOption)
     .option('--to <[address:]port>', 'the gateway behind --listen', listenOption)
     .addOption(
