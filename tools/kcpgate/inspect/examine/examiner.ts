@@ -251,6 +251,10 @@ export class Examiner {
     if (datagram.sealedBecause === 'open_failed') return false;
     const side = datagram.isFromClient ? session.fromClient : session.fromGateway;
     const isNewest = pn > side.packetNumbers.highest;
+    // A client answers HELLO_ACK at once.
+    if (pn === 0 && isNewest && datagram.isFromClient) {
+      session.fromGateway.sent.answered(found.timeUs - session.helloAckUs);
+    }
     const isRepeated = side.packetNumbers.take(pn);
     if (isNewest && !moment.isCopy && datagram.isFromClient) {
       this.#lines.takeSealed(link, datagram, found, pathIdOf(view, at));

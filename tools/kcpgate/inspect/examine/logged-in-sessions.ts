@@ -65,7 +65,9 @@ export class LoggedInSessions {
       link.isOffered = isClear;
       if (Number.isNaN(session.helloUs)) session.helloUs = found.timeUs;
     } else if (Number.isNaN(session.handshakeUs)) {
+      session.helloAckUs = found.timeUs;
       session.handshakeUs = found.timeUs - session.helloUs;
+      session.fromClient.sent.answered(session.handshakeUs);
     }
     if (!isClear && datagram.sealedBecause === 'no_key') {
       const view = isHello ? readHello(memory.view, at, length) : readHelloAck(memory.view, at, length);

@@ -49,6 +49,9 @@ export class SentData {
   readonly #records: RetransmissionRecords;
   readonly #acks = new RecentAcks();
   readonly #listener: SentDataListener;
+  /** The shortest time in which anything was answered, and how many such times were seen. */
+  #fastestUs = Infinity;
+  #answers = 0;
   /** Retransmissions that were acknowledged sooner than any so far. */
   readonly #hasty: Hasty[] = [];
   #hasUna = false;
@@ -113,6 +116,13 @@ export class SentData {
     }
     this.una = una;
     return true;
+  }
+
+  /** Something this side sent, data or not, was answered after so many microseconds. */
+  answered(elapsedUs: number): void {
+    if (!(elapsedUs >= 0)) return;
+    this.#answers++;
+    if (elapsedUs < this.#fastestUs) this.#fastestUs = elapsedUs;
   }
 
   /** The line changed: what got through on the old one says nothing of the new. */
@@ -328,6 +338,7 @@ export class SentData {
     this.#gotThrough(at, sn, ts, sentUs);
     if (moment.timeUs === 0) return NaN;
     const roundTripUs = moment.timeUs - sentUs;
+    this.answered(roundTripUs);
     // A second ACK of the same transmission comes from a duplicate: it tells how late that was.
     if (!this.#slots.isAcknowledged(at)) this.roundTrip.add(roundTripUs);
     return roundTripUs;
@@ -373,10 +384,9 @@ export class SentData {
     this.#slots.acknowledge(at, moment.packet);
     const number = view.getUint32(at + SLOT.record, true) - 1;
     if (number < 0) {
-      this.#countThrough(
-        view.getUint16(at + SLOT.datagramBytes, true),
-        view.getFloat64(at + SLOT.firstUs, true),
-      );
+      const firstUs = view.getFloat64(at + SLOT.firstUs, true);
+      this.#countThrough(view.getUint16(at + SLOT.datagramBytes, true), firstUs);
+      if (moment.timeUs > 0) this.answered(moment.timeUs - firstUs);
       return;
     }
     this.#judgePassed(moment, number, sn);
@@ -393,7 +403,7 @@ export class SentData {
     let record = this.#records.find(number, sn);
     while (record >= 0 && this.#hasty.length < MAX_HASTY) {
       const elapsedUs = moment.timeUs - this.#records.view.getFloat64(record + RECORD.us, true);
-      if (!(elapsedUs < SURE_SHARE * this.roundTrip.minUs)) return;
+      if (elapsedUs >= SURE_SHARE * this.#fastestUs) return;
       const packet = this.#records.view.getUint32(record + RECORD.packet, true);
       this.#hasty.push({ number, sn, packet, elapsedUs, shownBy: moment.packet });
       number = this.#records.previousOf(record);
@@ -402,9 +412,8 @@ export class SentData {
   }
 
   #judgeHasty(): void {
-    const { count, minUs } = this.roundTrip;
     for (const { number, sn, packet, elapsedUs, shownBy } of this.#hasty) {
-      if (count < SURE_SAMPLES || elapsedUs >= SURE_SHARE * minUs) continue;
+      if (this.#answers < SURE_ANSWERS || elapsedUs >= SURE_SHARE * this.#fastestUs) continue;
       const record = this.#records.find(number, sn);
       if (record >= 0) this.#blame(record, sn, 'acknowledged_too_soon', shownBy);
       else this.#listener.onSpurious(packet, sn >>> 0, 'acknowledged_too_soon', shownBy);
@@ -450,8 +459,8 @@ function fingerprintOf(moment: Moment, segment: ExaminedSegment): number {
 const MAX_JUMP = 1 << 16;
 /** Higher segments that are looked at. */
 const NEIGHBOURS = 16;
-/** Round trips that make the smallest one credible, and how much of it an answer takes at least: clocks of captures are not exact. */
-const SURE_SAMPLES = 8;
+/** Answers that make the fastest one credible, and how much of it an answer takes at least: clocks of captures are not exact. */
+const SURE_ANSWERS = 8;
 const SURE_SHARE = 0.5;
 /** Retransmissions that wait for the end of the capture; more are not judged by their time. */
 const MAX_HASTY = 256;

@@ -93,7 +93,9 @@ export class Session implements SessionReport {
   /** Nothing but the look of one datagram speaks for it. */
   isGuess = false;
   wasUsed = false;
+  /** When the first HELLO was captured, and the first answer. */
   helloUs = NaN;
+  helloAckUs = NaN;
   /** 32 hex digits each, empty while unknown. */
   clientRandom = '';
   serverRandom = '';
