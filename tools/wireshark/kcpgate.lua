@@ -1849,6 +1849,10 @@ local function add_handshake(d, tvb, raw, at, stop)
   if fault ~= nil then
     add_problem(item, fault, HELLO_FAULTS[fault])
     add_bytes(item, F.rest, tvb, random_end, stop - random_end)
+    if d.is_cut and not is_clear then
+      item:add(F.decrypted, false):set_generated()
+      item:add(F.sealed_because, "cut_off"):set_generated()
+    end
     belong_handshake(d, conv, is_hello, is_clear, (is_hello and #random == 16) and random or nil)
     return
   end

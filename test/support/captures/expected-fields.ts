@@ -214,6 +214,8 @@ function addMarks(add: Add, { segments, segmentCount }: ExaminedDatagram): void 
   for (let i = 0; i < segmentCount; i++) {
     const marks = segments[i]?.marks ?? 0;
     for (const [mark, name] of MARKS) if ((marks & mark) !== 0) add(`analysis.${name}`, '1');
+    const roundTripUs = segments[i]?.roundTripUs ?? NaN;
+    if (!Number.isNaN(roundTripUs)) add('rtt', String(roundTripUs / 1e6));
   }
 }
 
