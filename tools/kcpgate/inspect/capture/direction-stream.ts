@@ -3,7 +3,7 @@ import type { StreamCarrier } from './frame-search.ts';
 import { HeldBytes } from './held-bytes.ts';
 import { MessageReader } from './message-reader.ts';
 import { tellOpening } from './stream-opening.ts';
-import type { TcpConnection } from './tcp-connection.ts';
+import type { StreamOwner } from './stream-owner.ts';
 
 /**
  * One direction of a connection, from bytes in order to datagrams.
@@ -14,7 +14,7 @@ import type { TcpConnection } from './tcp-connection.ts';
  * - `ignored`: nothing for us
  */
 export class DirectionStream {
-  readonly #connection: TcpConnection;
+  readonly #connection: StreamOwner;
   readonly #isForward: boolean;
   readonly #isFromBeginning: boolean;
   readonly #held: HeldBytes;
@@ -26,7 +26,7 @@ export class DirectionStream {
   #searchedBytes = 0;
 
   /** @param isFromBeginning whether the first byte that comes is the first of the stream. */
-  constructor(connection: TcpConnection, isForward: boolean, isFromBeginning: boolean) {
+  constructor(connection: StreamOwner, isForward: boolean, isFromBeginning: boolean) {
     this.#isFromBeginning = isFromBeginning;
     this.#connection = connection;
     this.#isForward = isForward;
@@ -228,7 +228,7 @@ export class DirectionStream {
     this.#mode = 'ignored';
   }
 
-  #tell(code: Parameters<TcpConnection['shared']['notices']['tell']>[0], text: string): void {
+  #tell(code: Parameters<StreamOwner['shared']['notices']['tell']>[0], text: string): void {
     this.#connection.shared.notices.tell(code, text);
   }
 }

@@ -1,7 +1,7 @@
 import { MAX_FRAMED_BYTES } from '../../../../src/wire/frame.ts';
 import { HeldBytes } from './held-bytes.ts';
 import { OPCODE, readMessageHeader, unmask, type MessageHeader } from './message-header.ts';
-import type { TcpConnection } from './tcp-connection.ts';
+import type { StreamOwner } from './stream-owner.ts';
 
 /** Finds the binary messages in a direction of a WebSocket connection. */
 export class MessageReader {
@@ -11,14 +11,14 @@ export class MessageReader {
   isDamaged = false;
   /** After {@link take}: the closing frame was seen. */
   isClosed = false;
-  readonly #connection: TcpConnection;
+  readonly #connection: StreamOwner;
   readonly #isForward: boolean;
   readonly #header: MessageHeader = { opcode: 0, isLast: true, maskAt: -1, payloadAt: 0, length: 0 };
   /** Earlier frames of a message in several. */
   readonly #message: HeldBytes;
   #state: 'between' | 'inside' | 'leaving_out' = 'between';
 
-  constructor(connection: TcpConnection, isForward: boolean) {
+  constructor(connection: StreamOwner, isForward: boolean) {
     this.#connection = connection;
     this.#isForward = isForward;
     this.#message = new HeldBytes(connection, connection.shared.budget, 2 * MAX_FRAMED_BYTES);

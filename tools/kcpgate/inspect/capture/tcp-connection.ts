@@ -1,32 +1,18 @@
 import { datagramKind } from '../../../../src/wire/datagram-kind.ts';
 import { conversationOf } from '../../../../src/wire/segment.ts';
 import type { Flow } from '../found-datagram.ts';
-import type { DatagramOutlet } from './datagram-outlet.ts';
 import { destinationOf, sourceOf, type FlowKey } from './flow-key.ts';
-import type { FrameFinder, StreamCarrier } from './frame-search.ts';
-import type { MemoryBudget, MemoryHolder } from './memory-budget.ts';
-import type { Notices } from './notices.ts';
+import type { StreamCarrier } from './frame-search.ts';
+import type { StreamOwner, TcpShared } from './stream-owner.ts';
 import { TcpSide } from './tcp-side.ts';
 
-/** What all connections of a reader share. */
-export interface TcpShared {
-  readonly outlet: DatagramOutlet;
-  readonly budget: MemoryBudget;
-  readonly notices: Notices;
-  readonly finder: FrameFinder;
-  /** Memory for one message in clear, used during one call. */
-  readonly scratch: Uint8Array;
-}
-
 /** A TCP connection: both its directions and what they have in common. */
-export class TcpConnection implements MemoryHolder {
+export class TcpConnection implements StreamOwner {
   readonly shared: TcpShared;
   /** From whoever was seen first, and back. */
   readonly forward: TcpSide;
   readonly backward: TcpSide;
-  /** Known as soon as one direction shows it. */
   carrier: StreamCarrier | undefined = undefined;
-  /** Of the datagrams on it; -1 before there was one. */
   conv = -1;
   heldBytes = 0;
   readonly #key: FlowKey;
@@ -43,7 +29,6 @@ export class TcpConnection implements MemoryHolder {
     this.backward = new TcpSide(this, false);
   }
 
-  /** Tells who connected. The first to tell is right. */
   connectedFrom(isForward: boolean): void {
     this.#isConnectedForward ??= isForward;
   }
@@ -52,14 +37,12 @@ export class TcpConnection implements MemoryHolder {
     this.carrier ??= carrier;
   }
 
-  /** Keeps a PROXY header until it is known what follows it. */
   takeProxyHeader(isForward: boolean, bytes: Uint8Array): void {
     this.connectedFrom(isForward);
     this.#isProxyHeaderForward = isForward;
     this.#proxyHeader = bytes;
   }
 
-  /** Hands over the PROXY header, if there is one. */
   flushProxyHeader(): void {
     const header = this.#proxyHeader;
     if (header === undefined) return;
@@ -67,7 +50,6 @@ export class TcpConnection implements MemoryHolder {
     this.#hand(this.#isProxyHeaderForward, header, 0, header.length, 0, true);
   }
 
-  /** Hands over a datagram. */
   hand(isForward: boolean, bytes: Uint8Array, at: number, length: number, missing: number): void {
     if (this.conv < 0) this.#learnConv(bytes, at, length);
     this.#hand(isForward, bytes, at, length, missing, false);

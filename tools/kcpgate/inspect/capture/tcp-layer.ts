@@ -6,7 +6,8 @@ import { FrameFinder } from './frame-search.ts';
 import type { IpPayload } from './ip-layer.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { Notices } from './notices.ts';
-import { TcpConnection, type TcpShared } from './tcp-connection.ts';
+import type { TcpShared } from './stream-owner.ts';
+import { TcpConnection } from './tcp-connection.ts';
 import { TCP_FLAG } from './tcp-frame.ts';
 
 /** Finds the connection of a TCP packet and hands it the segment. */

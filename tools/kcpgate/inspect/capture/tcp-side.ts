@@ -1,5 +1,5 @@
 import { DirectionStream } from './direction-stream.ts';
-import type { TcpConnection } from './tcp-connection.ts';
+import type { StreamOwner } from './stream-owner.ts';
 
 /** A segment that came before its turn. */
 interface EarlySegment {
@@ -11,7 +11,7 @@ interface EarlySegment {
 
 /** One direction of a connection: puts segments in order. Numbers of bytes are compared as signed differences. */
 export class TcpSide {
-  readonly #connection: TcpConnection;
+  readonly #connection: StreamOwner;
   readonly #isForward: boolean;
   /** Made for the first byte: most connections of a scan have none. */
   #stream: DirectionStream | undefined;
@@ -30,7 +30,7 @@ export class TcpSide {
   #farSegments = 0;
   #finalNumber: number | undefined;
 
-  constructor(connection: TcpConnection, isForward: boolean) {
+  constructor(connection: StreamOwner, isForward: boolean) {
     this.#connection = connection;
     this.#isForward = isForward;
   }
