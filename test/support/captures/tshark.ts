@@ -73,7 +73,7 @@ export async function runTshark(
       ...more,
       ...output,
     ],
-    { maxBuffer: 1 << 30, env: { ...process.env, TZ: 'UTC' } },
+    { maxBuffer: 1 << 30, env: { ...process.env, ...NOBODY, TZ: 'UTC' } },
   );
   const complaints = stderr.split('\n').filter((line) => line !== '' && !line.startsWith('Running as user'));
   if (complaints.length > 0) throw new Error(`tshark: ${complaints.slice(0, 10).join('\n')}`);
@@ -81,5 +81,7 @@ export async function runTshark(
   return stdout;
 }
 
+/** Whoever runs the tests may have preferences, and this dissector, of their own. */
+const NOBODY = { HOME: '/nonexistent', XDG_CONFIG_HOME: '/nonexistent' };
 /** Stands in no text of this protocol's. */
 const BETWEEN_VALUES = '~';
