@@ -1,4 +1,4 @@
-import { networkOfSource, sourceKey, type SocketAddress } from '../base/address.ts';
+import { formatSocketAddress, networkOfSource, sourceKey, type SocketAddress } from '../base/address.ts';
 import type { EndpointPort } from './endpoint-port.ts';
 
 /**
@@ -10,6 +10,7 @@ export class SourceNames {
   private slot = 0;
   private key = '';
   private network = '';
+  private isItsOwn = false;
   private hash = 0;
 
   /** As `sourceKey`. @param slot of a datagram of the batch. */
@@ -18,10 +19,19 @@ export class SourceNames {
     return this.key;
   }
 
-  /** As `networkOfSource`. @param slot of a datagram of the batch. */
+  /**
+   * As `networkOfSource`; of a proxy that names nobody its address with the port: clients that it does name can say that
+   * they are of its network, and those whose header was lost have other ports of it. @param slot of a datagram of the batch. */
   networkOf(port: EndpointPort, slot: number): string {
     if (this.port !== port || this.slot !== slot) this.find(port, slot);
     return this.network;
+  }
+
+  /** A trusted proxy that names no client: it asks for itself. @param slot of a datagram of the batch. */
+  isProxy(port: EndpointPort, slot: number): boolean {
+    if (port.config.isTrustedProxy === undefined) return false;
+    if (this.port !== port || this.slot !== slot) this.find(port, slot);
+    return this.isItsOwn;
   }
 
   /** A number for the address, port included, and the line; others may have the same. @param slot of a datagram of the batch. */
@@ -39,7 +49,9 @@ export class SourceNames {
     const address = port.carrier.addressOf(slot);
     this.key = sourceKey(address);
     this.hash = hashOfAddress(address, port.number);
-    this.network = networkOfSource(this.key);
+    const isNamed = port.carrier.proxyOf?.(slot) !== undefined;
+    this.isItsOwn = !isNamed && port.config.isTrustedProxy?.(address.address) === true;
+    this.network = this.isItsOwn ? formatSocketAddress(address) : networkOfSource(this.key);
     this.port = port;
     this.slot = slot;
   }

@@ -106,10 +106,12 @@ export class StatelessAnswers {
   }
 }
 
-/** Answers of one kind: limited for each network, and for all together. */
+/** Answers of one kind: limited for each network, and for all together; proxies that ask for themselves are apart. */
 class SourceLimit {
   private readonly each: KeyedLimiter;
   private readonly all = new TokenBucket({ ratePerSecond: MOST_PER_SECOND, burst: MOST_PER_SECOND });
+  /** Whoever decides by PROBEs which gateways get sessions must not be kept from it by clients. */
+  private readonly proxies = new TokenBucket({ ratePerSecond: MOST_PER_SECOND, burst: MOST_PER_SECOND });
 
   constructor(rate: { readonly ratePerSecond: number; readonly burst: number }) {
     this.each = new KeyedLimiter({ ...rate, maxKeys: MAX_SOURCES });
@@ -117,8 +119,9 @@ class SourceLimit {
 
   /** What one source asks beyond its limit takes nothing from the others. */
   take(now: number, sources: SourceNames, port: EndpointPort, slot: number): boolean {
-    if (!this.all.has(now) || !this.each.take(sources.networkOf(port, slot), now)) return false;
-    return this.all.take(now);
+    const all = sources.isProxy(port, slot) ? this.proxies : this.all;
+    if (!all.has(now) || !this.each.take(sources.networkOf(port, slot), now)) return false;
+    return all.take(now);
   }
 }
 

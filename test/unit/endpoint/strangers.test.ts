@@ -76,6 +76,37 @@ describe('a PROBE', () => {
   });
 });
 
+describe('a PROBE of a proxy itself', () => {
+  it('is answered whatever its clients ask, and whoever they say they are', () => {
+    const proxy = { address: '10.0.0.9', family: 4, port: 4000 } as const;
+    onFedGateway({ port: { isTrustedProxy: (address) => address === proxy.address } }, (gateway) => {
+      // Slot 9 is the proxy, and so is 265 with another port; the rest are clients that it names, some in its own name.
+      const isClient = (slot: number): boolean => slot !== 9 && slot !== 265;
+      const addressOf = gateway.udp.addressOf.bind(gateway.udp);
+      Object.assign(gateway.udp, {
+        proxyOf: (slot: number) => (isClient(slot) ? proxy : undefined),
+        addressOf: (slot: number) => ({
+          ...addressOf(slot),
+          ...(slot < 300 ? { address: proxy.address } : {}),
+        }),
+      });
+      const some = Array.from({ length: 200 }, () => datagramOf(probe(0)));
+      const answered = (slot: number): number => answers(gateway, slot, ...some).length;
+      for (let i = 0; i < 6; i++) answered(1);
+      expect(answered(1)).toBe(0);
+      expect(answered(9)).toBe(200);
+      // What all clients may ask together is used up, too.
+      for (let network = 2; network < 130; network++) answered(network * 256);
+      expect(answered(131 * 256)).toBe(0);
+      expect(answered(9)).toBe(200);
+      // Datagrams of clients whose header was lost look like those of the proxy, from other ports.
+      for (let i = 0; i < 6; i++) answered(265);
+      expect(answered(265)).toBe(0);
+      expect(answered(9)).toBe(200);
+    });
+  });
+});
+
 describe('sealed data of a session that is not known', () => {
   it('gets a RESET when it is longer than that, with the token of its login', () => {
     onFedGateway({}, (gateway) => {
