@@ -68,7 +68,6 @@ export class Examiner {
   readonly #analyst: Analyst;
   readonly #lines: LineWatch;
   readonly #proxies = new ProxyWatch();
-  #nowUs = 0;
 
   /** @throws RangeError for a kcp-go key that is too short. */
   constructor(options: ExaminerOptions = {}) {
@@ -153,7 +152,6 @@ export class Examiner {
     datagram.session = -1;
     datagram.isFromClient = found.isFromA;
     datagram.segmentCount = 0;
-    if (found.timeUs > this.#nowUs) this.#nowUs = found.timeUs;
     return datagram;
   }
 
@@ -305,7 +303,7 @@ export class Examiner {
   }
 
   #conclude(session: Session): void {
-    if (this.#analysis && !isChance(session)) this.#experts.conclude(session, this.#nowUs);
+    if (this.#analysis && !isChance(session)) this.#experts.conclude(session);
   }
 }
 

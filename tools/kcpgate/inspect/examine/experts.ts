@@ -233,15 +233,15 @@ export class Experts implements SessionWatcher {
   }
 
   /** Nothing more comes for a session: what only its whole shows. */
-  conclude(session: Session, nowUs: number): void {
+  conclude(session: Session): void {
     for (const direction of [session.fromClient, session.fromGateway]) {
       const peer = direction === session.fromClient ? session.fromGateway : session.fromClient;
       direction.sent.finish();
       this.#noteSpurious(session, direction);
       if (direction.window.last === 0 && session.close === null) {
-        direction.window.pass(nowUs);
         const { zeroSinceUs, zeroPacket } = direction.window;
-        this.lookAtStall(session, direction, peer, nowUs - zeroSinceUs, [zeroPacket, session.lastPacket]);
+        const zeroUs = session.lastUs - zeroSinceUs;
+        this.lookAtStall(session, direction, peer, zeroUs, [zeroPacket, session.lastPacket]);
       }
     }
   }

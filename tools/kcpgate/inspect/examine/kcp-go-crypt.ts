@@ -115,7 +115,7 @@ const cfb =
 
 function xorWith(pad: Uint8Array): Decrypt {
   return (packet) => {
-    const clear = packet.slice(0, pad.length);
+    const clear = new Uint8Array(packet);
     for (let i = 0; i < clear.length; i++) clear[i] = (clear[i] ?? 0) ^ (pad[i] ?? 0);
     return clear;
   };

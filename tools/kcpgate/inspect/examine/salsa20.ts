@@ -16,7 +16,7 @@ export class Salsa20 {
 
   /** A copy of the packet with all behind the nonce decrypted. */
   decrypt(packet: Uint8Array): Uint8Array {
-    const clear = packet.slice();
+    const clear = new Uint8Array(packet);
     const view = new DataView(clear.buffer);
     this.#state[6] = view.getUint32(0, true);
     this.#state[7] = view.getUint32(4, true);

@@ -13,7 +13,7 @@ export class Tea {
 
   /** A decrypted copy. */
   decryptCfb(packet: Uint8Array, iv: Uint8Array): Uint8Array {
-    const clear = packet.slice();
+    const clear = new Uint8Array(packet);
     const ivView = new DataView(iv.buffer, iv.byteOffset, iv.byteLength);
     const stream = new DataView(new ArrayBuffer(8));
     const source = new DataView(packet.buffer, packet.byteOffset, packet.byteLength);

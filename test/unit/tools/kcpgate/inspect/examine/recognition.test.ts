@@ -249,6 +249,66 @@ describe('kcp-go encryption', () => {
     );
   });
 
+  // Made by kcp-go itself, with the key of "it's a secrect": one PUSH of 13 bytes.
+  const made: [KcpGoCryptName, string][] = [
+    [
+      'xor',
+      '0ff98792b1b75f406c465d85ae5ad44511b9292eb69642129c521fbc1e7aac8cf0af663f479b134e28a0d0f7ea4753709bdabb2dd36c59d49c',
+    ],
+    [
+      'tea',
+      'fc9a42a2b0cf7c1d89d69deff58b2ad20a729c4a4d066161f8a32bacb9f5d695244ba88fe808b478667751a363aab6f9990cd5f905fa1839d2',
+    ],
+    [
+      'xtea',
+      '0923659f5babd76c63aae49ee9368cea0052a98884fd51466215e7e711d43df3216529067dc78d418538d67627030db4288388ca7f3766c6b6',
+    ],
+    [
+      'sm4',
+      '0346e859c105971469d539e1f338892b4c239cabc902ae748481fe077a4e7d3cef0806990eee2c0f5ee583b43f91204cbe573aa27879ba4279',
+    ],
+    [
+      '3des',
+      '5dcc5159b4a946fa8a3b829ac47864b8702d38434012afd8cb2ee99f9d8f8d309dc4a976eee2df3deaf4bea7416512d0f88a3f7d934a5f2500',
+    ],
+    [
+      'salsa20',
+      '00070e151c232a312753935e23d659f62801880bd9b2df863a0023e918192f288e6b3e8ee52100fe06b602e5bb602125e9c53c5e08a5c9a73d',
+    ],
+    [
+      'aes',
+      '86854f552b7d3aba9927f31e125395f6e1ad9abb6654b48eab3979bb8e5b22e63646a1e35e13fd9d534112323b97ec095ae1452fa5def95b35',
+    ],
+  ];
+
+  test.each(made)('a packet of kcp-go with %s', (crypt, hex) => {
+    const capture = new Capture({ kcpGo: { crypt, key: kcptunKey("it's a secrect") } });
+    const captured = Buffer.from(hex, 'hex');
+    const datagram = capture.take(captured, true);
+    expect(datagram).toMatchObject({ kind: 'kcp_go_crypt', conv: CONV, segmentCount: 1 });
+    expect(captured.toString('hex')).toBe(hex);
+    const { payloadAt, length } = datagram.segments[0]!;
+    expect(Buffer.from(datagram.clear!.subarray(payloadAt, payloadAt + length)).toString()).toBe(
+      'thirteen byte',
+    );
+  });
+
+  test('aes-128-gcm is opened with its key', () => {
+    const capture = new Capture({ kcpGo: { crypt: 'aes-128-gcm', key } });
+    const nonce = noise(12);
+    const cipher = createCipheriv('aes-128-gcm', key.subarray(0, 16), nonce);
+    const text = cipher.update(fecData(0, 0));
+    cipher.final();
+    const packet = Buffer.concat([nonce, text, cipher.getAuthTag()]);
+    expect(capture.take(packet, true)).toMatchObject({
+      kind: 'kcp_go_crypt',
+      foreignHeaderBytes: 20,
+      segmentCount: 1,
+    });
+    packet[20]! ^= 1;
+    expect(capture.take(packet, true)).toMatchObject({ kind: 'opaque' });
+  });
+
   test('the wrong key opens nothing', () => {
     const capture = new Capture({ kcpGo: { crypt: 'aes', key: kcptunKey('other') } });
     const [, encrypt] = methods[1]!;
