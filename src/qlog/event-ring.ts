@@ -77,6 +77,12 @@ export class EventRing {
     this.first = this.length = this.overwritten = 0;
   }
 
+  /** As {@link clear}; the memory is given back. */
+  release(): void {
+    this.clear();
+    this.rows = NO_ROWS;
+  }
+
   private grow(capacity: number): boolean {
     const wanted = Math.min(this.maxRows, Math.max(FIRST_ROWS, capacity * 2));
     if (wanted <= capacity) return false;

@@ -1,4 +1,5 @@
-import { appendFile, mkdir, readdir, unlink } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { mkdir, open, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '../base/logger.ts';
 import type { QlogConfig } from './qlog-options.ts';
@@ -11,17 +12,24 @@ export interface FileCounters {
   dropped: number;
 }
 
+/** A file that is written. */
+export interface OutputFile {
+  readonly name: string;
+  /** It could not be created, or somebody deleted it: nothing more is written to it. */
+  isLost: boolean;
+}
+
 /**
  * Appends text to the files of one directory, in the order it comes. What waits for the disk is bounded; the oldest files make
- * room for new ones. Never throws: a disk that fails is told once in the log.
+ * room for new ones, whoever of several writers made them. Never throws: a disk that fails or is slow is told once in the log.
  */
 export class FileOutput {
   readonly counters: FileCounters = { files: 0, bytes: 0, dropped: 0 };
   private readonly config: QlogConfig;
   private readonly logger: Logger;
-  /** Files in the directory that are recordings, the oldest first. */
-  private names: string[] = [];
   private waitingBytes = 0;
+  /** Files begun since the directory was last looked at. */
+  private begun = 0;
   private tail: Promise<void>;
   private hasFailed = false;
 
@@ -31,35 +39,42 @@ export class FileOutput {
     this.tail = this.prepare();
   }
 
-  /** Begins a file. */
-  create(name: string): void {
-    this.counters.files++;
-    this.enqueue(async () => {
-      this.names.push(name);
-      const spare = this.names.splice(0, Math.max(0, this.names.length - this.config.maxFiles));
-      for (const old of spare) await this.remove(old);
-    });
+  /** So much waits for the disk that nothing more is taken. */
+  get isFull(): boolean {
+    return this.waitingBytes >= MAX_WAITING_BYTES;
   }
 
-  /** @returns false when it cannot be taken: too much waits already. */
-  append(name: string, text: string, records: number): boolean {
-    if (this.waitingBytes + text.length > MAX_WAITING_BYTES) {
-      this.counters.dropped += records;
+  /** Begins a file; a name that exists is left alone. */
+  create(name: string): OutputFile {
+    const file = { name, isLost: false };
+    this.counters.files++;
+    this.enqueue(async () => {
+      await this.write(file, '', constants.O_CREAT | constants.O_EXCL);
+      // Looking takes its time: not for every file, where there may be many.
+      if (++this.begun >= Math.max(1, this.config.maxFiles / FILES_UNSEEN_SHARE)) await this.makeRoom();
+    });
+    return file;
+  }
+
+  /** @returns false when it cannot be taken: too much waits already, or the file is lost. */
+  append(file: OutputFile, text: string, records: number): boolean {
+    if (this.isFull || file.isLost) {
+      this.drop(records);
       return false;
     }
     this.waitingBytes += text.length;
     this.counters.bytes += text.length;
     this.enqueue(async () => {
-      try {
-        await appendFile(join(this.config.directory, name), text, { mode: 0o600 });
-      } catch (error) {
-        this.counters.dropped += records;
-        this.fail(error);
-      } finally {
-        this.waitingBytes -= text.length;
-      }
+      if (file.isLost || !(await this.write(file, text, 0))) this.counters.dropped += records;
+      this.waitingBytes -= text.length;
     });
     return true;
+  }
+
+  /** Counts what is not given to {@link append}, because that would refuse it. */
+  drop(records: number): void {
+    if (this.isFull) this.fail('the disk is too slow');
+    this.counters.dropped += records;
   }
 
   /** Resolves when all that was appended is written, or will not be. */
@@ -70,8 +85,37 @@ export class FileOutput {
   private async prepare(): Promise<void> {
     try {
       await mkdir(this.config.directory, { recursive: true });
-      const found = await readdir(this.config.directory);
-      this.names = found.filter((name) => RECORDING.test(name)).sort();
+    } catch (error) {
+      this.fail(error);
+    }
+    await this.makeRoom();
+  }
+
+  /** @returns false when it failed, and the file is lost. */
+  private async write(file: OutputFile, text: string, flags: number): Promise<boolean> {
+    try {
+      const path = join(this.config.directory, file.name);
+      // A file that somebody deleted does not come back without its beginning.
+      const handle = await open(path, constants.O_WRONLY | constants.O_APPEND | flags, 0o600);
+      try {
+        await handle.appendFile(text);
+      } finally {
+        await handle.close();
+      }
+      return true;
+    } catch (error) {
+      file.isLost = true;
+      if (flags !== 0 || !isDeleted(error)) this.fail(error);
+      return false;
+    }
+  }
+
+  private async makeRoom(): Promise<void> {
+    this.begun = 0;
+    try {
+      const names = (await readdir(this.config.directory)).filter((name) => RECORDING.test(name)).sort();
+      for (const old of names.slice(0, Math.max(0, names.length - this.config.maxFiles)))
+        await this.remove(old);
     } catch (error) {
       this.fail(error);
     }
@@ -80,8 +124,9 @@ export class FileOutput {
   private async remove(name: string): Promise<void> {
     try {
       await unlink(join(this.config.directory, name));
-    } catch {
-      // Somebody else was faster.
+    } catch (error) {
+      // Another writer may have been faster.
+      if (!isDeleted(error)) throw error;
     }
   }
 
@@ -97,6 +142,11 @@ export class FileOutput {
   }
 }
 
+const isDeleted = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'ENOENT';
+
 const MAX_WAITING_BYTES = 16 * 1024 * 1024;
+/** One part of this many may be begun before the directory is looked at again. */
+const FILES_UNSEEN_SHARE = 64;
 /** As `fileNameOf` makes them. */
 const RECORDING = /^\d{8}T\d{9}Z-[0-9a-f]{8}-(client|gateway)-\d+\.sqlog$/;

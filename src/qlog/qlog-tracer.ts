@@ -4,7 +4,7 @@ import type { Logger } from '../base/logger.ts';
 import type { PathDescriber, SessionTrace, SessionTracer, TracedSession } from '../session/index.ts';
 import { EventRing } from './event-ring.ts';
 import { readEvents } from './event-row.ts';
-import { FileOutput, type FileCounters } from './file-output.ts';
+import { FileOutput, type FileCounters, type OutputFile } from './file-output.ts';
 import { KcpProfile } from './kcp-profile.ts';
 import type { QlogConfig } from './qlog-options.ts';
 import { QvisProfile } from './qvis-profile.ts';
@@ -29,7 +29,8 @@ interface Recording {
   /** Memory granted to its ring. */
   grantedBytes: number;
   writtenBytes: number;
-  isBegun: boolean;
+  /** Undefined until something is written. */
+  file: OutputFile | undefined;
   isFull: boolean;
 }
 
@@ -42,19 +43,14 @@ export class QlogTracer implements SessionTracer, RecorderHost {
   private readonly recordings = new Map<SessionRecorder, Recording>();
   private memoryBytes = 0;
   private count = 0;
-  private readonly timer: NodeJS.Timeout | undefined;
+  /** Runs while there is something to write regularly. */
+  private timer: NodeJS.Timeout | undefined;
 
   constructor(config: QlogConfig, { clock, wallClock, logger }: QlogComponents) {
     this.config = config;
     this.clock = clock;
     this.wallClock = wallClock;
     this.output = new FileOutput(config, logger);
-    if (config.sessions === 'all') {
-      this.timer = setInterval(() => {
-        for (const recording of this.recordings.values()) this.write(recording);
-      }, WRITE_INTERVAL_MS);
-      this.timer.unref();
-    }
   }
 
   get counters(): Readonly<FileCounters> {
@@ -75,10 +71,11 @@ export class QlogTracer implements SessionTracer, RecorderHost {
       startedAtMs,
       grantedBytes: 0,
       writtenBytes: 0,
-      isBegun: false,
+      file: undefined,
       isFull: false,
     };
     this.recordings.set(recording.recorder, recording);
+    if (this.config.sessions === 'all') this.timer ??= this.writeRegularly();
     return recording.recorder;
   }
 
@@ -100,16 +97,31 @@ export class QlogTracer implements SessionTracer, RecorderHost {
       this.append(recording, recording.profile.closed(endMs, code, reason));
     }
     this.recordings.delete(recorder);
+    recorder.ring.release();
     this.memoryBytes -= recording.grantedBytes;
+    if (this.recordings.size === 0) this.stopTimer();
   }
 
   /** Writes what was recorded so far, and waits for the disk. Sessions that go on are not recorded further. */
   async close(): Promise<void> {
-    clearInterval(this.timer);
+    this.stopTimer();
     if (this.config.sessions === 'all')
       for (const recording of this.recordings.values()) this.write(recording);
     this.recordings.clear();
     await this.output.flushed();
+  }
+
+  private writeRegularly(): NodeJS.Timeout {
+    const timer = setInterval(() => {
+      for (const recording of this.recordings.values()) this.write(recording);
+    }, WRITE_INTERVAL_MS);
+    timer.unref();
+    return timer;
+  }
+
+  private stopTimer(): void {
+    clearInterval(this.timer);
+    this.timer = undefined;
   }
 
   private grant(recording: Recording, bytes: number): boolean {
@@ -127,6 +139,11 @@ export class QlogTracer implements SessionTracer, RecorderHost {
   private write(recording: Recording): void {
     const { recorder, profile, startedAtMs } = recording;
     const { ring, session, paths } = recorder;
+    // When many sessions end at once, none is turned into text that nobody takes.
+    if (!recording.isFull && this.output.isFull) {
+      recording.isFull = true;
+      this.output.drop(ring.size);
+    }
     if (ring.size === 0 || recording.isFull) {
       ring.clear();
       return;
@@ -140,7 +157,7 @@ export class QlogTracer implements SessionTracer, RecorderHost {
       paths,
     };
     const records: QlogRecord[] = [];
-    if (!recording.isBegun) records.push(profile.header(info));
+    if (recording.file === undefined) records.push(profile.header(info));
     const events = readEvents(ring);
     if (ring.overwritten > 0) records.push(...profile.gap(events[0]?.timeMs ?? 0, ring.overwritten));
     for (const event of events) records.push(...profile.records(event, info));
@@ -156,11 +173,8 @@ export class QlogTracer implements SessionTracer, RecorderHost {
       this.output.counters.dropped += records.length;
       return;
     }
-    if (!recording.isBegun) {
-      recording.isBegun = true;
-      this.output.create(recording.name);
-    }
-    if (this.output.append(recording.name, text, records.length)) recording.writtenBytes += text.length;
+    recording.file ??= this.output.create(recording.name);
+    if (this.output.append(recording.file, text, records.length)) recording.writtenBytes += text.length;
     else recording.isFull = true;
   }
 }

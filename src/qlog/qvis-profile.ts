@@ -99,10 +99,11 @@ export class QvisProfile implements EventProfile {
 /** What travelled one way: which packet a `sn` came in last, and where its bytes stand in the stream. Bounded by the window of KCP. */
 class Direction {
   private readonly packets = new Map<number, number>();
+  /** Kept of what is acknowledged, too: it may come again. */
   private readonly offsets = new Map<number, number>();
   private nextSn = 0;
   private nextOffset = 0;
-  private lowestSn = 0;
+  private lowestSn = -1;
 
   carry({ sn, length }: RecordedSegment, number: number): void {
     this.packets.set(sn, number);
@@ -110,10 +111,13 @@ class Direction {
       this.offsets.set(sn, this.nextOffset);
       this.nextOffset += length;
     }
+    if (this.lowestSn < 0) this.lowestSn = sn;
     if (sn >= this.nextSn) this.nextSn = sn + 1;
-    if (this.packets.size <= MAX_KNOWN) return;
-    const oldest = this.packets.keys().next();
-    if (oldest.done !== true) this.forget(oldest.value);
+    if (this.offsets.size <= MAX_KNOWN) return;
+    const oldest = this.offsets.keys().next();
+    if (oldest.done === true) return;
+    this.offsets.delete(oldest.value);
+    this.packets.delete(oldest.value);
   }
 
   packetOf(sn: number): number | undefined {
@@ -128,17 +132,13 @@ class Direction {
     const number = this.packets.get(sn);
     if (number === undefined) return;
     into.push(number);
-    this.forget(sn);
+    this.packets.delete(sn);
   }
 
   acknowledgeBelow(una: number, into: number[]): void {
+    if (this.lowestSn < 0) return;
     const end = Math.min(una, this.nextSn);
     for (; this.lowestSn < end; this.lowestSn++) this.acknowledge(this.lowestSn, into);
-  }
-
-  private forget(sn: number): void {
-    this.packets.delete(sn);
-    this.offsets.delete(sn);
   }
 }
 

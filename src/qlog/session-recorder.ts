@@ -17,8 +17,6 @@ import { CAUSES, DatagramFlag, RowKind, STATES } from './event-row.ts';
 
 /** One path of a recorded session, as it was when it was first met. */
 export interface RecordedPath {
-  readonly port: number;
-  readonly slot: number;
   readonly carrier: string;
   readonly local: string;
   readonly remote: string;
@@ -38,6 +36,8 @@ export class SessionRecorder implements SessionTrace {
   readonly ring: EventRing;
   /** All paths it was seen on; bounded, further ones have no number (-1). */
   readonly paths: RecordedPath[] = [];
+  /** Where the paths it has now are in {@link paths}; a place that is another's meanwhile gets a new number. */
+  private readonly places: PathPlace[] = [];
   private readonly host: RecorderHost;
   private readonly describe: PathDescriber;
   private now: number;
@@ -116,6 +116,12 @@ export class SessionRecorder implements SessionTrace {
     if (!this.hasEnded) this.host.recorded(this);
   }
 
+  pathReleased(port: number, slot: number): void {
+    const { places } = this;
+    const at = places.findIndex((place) => place.port === port && place.slot === slot);
+    if (at >= 0) places.splice(at, 1);
+  }
+
   destroyed(session: TracedSession): void {
     this.noteState(session);
   }
@@ -165,21 +171,25 @@ export class SessionRecorder implements SessionTrace {
   }
 
   private note(kind: number, a: number, b = 0, c = 0, d = 0, e = 0, f = 0): void {
-    if (this.hasEnded && kind !== RowKind.state) return;
+    if (this.hasEnded) return;
     // A turn may have begun in the millisecond before the session did.
     this.ring.append(kind, Math.max(0, this.now - this.session.startedAt), a, b, c, d, e, f);
   }
 
   private pathAt(port: number, slot: number): number {
-    const { paths } = this;
-    for (let i = 0; i < paths.length; i++) {
-      const path = paths[i];
-      if (path?.port === port && path.slot === slot) return i;
-    }
+    const { places, paths } = this;
+    for (const place of places) if (place.port === port && place.slot === slot) return place.index;
     if (paths.length >= MAX_PATHS) return -1;
-    paths.push({ port, slot, ...this.describe(port, slot) });
-    return paths.length - 1;
+    const index = paths.push(this.describe(port, slot)) - 1;
+    places.push({ port, slot, index });
+    return index;
   }
+}
+
+interface PathPlace {
+  readonly port: number;
+  readonly slot: number;
+  readonly index: number;
 }
 
 const MAX_PATHS = 64;

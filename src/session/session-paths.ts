@@ -174,6 +174,7 @@ export class SessionPaths {
     this.others = this.others.filter((other) => other !== path);
     path.isKept = false;
     this.host.releasePath(path, CloseCode.normal, 'another path is in use');
+    this.told?.pathReleased(path.port, path.slot);
   }
 
   /** Takes a PATH_CHALLENGE: it is answered on the path it came on. A later one replaces one that waits. */

@@ -54,6 +54,8 @@ export interface SessionTrace extends RetransmissionTrace {
   ): void;
   /** A handshake datagram was written. */
   handshakeSent(wireBytes: number, path: TracedPath): void;
+  /** The session gave up a path: what comes from that port and slot later is another one. */
+  pathReleased(port: number, slot: number): void;
   /** A turn ended: state, path and statistics can be looked at. */
   turnEnded(now: number, session: TracedSession): void;
   /** The session was dropped, from outside a turn. */

@@ -21,10 +21,8 @@ export function shareLimits(config: GatewayConfig, workers: number): GatewayConf
       listener.type === 'kcp-udp' ? shared(listener) : listener,
     ),
     sessions: { ...shared(sessions), maxHalfOpen: share(sessions.maxHalfOpen) },
-    qlog:
-      qlog === null
-        ? null
-        : { ...qlog, maxMemoryBytes: share(qlog.maxMemoryBytes), maxFiles: share(qlog.maxFiles) },
+    // Their files are in one directory, where each makes room for all.
+    qlog: qlog === null ? null : { ...qlog, maxMemoryBytes: share(qlog.maxMemoryBytes) },
   };
 }
 

@@ -85,6 +85,20 @@ describe('recordings of all sessions', () => {
     expect(named(gateway, 'kcp:path_in_use').map(({ data }) => data.path)).toEqual([0, 1]);
   });
 
+  it('tell the address of every path, though their places are used again', async () => {
+    const { gateway } = await recordedSession((pair, session, network) => {
+      for (let move = 0; move < 4; move++) {
+        transfer(3)(pair, session, network);
+        session.moveTo(session.openUdp());
+      }
+      transfer(3)(pair, session, network);
+    });
+    const paths = named(gateway, 'kcp:path_found').map(({ data }) => data);
+    expect(paths.map(({ path }) => path)).toEqual([0, 1, 2, 3, 4]);
+    expect(new Set(paths.map(({ remote }) => remote)).size).toBe(5);
+    expect(named(gateway, 'kcp:path_in_use').map(({ data }) => data.path)).toEqual([0, 1, 2, 3, 4]);
+  });
+
   it('say where events are missing when there is no memory for more', async () => {
     const { client } = await recordedSession(
       (pair, session, network) => {

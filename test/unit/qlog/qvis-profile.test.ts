@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { RecordedSegment } from '../../../src/qlog/event-row.ts';
+import { QvisProfile } from '../../../src/qlog/qvis-profile.ts';
+import { Command } from '../../../src/wire/command.ts';
 import { recordedSession, transfer, type Recorded } from './recorded.ts';
 
 interface Frame {
@@ -59,3 +62,23 @@ describe('recordings for viewers of QUIC', () => {
 
 const span = (from: number, to: number): number[] =>
   Array.from({ length: to - from + 1 }, (_, i) => from + i);
+
+describe('the place of data in the stream', () => {
+  const profile = new QvisProfile();
+  const wire = { timeMs: 0, path: 0, wireBytes: 0, isCopy: false, isHandshake: false } as const;
+  const segmentOf = (cmd: number, sn: number, length: number): RecordedSegment => ({
+    ...{ cmd, sn, length },
+    ...{ frg: 0, wnd: 32, ts: 0, una: 0 },
+  });
+  const offsetOf = (isSent: boolean, number: number, segment: RecordedSegment): unknown => {
+    const [record] = profile.records({ type: 'datagram', ...wire, isSent, number, segments: [segment] });
+    return (record as unknown as { data: Packet }).data.frames[0]?.offset;
+  };
+
+  it('stays the same when what was acknowledged comes once more', () => {
+    expect(offsetOf(false, 0, segmentOf(Command.push, 0, 100))).toBe(0);
+    offsetOf(true, 0, segmentOf(Command.ack, 0, 0));
+    expect(offsetOf(false, 1, segmentOf(Command.push, 0, 100))).toBe(0);
+    expect(offsetOf(false, 2, segmentOf(Command.push, 1, 50))).toBe(100);
+  });
+});
