@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -160,6 +160,10 @@ describe('a command line', () => {
     const strip = (object: Record<string, unknown>): Record<string, unknown> => ({ ...object, packet: 0 });
     const wanted = linesOf((await inspect([EXAMPLE, '--json', '--filter', 'conv == 0x01020304'])).output);
     expect(linesOf(again.output).map(strip)).toEqual(wanted.map(strip));
+  });
+
+  test.runIf(existsSync('/dev/full'))('tells when what it makes cannot be written', async () => {
+    await expect(inspect([EXAMPLE, '--write', '/dev/full'])).rejects.toThrow(/^\/dev\/full: ENOSPC/u);
   });
 
   test('reads several files as one', async () => {

@@ -54,7 +54,7 @@ export function processPlaces(): InspectPlaces {
   const { stdout, stderr, env } = process;
   const isTerminal = stdout.isTTY;
   return {
-    output: descriptorSink(STANDARD_OUTPUT),
+    output: descriptorSink(STANDARD_OUTPUT, 'standard output'),
     isTerminal,
     columns: isTerminal ? Math.min(MAX_COLUMNS, Math.max(MIN_COLUMNS, stdout.columns)) : DEFAULT_COLUMNS,
     environment: env,
@@ -206,7 +206,7 @@ function failsOn(notes: readonly ExpertNote[], failOn: InspectOptions['failOn'])
 
 function openForWriting(file: string): ByteSink {
   try {
-    return descriptorSink(openSync(file, 'w'));
+    return descriptorSink(openSync(file, 'w'), file);
   } catch (error) {
     throw fileError(file, error);
   }

@@ -11,9 +11,9 @@ export class DirectionPoints {
   /** First transmissions. */
   readonly sent = new PointSeries(MAX_POINTS);
   readonly again: Readonly<Record<AgainCause, PointSeries>> = {
-    fast: new PointSeries(MAX_POINTS),
-    timeout: new PointSeries(MAX_POINTS),
-    lineChange: new PointSeries(MAX_POINTS),
+    fast: new PointSeries(MAX_AGAIN_POINTS),
+    timeout: new PointSeries(MAX_AGAIN_POINTS),
+    lineChange: new PointSeries(MAX_AGAIN_POINTS),
   };
   /** Of those the ones that were not needed. */
   readonly spurious = new PointSeries(MAX_POINTS);
@@ -118,5 +118,7 @@ const keyOf = (packet: number, sn: number): string => `${packet} ${sn >>> 0}`;
 
 const MAX_RECENT = 8192;
 const MAX_POINTS = 32_768;
+/** What was sent again is left out last. */
+const MAX_AGAIN_POINTS = 65_536;
 /** No window is larger. */
 const MAX_STEP = 2 ** 20;

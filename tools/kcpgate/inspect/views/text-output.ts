@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs';
+import { GatewayError } from '../../../../src/base/errors.ts';
 
 /** Takes the bytes of an output, all of them. @returns false when nobody reads any more. */
 export type ByteSink = (bytes: Uint8Array) => boolean;
@@ -47,16 +48,20 @@ export class TextOutput {
 
 const PIECE_LENGTH = 64 * 1024;
 
-/** Writes to an open file, waiting while it is a pipe that is full. @throws what writing throws, but for EPIPE. */
-export function descriptorSink(descriptor: number): ByteSink {
+/**
+ * Writes to an open file, waiting while it is a pipe that is full.
+ * @param name of the file, for people.
+ * @throws GatewayError `io_failed` when writing fails, but for EPIPE: then nobody reads any more.
+ */
+export function descriptorSink(descriptor: number, name: string): ByteSink {
   return (bytes) => {
     for (let at = 0; at < bytes.length;) {
       try {
         at += writeSync(descriptor, bytes, at);
       } catch (error) {
-        const { code } = error as NodeJS.ErrnoException;
+        const { code, message } = error as NodeJS.ErrnoException;
         if (code === 'EPIPE') return false;
-        if (code !== 'EAGAIN') throw error;
+        if (code !== 'EAGAIN') throw new GatewayError('io_failed', `${name}: ${message}`, { cause: error });
         // Somebody else made the pipe non-blocking.
         Atomics.wait(PAUSE, 0, 0, PAUSE_MS);
       }
