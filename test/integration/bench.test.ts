@@ -203,7 +203,7 @@ describe('kcpgate bench', () => {
     expect(output).toMatch(/^junk: server CPU-us per datagram +<= 1.5 +not measured$/m);
   });
 
-  test('reads a large capture, and leaves nothing behind', async () => {
+  test('reads a large capture, and leaves nothing behind', { timeout: 60_000 }, async () => {
     // Without a PATH there is no tshark, which takes its time.
     const words = ['bench', 'inspect', '--runs', '1', '--capture-mb', '3', '--json'];
     const { code, output } = await runKcpgate(words, { PATH: '' });
