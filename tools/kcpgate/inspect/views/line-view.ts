@@ -2,6 +2,7 @@ import { commandName } from '../../../../src/wire/command.ts';
 import type { Dissection, Field, Problem, Unit } from '../../../../src/wire/dissection.ts';
 import { formatLine } from '../../../../src/wire/print.ts';
 import { hex32 } from '../../../../src/wire/printable.ts';
+import { textCell } from '../../admin/cell.ts';
 import type { ExaminedDatagram, ExaminedSegment } from '../examined.ts';
 import { endText } from './end-text.ts';
 import { markText } from './mark-table.ts';
@@ -25,6 +26,8 @@ export class LineView implements View {
   readonly #options: LineViewOptions;
   readonly #time: TimeText;
   #endsWidth = 0;
+  /** Of the capture file, for the next line. */
+  #comment = '';
 
   constructor(output: TextOutput, palette: Palette, options: LineViewOptions) {
     this.#output = output;
@@ -36,6 +39,7 @@ export class LineView implements View {
   show(subject: Subject, segments: readonly ExaminedSegment[]): void {
     const { datagram, reading } = subject;
     const begin = this.#begin(subject);
+    this.#comment = commentText(datagram.found.comment);
     const headers = headersWithLine(datagram, reading);
     const faults = problemLines(reading.problems, reading);
     for (const unit of headers) this.#line(begin, this.#unitText(unit), datagram, headerFacts(datagram), '');
@@ -82,6 +86,8 @@ export class LineView implements View {
         : facts;
     if (all.length > 0) parts.push('  ', this.#palette('dim', `(${all.join(', ')})`));
     if (marks !== '') parts.push('  ', this.#palette('mark', marks));
+    if (this.#comment !== '') parts.push('  ', this.#palette('dim', this.#comment));
+    this.#comment = '';
     this.#output.writeLine(parts.join(''));
   }
 
@@ -96,6 +102,12 @@ export class LineView implements View {
 /** The unit `dissect` made of a segment. */
 export function unitOf(reading: Reading, segment: ExaminedSegment): Unit | undefined {
   return reading.segments.find((unit) => unit.offset + reading.segmentBase === segment.at);
+}
+
+/** A comment as it may stand in a line. */
+function commentText(comment: string): string {
+  const shown = comment.length > MAX_COMMENT_LENGTH ? `${comment.slice(0, MAX_COMMENT_LENGTH)}...` : comment;
+  return shown === '' ? '' : `# ${textCell(shown)}`;
 }
 
 /** A segment that `dissect` saw otherwise. */
@@ -182,6 +194,7 @@ const BYTE_FIELDS: ReadonlySet<string> = new Set([
   'rest',
   'skipped',
 ]);
+const MAX_COMMENT_LENGTH = 200;
 const PACKET_WIDTH = 5;
 const TIME_WIDTH = 10;
 /** Two IPv6 addresses may be longer than that: they push the rest aside. */

@@ -97,6 +97,22 @@ describe('lines', () => {
     );
   });
 
+  test('a comment of the capture stands in the first line of its datagram', () => {
+    const commented = handMade([PUSH, PUSH]);
+    commented.found.comment = 'up delivered: late\u001b[31m';
+    const lines = shown(
+      (output) => new LineView(output, PLAIN, { time: 'relative', withBytes: false }),
+      [commented],
+    );
+    expect(lines).toMatch(/^.* len=3 {2}# up delivered: late\?\[31m\n.* len=3\n$/u);
+    commented.found.comment = 'x'.repeat(5000);
+    const long = shown(
+      (output) => new LineView(output, PLAIN, { time: 'relative', withBytes: false }),
+      [commented],
+    );
+    expect(long.length).toBeLessThan(600);
+  });
+
   test('a datagram that is nothing known has one, too', () => {
     const opaque = handMade([PUSH], { more: { kind: 'opaque', clear: null, segmentCount: 0, session: -1 } });
     opaque.found.timeUs = 0;
