@@ -21,11 +21,8 @@ export interface FrontPorts {
 export interface NginxFrontOptions {
   /** Default 3. */
   readonly gateways?: number;
-  /** More keys of every listener, of the sections `sessions` and `login` of every gateway, and of `front`. */
+  /** More keys of every listener. */
   readonly listener?: string;
-  readonly sessions?: string;
-  readonly login?: string;
-  readonly front?: string;
   /** Keys of `front.check`. */
   readonly check?: Readonly<Record<string, string>>;
   /** Whether a login has spare sessions of the other gateways. Default false. */
@@ -91,7 +88,7 @@ export class NginxFront {
           portsOf(id),
           folder,
           options.listener ?? '',
-          `${sessionsSection(options)}${loginSection(options, ticketKey, ports, ids, id)}${front}`,
+          `${SESSIONS_SECTION}${loginSection(options, ticketKey, ports, ids, id)}${front}`,
         ),
     );
     const started = options.started ?? (() => true);
@@ -132,13 +129,12 @@ export class NginxFront {
   }
 }
 
-function sessionsSection({ sessions = '' }: NginxFrontOptions): string {
-  return `sessions: { new_sessions_per_source_per_second: 10000, max_sessions_per_source: 10000, ${sessions} }\n`;
-}
+const SESSIONS_SECTION =
+  'sessions: { new_sessions_per_source_per_second: 10000, max_sessions_per_source: 10000 }\n';
 
 /** Every gateway knows the lines of all: each session has those of its own gateway, all of them through nginx. */
 function loginSection(
-  { login = '', hasSpares = false }: NginxFrontOptions,
+  { hasSpares = false }: NginxFrontOptions,
   ticketKey: string,
   ports: FrontPorts,
   ids: readonly number[],
@@ -167,12 +163,11 @@ function loginSection(
   allow_http: true
   gateways: [ ${spares.join(', ')} ]
   lines:
-${lines.join('')}  ${login}
-`;
+${lines.join('')}`;
 }
 
 function frontSection(
-  { front = '', check = {} }: NginxFrontOptions,
+  { check = {} }: NginxFrontOptions,
   folder: string,
   ports: FrontPorts,
   inner: number,
@@ -197,6 +192,6 @@ ${gateways.map((gateway) => `    - ${gateway}\n`).join('')}  udp_port: ${String(
     reload_command: [ nginx, -s, reload, -p, ${folder}, -c, ${join(folder, 'conf', 'nginx.conf')} ]
 ${Object.entries(check)
   .map(([key, value]) => `    ${key}: ${value}\n`)
-  .join('')}  ${front}
+  .join('')}
 `;
 }

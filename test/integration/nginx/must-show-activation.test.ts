@@ -34,7 +34,7 @@ peer('nginx', 'python').describe('a gateway behind nginx whose sockets a service
       await front.stop();
       bundle.remove();
     };
-  }, 60_000);
+  }, 120_000);
   afterEach(async () => {
     for (const close of closers.splice(0).reverse()) await close();
   });

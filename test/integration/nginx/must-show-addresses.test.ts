@@ -21,7 +21,7 @@ peer('nginx').describe('gateways behind nginx', () => {
     // Every address but this one is a stranger's.
     front = await NginxFront.start({ listener: "trusted_proxies: ['127.0.0.1/32', '::1/128']" });
     return () => front.stop();
-  }, 60_000);
+  }, 120_000);
   afterEach(async () => {
     for (const close of closers.splice(0).reverse()) await close();
   });

@@ -30,7 +30,7 @@ peer('nginx').describe(`${String(SESSIONS)} sessions behind nginx and upstream-c
       await front.stop();
       bundle.remove();
     };
-  }, 60_000);
+  }, 120_000);
   afterEach(async () => {
     for (const close of closers.splice(0).reverse()) await close();
   });

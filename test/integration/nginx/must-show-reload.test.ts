@@ -17,12 +17,12 @@ peer('nginx').describe(`nginx under ${String(SESSIONS)} sessions with traffic`, 
   let bundle: BundledProgram;
   const closers: (() => unknown)[] = [];
   beforeAll(async () => {
-    [bundle, front] = await Promise.all([bundleCrowd(), NginxFront.start()]);
+    [bundle, front] = await Promise.all([bundleCrowd(), NginxFront.start({ hasSpares: true })]);
     return async () => {
       await front.stop();
       bundle.remove();
     };
-  }, 60_000);
+  }, 120_000);
   afterEach(async () => {
     for (const close of closers.splice(0).reverse()) await close();
   });
@@ -62,6 +62,42 @@ peer('nginx').describe(`nginx under ${String(SESSIONS)} sessions with traffic`, 
     expect(result.receivedBytes).toBe(result.sentBytes);
     expect(result.sentBytes).toBeGreaterThan(SESSIONS * 300);
   });
+
+  test(
+    'loses a gateway that is drained: messages go on at another one, none lost',
+    { timeout: 60_000 },
+    async () => {
+      const clients = SESSIONS / 5;
+      const crowd = new NginxCrowd(bundle, {
+        ...{ loginUrl: front.loginUrl, clients, startOverMs: 6 * clients, seed: 2 },
+        ...{ mode: 'messages', pieceBytes: 300, everyMs: EVERY_MS },
+      });
+      closers.push(() => crowd.stop());
+      await crowd.ready();
+      const gateway = front.gateway(1);
+      const own = (await crowd.members()).filter(({ gatewayId }) => gatewayId === gateway.id).length;
+      await crowd.mark();
+      // Nobody told nginx: a login that the gateway refuses is answered by the next.
+      await gateway.drain('30s', '300ms');
+      for (const deadline = performance.now() + 20_000; ; await delay(50)) {
+        const left = (await crowd.members()).filter(({ told }) => (told.left ?? 0) > 0).length;
+        if (left === own) break;
+        if (performance.now() > deadline) throw new Error(`${String(left)} of ${String(own)} left`);
+      }
+      await delay(500);
+      const members = await crowd.members();
+      console.log(
+        `${String(own)} were with the gateway that is drained, now ${countedBy(members, ({ gatewayId }) => gatewayId)}`,
+      );
+      printOutages(`Without data, when each sends every ${String(EVERY_MS)} ms`, [
+        { label: 'through the drain', timesMs: members.map(({ gapMs }) => gapMs) },
+      ]);
+      expect(own).toBeGreaterThan(0);
+      expect(members.filter(({ told }) => (told.reconnecting ?? 0) > 0)).toEqual([]);
+      expect(await crowd.finish()).toMatchObject({ whole: clients, codes: { 1000: clients } });
+      await gateway.undrain();
+    },
+  );
 });
 
 const gapsOn = (transport: string, members: readonly CrowdMember[]): number[] =>

@@ -24,7 +24,7 @@ peer('nginx').describe('a client whose way to nginx is blocked in mid-transfer',
       await front.stop();
       bundle.remove();
     };
-  }, 60_000);
+  }, 120_000);
   afterEach(async () => {
     for (const close of closers.splice(0).reverse()) await close();
   });
