@@ -15,7 +15,7 @@ peer('nginx').describe('a gateway behind nginx that is asked for sessions of ano
   beforeAll(async () => {
     front = await NginxFront.start({ gateways: 2 });
     return () => front.stop();
-  }, 60_000);
+  }, 120_000);
   afterEach(async () => {
     for (const close of closers.splice(0).reverse()) await close();
   });
