@@ -22,6 +22,13 @@ const SHORT_MS = 60;
 
 const at = (port: number): SocketAddress => ({ address: '127.0.0.1', family: 4, port });
 
+/** What came of a probe that this process, on a busy machine, was not late for. */
+async function judged(probe: () => Promise<ProbeOutcome>): Promise<ProbeOutcome> {
+  let outcome = await probe();
+  for (let attempt = 0; attempt < 50 && outcome.result === 'discarded'; attempt++) outcome = await probe();
+  return outcome;
+}
+
 async function udpOnce(address: SocketAddress, timeoutMs: number): Promise<ProbeOutcome> {
   const prober = new UdpProber(address);
   try {
@@ -34,6 +41,7 @@ async function udpOnce(address: SocketAddress, timeoutMs: number): Promise<Probe
 describe('a gateway is asked', () => {
   it.each([1, 2])(
     'in every way it has, behind PROXY headers too, which it does not need (%i threads)',
+    { timeout: 120_000 },
     async (workers) => {
       const { gateway, ports } = await startLoginGateway({
         workers,
@@ -75,16 +83,20 @@ describe('a gateway is asked', () => {
     const prober = new UdpProber(at(server.address().port));
     onTestFinished(() => prober.close());
 
-    expect(await prober.probe(SHORT_MS)).toMatchObject({ result: 'failed', reason: 'timeout' });
+    expect(await judged(() => prober.probe(SHORT_MS))).toMatchObject({ result: 'failed', reason: 'timeout' });
     // Garbage, an answer to another nonce, the probe itself.
     answerOf = (probe) => [new Uint8Array(0), Buffer.from('garbage'), answerTo(probe, 1), probe];
-    expect(await prober.probe(SHORT_MS)).toMatchObject({ result: 'failed', reason: 'bad_answer' });
+    expect(await judged(() => prober.probe(SHORT_MS))).toMatchObject({
+      result: 'failed',
+      reason: 'bad_answer',
+    });
     answerOf = (probe) => [Buffer.from('garbage'), answerTo(probe, 1), answerTo(probe)];
     expect(await prober.probe(TIMEOUT_MS)).toMatchObject({ result: 'answered', condition: { load: 7 } });
     // After each failure it comes from another port, after an answer from the same.
-    expect(ports.size).toBe(3);
+    expect(ports.size).toBeGreaterThanOrEqual(3);
+    const before = new Set(ports);
     expect(await prober.probe(TIMEOUT_MS)).toMatchObject({ result: 'answered' });
-    expect(ports.size).toBe(3);
+    expect(ports).toEqual(before);
     const { port } = server.address();
     expect(await udpOnce(at(await freePort()), TIMEOUT_MS)).toMatchObject({
       result: 'failed',
@@ -98,7 +110,10 @@ describe('a gateway is asked', () => {
   it('over TCP: a connection is no answer', async () => {
     const accepting = (onConnection: (socket: Socket) => void) => listenTcp(onConnection);
     const silent = await accepting(() => undefined);
-    expect(await probeTcp(silent, SHORT_MS)).toMatchObject({ result: 'failed', reason: 'timeout' });
+    expect(await judged(() => probeTcp(silent, SHORT_MS))).toMatchObject({
+      result: 'failed',
+      reason: 'timeout',
+    });
     const closing = await accepting((socket) => socket.end());
     expect(await probeTcp(closing, TIMEOUT_MS)).toMatchObject({ result: 'failed', reason: 'closed' });
     const talking = await accepting((socket) => socket.write('SSH-2.0-x\r\n'.repeat(10_000)));
@@ -234,9 +249,9 @@ describe('kcpgate upstream-check', () => {
     expect(again.output).toMatch(/^gw-1 +1 +up .*ms/m);
     expect(again.output).toContain('nginx has what it should');
     expect([again.code, world.reloads()]).toEqual([0, reloads]);
-  }, 120_000);
+  }, 240_000);
 
-  it('needs gateways, and a folder that it can write in', async () => {
+  it('needs gateways, and a folder that it can write in', { timeout: 120_000 }, async () => {
     const nobody = await runKcpgate(['upstream-check', '--once', '--bind', '127.0.0.1:0']);
     expect(nobody.code).toBe(2);
     expect(nobody.errorOutput).toContain('there is no gateway to watch');
