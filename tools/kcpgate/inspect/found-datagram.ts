@@ -20,7 +20,8 @@ export interface Flow {
 }
 
 /**
- * One datagram found in a capture: what a UDP datagram carried, one frame of a TCP connection, one binary WebSocket message.
+ * One datagram found in a capture: what a UDP datagram carried, one frame of a TCP connection, one binary WebSocket message. UDP datagrams
+ * that the kernel had glued together when they were captured come one by one, as far as their sizes show.
  * The object and its bytes belong to the reader and are valid only during the call they are handed over in.
  */
 export interface FoundDatagram {
