@@ -2,7 +2,7 @@ import type { Flow } from '../found-datagram.ts';
 import type { DatagramOutlet } from './datagram-outlet.ts';
 import { destinationOf, sourceOf, takePorts } from './flow-key.ts';
 import { FlowTable } from './flow-table.ts';
-import { GluedDatagrams, LARGEST_PLAIN_BYTES } from './glued-datagrams.ts';
+import { GluedDatagrams } from './glued-datagrams.ts';
 import type { IpPayload } from './ip-layer.ts';
 import type { Notices } from './notices.ts';
 
@@ -35,7 +35,7 @@ export class UdpLayer {
     const dataAt = at + UDP_HEADER_BYTES;
     const total = length - UDP_HEADER_BYTES;
     const kept = Math.min(end - dataAt, total);
-    const size = total > LARGEST_PLAIN_BYTES ? this.#glued.sizeOf(view, dataAt, kept, total) : 0;
+    const size = this.#glued.sizeOf(bytes, view, dataAt, kept, total);
     if (size === 0) this.#outlet.hand(flow, isFromA, bytes, dataAt, kept, total - kept);
     else this.#handGlued(flow, isFromA, bytes, dataAt, kept, total, size);
   }

@@ -32,7 +32,7 @@ const told = (pieces: readonly Bytes[]): unknown[] =>
 
 it('sealed datagrams that were captured as one are taken apart', () => {
   const shape = fc.record({
-    size: fc.integer({ min: 60, max: 1472 }),
+    size: fc.integer({ min: 29, max: 1472 }),
     lastSize: fc.integer({ min: 29, max: 1472 }),
     steps: fc.array(fc.constantFrom(1, 1, 1, 2, 30), { minLength: 2, maxLength: 20 }),
   });
@@ -43,9 +43,7 @@ it('sealed datagrams that were captured as one are taken apart', () => {
         const isLast = index === steps.length - 1;
         return sealed(isLast ? Math.min(size, lastSize) : size, (pn += step));
       });
-      const all = pieces.flat();
-      fc.pre(all.length > 1472);
-      expect(found(all)).toEqual(told(pieces));
+      expect(found(pieces.flat())).toEqual(told(pieces));
     }),
     { numRuns: 100 },
   );
