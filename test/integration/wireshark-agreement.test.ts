@@ -79,7 +79,8 @@ function written(name: string, values: readonly string[] = []): string {
       .sort()
       .join(' ');
   if (name === 'kcpgate.address.ip') return values.map(normalIp).join(' ');
-  return values.join(' ');
+  // What is no text is not written alike.
+  return values.map((value) => (value.includes('\uFFFD') ? '(no text)' : value)).join(' ');
 }
 
 /** Whether times are the same but for a microsecond. */

@@ -125,8 +125,12 @@ function addPayloadField(add: Add, field: Field, bytes: Uint8Array): void {
   const { name, value, offset, length } = field;
   if (name === 'address') addAddress(add, field, bytes);
   else if (BYTES.has(name)) addBytes(add, MEANINGS[name] ?? name, bytes, offset, length);
-  else if (length > 0) add(MEANINGS[name] ?? name, String(value));
+  else if (length > 0) add(MEANINGS[name] ?? name, printable(String(value)));
 }
+
+/** As the dissector shows text: no character ends it, or moves the cursor. */
+const printable = (text: string): string =>
+  text.replaceAll(/\p{Cc}/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
 
 function addHeaderField(add: Add, unit: Unit, field: Field, bytes: Uint8Array): void {
   if (unit.name.startsWith('PROXY') || unit.name === 'SPP') return addProxyField(add, field, bytes);
