@@ -52,7 +52,8 @@ export class FileApplier {
       detail,
       hasSucceeded: result === 'done',
       files: tryTo(() => directory.read()) ?? new Map(),
-      needsReload: tryTo(() => directory.isUntold) ?? true,
+      // Who was told is not told again because that could not be noted: each time costs all UDP sessions.
+      needsReload: result !== 'done' && (tryTo(() => directory.isUntold) ?? true),
       tookMs: performance.now() - startedAt,
     });
     try {

@@ -69,6 +69,15 @@ describe('include files', () => {
     expectTidy(place);
   });
 
+  it('that nginx was told are not told again because that cannot be noted', async () => {
+    const place = newPlace();
+    await place.apply(ALL_UP);
+    // Nobody can remove it like a file.
+    mkdirSync(join(place.path, 'upstream-check.untold'));
+    expect(await place.apply(ALL_UP)).toMatchObject({ result: 'done', needsReload: false });
+    expect(place.countOf('reloads')).toBe(2);
+  });
+
   it('that nginx does not take are put back as they were, byte by byte', async () => {
     const place = newPlace();
     await place.apply(ALL_UP);
