@@ -2569,15 +2569,6 @@ local function apply_preferences()
   end
 end
 
-function kcpgate.prefs_changed()
-  apply_preferences()
-end
-
-function kcpgate.init()
-  begin_capture()
-  apply_preferences()
-end
-
 ---------------------------------------------------------------------------------------------------------------------------
 -- statistics
 ---------------------------------------------------------------------------------------------------------------------------
@@ -2624,11 +2615,28 @@ if gui_enabled() then
     local window = TextWindow.new("kcpgate sessions")
     window:set(session_table())
   end, MENU_TOOLS_UNSORTED)
-else
-  local tap = Listener.new("frame")
-  function tap.draw()
-    if kcpgate.prefs.sessions then
-      print(session_table())
-    end
+end
+
+-- What tshark prints at the end hangs on a listener, which makes it dissect everything: only where it was asked for.
+local tap = nil
+
+local function listen()
+  if tap ~= nil or gui_enabled() or not kcpgate.prefs.sessions then
+    return
   end
+  tap = Listener.new("frame")
+  function tap.draw()
+    print(session_table())
+  end
+end
+
+function kcpgate.prefs_changed()
+  apply_preferences()
+  listen()
+end
+
+function kcpgate.init()
+  begin_capture()
+  apply_preferences()
+  listen()
 end
