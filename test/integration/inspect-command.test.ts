@@ -474,8 +474,8 @@ function showIn(capture: Uint8Array, views: readonly View[]): number {
   reader.push(capture);
   reader.finish();
   examiner.finish();
-  const { sessions, flows, notes } = examiner;
-  const findings = { capture: reader.counters, sessions, flows, notes, startUs: pipeline.startUs };
+  const { sessions, flows, notes, counters: left } = examiner;
+  const findings = { capture: reader.counters, sessions, flows, notes, left, startUs: pipeline.startUs };
   for (const view of views) view.finish?.(findings);
   return reader.counters.datagrams;
 }

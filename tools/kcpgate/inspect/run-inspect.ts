@@ -131,8 +131,8 @@ export async function runInspect(
   });
   keys?.close();
   examiner.finish();
-  const { sessions, flows, notes } = examiner;
-  const all: Findings = { capture, sessions, flows, notes, startUs: pipeline.startUs };
+  const { sessions, flows, notes, counters: left } = examiner;
+  const all: Findings = { capture, sessions, flows, notes, left, startUs: pipeline.startUs };
   const shown = filter === undefined ? all : findingsOf(all, pipeline.shownSessions, pipeline.shownFlows);
   for (const view of views) view.finish?.(shown);
   output.flush();

@@ -1,4 +1,5 @@
 import type { CaptureCounters } from '../capture/capture-counters.ts';
+import type { ExaminerCounters } from '../examine/examiner.ts';
 import type { FlowReport } from '../examine/flow-report.ts';
 import type { SessionReport } from '../examine/session-report.ts';
 import type { ExpertNote } from '../examined.ts';
@@ -9,6 +10,8 @@ export interface Findings {
   readonly flows: readonly FlowReport[];
   readonly sessions: readonly SessionReport[];
   readonly notes: readonly ExpertNote[];
+  /** What there was no room for. */
+  readonly left: ExaminerCounters;
   /** Time of the first packet, in microseconds; NaN when the input told no time. */
   readonly startUs: number;
 }

@@ -48,7 +48,7 @@ export class StatsView implements View {
 
 const INDENT = '  ';
 
-function captureLines({ capture, flows, sessions, startUs }: Findings): string[] {
+function captureLines({ capture, flows, sessions, left, startUs }: Findings): string[] {
   const { packets, bytes, datagrams, notices } = capture;
   const lines = [
     `${countOf(packets, 'packet')}, ${countOf(datagrams, 'datagram')}, ${bytesCell(bytes)}; ` +
@@ -60,6 +60,14 @@ function captureLines({ capture, flows, sessions, startUs }: Findings): string[]
   }
   const other = Object.entries(notices).filter(([, count]) => count > 0);
   if (other.length > 0) lines.push(`else: ${other.map(([code, count]) => `${count} ${code}`).join(', ')}`);
+  const { forgottenSessions, forgottenFlows, suppressedNotes } = left;
+  const forgotten: readonly [number, string][] = [
+    [forgottenSessions, 'session'],
+    [forgottenFlows, 'flow'],
+    [suppressedNotes, 'note'],
+  ];
+  const words = forgotten.filter(([count]) => count > 0).map(([count, noun]) => countOf(count, noun));
+  if (words.length > 0) lines.push(`no room for: ${words.join(', ')}`);
   return lines;
 }
 

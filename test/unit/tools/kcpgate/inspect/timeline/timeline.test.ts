@@ -7,7 +7,7 @@ import { PointSeries } from '../../../../../../tools/kcpgate/inspect/timeline/po
 import { SessionPoints } from '../../../../../../tools/kcpgate/inspect/timeline/session-points.ts';
 import { svgText } from '../../../../../../tools/kcpgate/inspect/timeline/svg-text.ts';
 import { TimelineView } from '../../../../../../tools/kcpgate/inspect/timeline/timeline-view.ts';
-import { handMade, PUSH, START_US, subjectOf } from '../views/hand-made.ts';
+import { handMade, NOTHING_LEFT, PUSH, START_US, subjectOf } from '../views/hand-made.ts';
 
 describe('axes', () => {
   test.each([
@@ -122,7 +122,14 @@ describe('choosing the session', () => {
       const datagram = handMade([{ ...PUSH, sn: i, conv: 100 + session }], { session, afterUs: i });
       view.show(subjectOf(datagram), datagram.segments);
     }
-    view.finish({ capture: newCaptureCounters(), flows: [], sessions: [], notes: [], startUs: START_US });
+    view.finish({
+      capture: newCaptureCounters(),
+      flows: [],
+      sessions: [],
+      notes: [],
+      left: NOTHING_LEFT,
+      startUs: START_US,
+    });
     return { svg, warnings };
   }
 

@@ -13,6 +13,7 @@ import {
   windowOf,
 } from '../../../../../../src/wire/segment.ts';
 import { emptyDatagram } from '../../../../../../tools/kcpgate/inspect/examine/empty-datagram.ts';
+import type { ExaminerCounters } from '../../../../../../tools/kcpgate/inspect/examine/examiner.ts';
 import type { ExaminedDatagram, ExaminedSegment } from '../../../../../../tools/kcpgate/inspect/examined.ts';
 import type { Flow } from '../../../../../../tools/kcpgate/inspect/found-datagram.ts';
 import { Subject } from '../../../../../../tools/kcpgate/inspect/views/subject.ts';
@@ -24,6 +25,9 @@ export const FLOW: Flow = {
   a: { address: '10.0.0.2', port: 51000 },
   b: { address: '10.0.0.1', port: 4000 },
 };
+
+/** An examiner that had room for all. */
+export const NOTHING_LEFT: ExaminerCounters = { forgottenSessions: 0, forgottenFlows: 0, suppressedNotes: 0 };
 
 /** Microseconds since 1970 of the first packet. */
 export const START_US = Date.UTC(2026, 0, 2, 3, 4, 5) * 1000;

@@ -11,7 +11,7 @@ import { NotesView } from '../../../../../../tools/kcpgate/inspect/views/notes-v
 import { type Palette, paletteFor } from '../../../../../../tools/kcpgate/inspect/views/palette.ts';
 import { TreeView } from '../../../../../../tools/kcpgate/inspect/views/tree-view.ts';
 import type { View } from '../../../../../../tools/kcpgate/inspect/views/view.ts';
-import { collected, FLOW, handMade, PUSH, START_US, subjectOf } from './hand-made.ts';
+import { collected, FLOW, handMade, NOTHING_LEFT, PUSH, START_US, subjectOf } from './hand-made.ts';
 
 const PLAIN = paletteFor('never', true, {});
 
@@ -49,7 +49,14 @@ function shown(
   const view = make(output);
   for (const datagram of datagrams)
     view.show(subjectOf(datagram), datagram.segments.slice(0, datagram.segmentCount));
-  view.finish?.({ capture: newCaptureCounters(), flows: [], sessions: [], notes: [NOTE], startUs: START_US });
+  view.finish?.({
+    capture: newCaptureCounters(),
+    flows: [],
+    sessions: [],
+    notes: [NOTE],
+    left: NOTHING_LEFT,
+    startUs: START_US,
+  });
   return text();
 }
 
