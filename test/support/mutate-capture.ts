@@ -5,7 +5,8 @@ import type { SeededRandom } from '../../src/base/seeded-random.ts';
  * this must neither throw nor take memory beyond its bounds.
  */
 export function mutateCapture(random: SeededRandom, capture: Uint8Array): Uint8Array {
-  let mutated: Uint8Array = capture.slice();
+  // Not `slice`: that of a Buffer is no copy.
+  let mutated: Uint8Array = new Uint8Array(capture);
   const count = 1 + below(random, 4);
   for (let i = 0; i < count && mutated.length > 0; i++) {
     const mutate = MUTATIONS[below(random, MUTATIONS.length)]!;

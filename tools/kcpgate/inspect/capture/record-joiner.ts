@@ -58,32 +58,40 @@ export class RecordJoiner {
   /** Goes on with the held record. Returns where what follows it begins. */
   #finishHeld(chunk: Uint8Array, from: number): number {
     let at = from;
-    for (;;) {
+    while (this.#heldBytes > 0) {
       const length = this.#format.measure(this.#held, this.#heldView, 0, this.#heldBytes);
       if (length === UNREADABLE) {
         this.#giveUp();
         return chunk.length;
       }
-      if (length <= this.#heldBytes) return this.#takeHeld(length, at, chunk);
-      if (length > MAX_RECORD_BYTES) {
+      if (length <= this.#heldBytes) {
+        at = this.#takeHeld(length, from, at);
+      } else if (length > MAX_RECORD_BYTES) {
         const held = this.#heldBytes;
         this.#heldBytes = 0;
         return this.#beginSkip(length - held, chunk, at);
+      } else if (at === chunk.length) {
+        return at;
+      } else {
+        const end = Math.min(chunk.length, at + length - this.#heldBytes);
+        this.#hold(chunk, at, end);
+        at = end;
       }
-      if (at === chunk.length) return at;
-      const end = Math.min(chunk.length, at + length - this.#heldBytes);
-      this.#hold(chunk, at, end);
-      at = end;
     }
+    return at;
   }
 
-  /** A record may be shorter than what was needed to measure it. */
-  #takeHeld(length: number, at: number, chunk: Uint8Array): number {
+  /** A record may be shorter than what was needed to measure it. What is left goes back to the chunk, if that is where it came from. */
+  #takeHeld(length: number, from: number, at: number): number {
     this.#format.take(this.#held, this.#heldView, 0, length);
     this.#heldBytes -= length;
-    if (this.#heldBytes === 0) return at;
+    if (this.#heldBytes <= at - from) {
+      const next = at - this.#heldBytes;
+      this.#heldBytes = 0;
+      return next;
+    }
     this.#held.copyWithin(0, length, length + this.#heldBytes);
-    return this.#finishHeld(chunk, at);
+    return at;
   }
 
   #hold(chunk: Uint8Array, at: number, end: number): void {

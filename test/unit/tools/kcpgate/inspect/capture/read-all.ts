@@ -47,7 +47,7 @@ export function readAll(
   });
   let from = 0;
   for (const to of [...cuts, capture.length]) {
-    const piece = capture.slice(from, to);
+    const piece = new Uint8Array(capture.subarray(from, to));
     reader.push(piece);
     piece.fill(0xdd);
     from = to;

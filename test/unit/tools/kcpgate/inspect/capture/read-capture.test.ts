@@ -66,6 +66,18 @@ describe('pcap', () => {
     expect(notices).toEqual([['capture_damaged', 1]]);
   });
 
+  it('goes on behind a long damage that begins where a chunk ends', () => {
+    const good = { bytes: PACKET, time: [1_700_000_000, 5] as const };
+    const [one, two] = [pcap([good]), pcap([good]).subarray(24)];
+    const damage = new Uint8Array(200_000).fill(0xff);
+    const capture = Buffer.concat([one, damage, two]);
+    for (const cut of [one.length, one.length + 1, one.length + 15, one.length + 16, one.length + 17]) {
+      const { datagrams, notices } = readAll(capture, [cut]);
+      expect(datagrams.map(({ hex }) => hex)).toEqual([HEX, HEX]);
+      expect(notices).toEqual([['capture_damaged', 1]]);
+    }
+  });
+
   it('tells an end inside a packet, an empty file and one of another kind', () => {
     expect(readAll(pcap([{ bytes: PACKET }]).subarray(0, -1)).notices).toEqual([['capture_cut_off', 0]]);
     expect(readAll(new Uint8Array(0)).notices).toEqual([['capture_cut_off', 0]]);
