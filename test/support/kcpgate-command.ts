@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { endInOrder } from './end-in-order.ts';
 
 /** A log record of the command, as JSON. */
 export type LogRecord = { readonly msg: string } & Readonly<Record<string, unknown>>;
@@ -72,6 +73,7 @@ export class RunningCommand {
     this.#name = name;
     const killAtExit = (): void => void child.kill('SIGKILL');
     process.once('exit', killAtExit);
+    endInOrder();
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#errorOutput = (this.#errorOutput + text).slice(-MAX_OUTPUT);
     });

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { endInOrder } from './end-in-order.ts';
 
 /** What an nginx of a test runs with. */
 export interface NginxOptions {
@@ -38,6 +39,7 @@ export class NginxProcess {
     // Killed, it would leave its workers behind.
     this.endAtExit = () => void this.child.kill('SIGTERM');
     process.once('exit', this.endAtExit);
+    endInOrder();
     this.exit = new Promise((resolve) => {
       const ended = (): void => {
         this.hasEnded = true;

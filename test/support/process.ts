@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { endInOrder } from './end-in-order.ts';
 
 /** One JSON line a program printed; `event` says what it is. */
 export type ProgramEvent = { readonly event: string } & Readonly<Record<string, unknown>>;
@@ -72,6 +73,7 @@ export class RunningProgram {
     this.#name = name;
     const killAtExit = (): void => void child.kill('SIGKILL');
     process.once('exit', killAtExit);
+    endInOrder();
     this.exit = new Promise((resolve) => {
       child.once('error', (error) => {
         this.#errorText += error.message;

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { TalkEvent, TalkOrder } from './talk-order.ts';
+import { endInOrder } from './end-in-order.ts';
 
 /** How the process ended. */
 export interface TalkExit {
@@ -23,6 +24,7 @@ export class TalkingProcess {
     this.child = child;
     const killAtExit = (): void => void child.kill('SIGKILL');
     process.once('exit', killAtExit);
+    endInOrder();
     child.stdin.on('error', () => undefined);
     child.stderr.setEncoding('utf8').on('data', (text: string) => (this.errorText += text));
     createInterface({ input: child.stdout }).on('line', (line) => {
