@@ -52,11 +52,10 @@ function damage(whole: Uint8Array, other: Uint8Array, random: RandomSource): Uin
       return bytes;
     case 2:
       return bytes.subarray(0, at);
-    case 3:
-      return Buffer.concat([
-        bytes.subarray(0, at),
-        other.subarray(random.nextUint32() % Math.max(1, other.length)),
-      ]);
+    case 3: {
+      const tail = other.subarray(1 + (random.nextUint32() % Math.max(1, other.length)));
+      return Buffer.concat([bytes.subarray(0, at), tail]).subarray(0, MAX_BYTES);
+    }
     case 4:
       return Buffer.concat([
         bytes,
@@ -74,3 +73,6 @@ function damage(whole: Uint8Array, other: Uint8Array, random: RandomSource): Uin
       return bytes;
   }
 }
+
+/** Longer ones are taken for several that the kernel glued together. */
+const MAX_BYTES = 1400;
