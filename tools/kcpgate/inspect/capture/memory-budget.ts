@@ -1,4 +1,4 @@
-import { ClockHand } from '../clock-hand.ts';
+import { ClockRing } from '../clock-ring.ts';
 
 /** Something that holds bytes until more arrives. */
 export interface MemoryHolder {
@@ -12,8 +12,7 @@ export interface MemoryHolder {
 export class MemoryBudget {
   readonly #limit: number;
   /** In the order they began to hold something. */
-  readonly #holders = new Set<MemoryHolder>();
-  readonly #hand = new ClockHand(() => this.#holders.values());
+  readonly #holders = new ClockRing<MemoryHolder>();
   #used = 0;
 
   /** @param limit in bytes. */
@@ -47,9 +46,9 @@ export class MemoryBudget {
   }
 
   #oldestBut(holder: MemoryHolder): MemoryHolder | undefined {
-    const oldest = this.#hand.next();
+    const oldest = this.#holders.next();
     if (oldest !== holder) return oldest;
-    const next = this.#hand.next();
+    const next = this.#holders.next();
     return next === holder ? undefined : next;
   }
 }

@@ -1,4 +1,4 @@
-import { ClockHand } from '../clock-hand.ts';
+import { ClockRing } from '../clock-ring.ts';
 import type { Flow } from '../found-datagram.ts';
 import { FlowState } from './flow-state.ts';
 
@@ -9,7 +9,7 @@ export class FlowTable {
   readonly #maxFlows: number;
   readonly #onForget: (flow: FlowState) => void;
   readonly #byFlow = new Map<Flow, FlowState>();
-  readonly #hand = new ClockHand(() => this.#byFlow.values());
+  readonly #ring = new ClockRing<FlowState>();
   #last: FlowState | null = null;
 
   constructor(maxFlows: number, onForget: (flow: FlowState) => void) {
@@ -29,6 +29,7 @@ export class FlowTable {
       if (this.#byFlow.size >= this.#maxFlows) this.#forgetOne();
       state = new FlowState(flow);
       this.#byFlow.set(flow, state);
+      this.#ring.add(state);
     } else {
       // Once is nothing: a flood of new flows does not push out one that goes on.
       state.wasUsed = true;
@@ -38,9 +39,10 @@ export class FlowTable {
   }
 
   #forgetOne(): void {
-    for (let state = this.#hand.next(); state !== undefined; state = this.#hand.next()) {
+    for (let state = this.#ring.next(); state !== undefined; state = this.#ring.next()) {
       if (!state.wasUsed) {
         this.#byFlow.delete(state.flow);
+        this.#ring.delete(state);
         this.forgotten++;
         if (this.#last === state) this.#last = null;
         return this.#onForget(state);

@@ -1,4 +1,4 @@
-import { ClockHand } from '../clock-hand.ts';
+import { ClockRing } from '../clock-ring.ts';
 import type { ClientEvidence, SessionType } from './session-report.ts';
 import type { FlowState } from './flow-state.ts';
 import type { MemoryBudget } from './memory-budget.ts';
@@ -13,10 +13,8 @@ export class SessionTable {
   readonly #budget: MemoryBudget;
   readonly #watcher: SessionWatcher;
   readonly #maxSessions: number;
-  readonly #unanswered = new Set<Session>();
-  readonly #answered = new Set<Session>();
-  readonly #unansweredHand = new ClockHand(() => this.#unanswered.values());
-  readonly #answeredHand = new ClockHand(() => this.#answered.values());
+  readonly #unanswered = new ClockRing<Session>();
+  readonly #answered = new ClockRing<Session>();
   /** The newest session of each conv. */
   readonly #byConv = new Map<number, Session>();
   #count = 0;
@@ -29,7 +27,7 @@ export class SessionTable {
 
   /** In order of appearance. */
   all(): Session[] {
-    return [...this.#answered, ...this.#unanswered].sort((a, b) => a.index - b.index);
+    return [...this.#answered.values(), ...this.#unanswered.values()].sort((a, b) => a.index - b.index);
   }
 
   /** The newest session of a conv. */
@@ -84,8 +82,8 @@ export class SessionTable {
 
   /** A clock with one hand: who was used since it passed last is passed over. */
   #forgetOne(): void {
-    const hand = this.#unanswered.size > 0 ? this.#unansweredHand : this.#answeredHand;
-    for (let session = hand.next(); session !== undefined; session = hand.next()) {
+    const ring = this.#unanswered.size > 0 ? this.#unanswered : this.#answered;
+    for (let session = ring.next(); session !== undefined; session = ring.next()) {
       if (!session.wasUsed) return this.#forget(session);
       session.wasUsed = false;
     }
