@@ -1979,6 +1979,10 @@ local function recognise(d, raw, at, stop)
   local kind = kind_of(raw, at, stop - at)
   local missing = d.missing
   if kind == "clear" and looks_clear(raw, at, stop, missing) then
+    -- The number of an FEC packet behind a header of kcp-go is small, and stands where a segment has its length.
+    if missing == 0 and kind_of(raw, at + 20, stop - at - 20) == "fec" and is_plain_kcp_go(raw, at, stop) then
+      return "kcp_go_crypt"
+    end
     return "clear"
   elseif kind == "handshake" then
     local four = byte(raw, at + 5)

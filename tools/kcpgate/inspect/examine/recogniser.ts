@@ -119,6 +119,7 @@ export class Recogniser {
     switch (datagramKind(view, at, length)) {
       case 'clear':
         if (!looksClear(view, at, at + length, found.missingBytes)) return false;
+        if (mayHideFec(found, view, at, length) && this.#open(memory, at, length, into)) return true;
         this.#setClear(into, 'clear', memory.bytes, at, length);
         return true;
       case 'handshake':
@@ -235,6 +236,12 @@ export class Recogniser {
   }
 }
 
+/** The number of an FEC packet behind a header of kcp-go is small, and stands where a segment has its length. */
+function mayHideFec({ missingBytes }: FoundDatagram, view: DataView, at: number, length: number): boolean {
+  const inside = length - KCP_GO_HEADER_BYTES;
+  return missingBytes === 0 && datagramKind(view, at + KCP_GO_HEADER_BYTES, inside) === 'fec';
+}
+
 function recogniseHandshake(
   view: DataView,
   at: number,
@@ -261,6 +268,8 @@ function recogniseHandshake(
   return true;
 }
 
+/** Random number and checksum. */
+const KCP_GO_HEADER_BYTES = 20;
 /** First bytes of SPP, PROXY version 1 and version 2. */
 const SPP_BEGIN = 0x56;
 const V1_BEGIN = 0x50;

@@ -249,6 +249,13 @@ describe('kcp-go encryption', () => {
     );
   });
 
+  test('a random number in front that looks like a command does not hide FEC', () => {
+    // The number of the FEC packet stands where a segment would have its length.
+    const bytes = packet(fecData(packet(fecData(0, 1)).length - 30, 1));
+    bytes[4] = 81;
+    expect(new Capture().take(bytes, true)).toMatchObject({ kind: 'kcp_go_crypt', foreignHeaderBytes: 28 });
+  });
+
   // Made by kcp-go itself, with the key of "it's a secrect": one PUSH of 13 bytes.
   const made: [KcpGoCryptName, string][] = [
     [
