@@ -114,8 +114,6 @@ function serverWay(options: ConnectOptions, { host, port }: ServerConfig, logger
 /** One client for all connections: what one learns of the lines serves the others. */
 function loginWay(options: ConnectOptions, login: URL, logger: Logger): Way {
   const { tokenFile, keyLog, qlog, line, udp, listen, maxConnections, peerTimeout: peerTimeoutMs } = options;
-  if (keyLog !== undefined)
-    logger.warn('keys are logged: who has the file can read all sessions', { file: keyLog });
   // Read when a token is wanted: those that end soon are written anew. Once now, to fail at once.
   const token = tokenFile === undefined ? undefined : (): string => readSecretFile(tokenFile);
   token?.();
