@@ -24,9 +24,9 @@ export function forwardedAddress(
   return client;
 }
 
-/** An IP address, alone or with a port; the port of the client is mostly not told. */
+/** An IP address, alone or with a port, which may be empty; that of the client is mostly not told. */
 function addressOf(text: string): SocketAddress | undefined {
-  const match = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text);
+  const match = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{0,5}))?$/.exec(text);
   const address = parseIp(text) === undefined ? (match?.[1] ?? match?.[2] ?? '') : text;
   if (parseIp(address) === undefined) return undefined;
   const port = address === text ? 0 : Number(match?.[3] ?? 0);

@@ -124,7 +124,7 @@ export const FRONT_SCHEMA = z.strictObject({
   ).optional(),
   max_sessions_per_source: integer(
     1,
-    1_000_000,
+    65_535,
     'Most UDP sessions, and as many TCP connections and HTTP connections, of one source IP address in each worker of nginx.',
   ).prefault(200),
   workers: integerOr(1, 512, 'auto', 'Worker processes of nginx; `auto`: one per processor.').prefault(

@@ -21,6 +21,11 @@ export function httpFile(front: FrontConfig): string {
       `zone ${poolName('http')} 256k;`,
       `include ${includeFolder(front)}/pool-http.inc;`,
     ]),
+    block('map $remote_addr $kcpgate_client', [
+      '# The port, too. An IPv6 address has brackets then.',
+      '"~:" "[$remote_addr]:$remote_port";',
+      'default "$remote_addr:$remote_port";',
+    ]),
     block('map $http_upgrade $kcpgate_connection', ['default upgrade;', '"" close;']),
     block('server', [
       ...listeners(front),
@@ -100,7 +105,7 @@ function headers(): string[] {
     '# What a client says about its address is overwritten, not added to: gateways believe this host (trusted_proxies of their http',
     '# listener, which has proxy_protocol: off).',
     'proxy_set_header Host $host;',
-    'proxy_set_header X-Forwarded-For $remote_addr;',
+    'proxy_set_header X-Forwarded-For $kcpgate_client;',
     '# Gateways answer logins only over https, unless login.allow_http says otherwise.',
     'proxy_set_header X-Forwarded-Proto $scheme;',
     'proxy_set_header Upgrade $http_upgrade;',
