@@ -21,6 +21,7 @@ export class KcpProfile implements EventProfile {
         common_fields: {
           conv: info.conv,
           peer: info.peer,
+          logged_in: info.loggedIn,
           mtu: info.mtu,
           time_format: 'relative_to_epoch',
           reference_time: { clock_type: 'system', epoch: new Date(info.startedAtMs).toISOString() },

@@ -152,6 +152,7 @@ export class QlogTracer implements SessionTracer, RecorderHost {
       conv: session.conv,
       role: session.config.role,
       peer: session.config.peer,
+      loggedIn: session.loggedIn,
       startedAtMs,
       mtu: session.config.kcp.mtu,
       paths,

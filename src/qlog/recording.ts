@@ -7,6 +7,7 @@ export interface RecordingInfo {
   readonly conv: number;
   readonly role: SessionRole;
   readonly peer: PeerKind;
+  readonly loggedIn: boolean;
   /** Unix time in ms of time 0. */
   readonly startedAtMs: number;
   readonly mtu: number;

@@ -13,6 +13,8 @@ export interface TracedPath {
 /** A session as those who look into it see it. */
 export interface TracedSession {
   readonly conv: number;
+  /** It logged in: it may go from path to path. */
+  readonly loggedIn: boolean;
   readonly config: SessionConfig;
   /** In the host's ms. */
   readonly startedAt: number;

@@ -17,6 +17,7 @@ afterEach(() => {
 /** As much of a session as recordings look at. */
 class FakeSession implements TracedSession {
   readonly conv = 1;
+  readonly loggedIn = true;
   readonly startedAt = 0;
   readonly path = { port: 0, slot: 0 };
   state: SessionState = 'open';

@@ -42,6 +42,23 @@ export interface FoundDatagram {
   isProxyHeader: boolean;
   /** What the capture file says about the packet (`opt_comment` of pcapng); empty when nothing. */
   comment: string;
+  /** What a recording knows beside it; absent in captures. */
+  told?: RecordedFacts;
+}
+
+/** Why the side that recorded sent a segment again. */
+export type RecordedCause = 'timeout' | 'fast' | 'path';
+
+/** What a recording of a session says of a datagram beside its bytes, which are clear in it whatever they were on the wire. */
+export interface RecordedFacts {
+  readonly isLoggedIn: boolean;
+  readonly isSealed: boolean;
+  /** It was sent on another path, too. */
+  readonly isCopy: boolean;
+  /** It was sent or received on the path in use. */
+  readonly isInUse: boolean;
+  /** By `sn`, of segments in it that are sent again. */
+  readonly causes: ReadonlyMap<number, RecordedCause>;
 }
 
 /** Takes every datagram of a capture, in the order they were captured in. */

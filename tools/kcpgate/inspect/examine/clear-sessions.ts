@@ -1,6 +1,6 @@
 import { Command } from '../../../../src/wire/command.ts';
 import type { ExaminedDatagram, ExaminedSegment } from '../examined.ts';
-import type { FoundDatagram } from '../found-datagram.ts';
+import type { FoundDatagram, RecordedFacts } from '../found-datagram.ts';
 import type { FlowState } from './flow-state.ts';
 import { gatewayOf, isLoggedIn, type Link, type Session } from './session.ts';
 import type { SessionTable } from './session-table.ts';
@@ -23,6 +23,7 @@ export class ClearSessions {
     if (first.cmd === Command.new || first.cmd > Command.kick) flow.hasOwnCommands = true;
     const key = this.#keyOf(flow, datagram, first.conv);
     const link = flow.links.get(key);
+    if (found.told?.isLoggedIn === true) return link ?? this.#goOn(flow, first, found.told);
     const isOutside = first.cmd === Command.probe || first.cmd === Command.probeAck;
     if (isOutside && link === undefined) {
       flow.probes++;
@@ -34,6 +35,14 @@ export class ClearSessions {
     }
     this.#learnSide(link, found, first);
     return link;
+  }
+
+  /** A recording is of one session, whatever path it takes, and has its client first. */
+  #goOn(flow: FlowState, first: ExaminedSegment, { isSealed }: RecordedFacts): Link {
+    const known = this.#sessions.newest(first.conv);
+    const goesOn = known !== undefined && isLoggedIn(known);
+    const session = goesOn ? known : this.#sessions.create(first.conv, isSealed ? 'sealed' : 'login_clear');
+    return this.#sessions.link(session, flow, first.conv, true, 'recording');
   }
 
   /** Behind SPP several clients share a flow: where their convs are the same, their addresses tell. */

@@ -43,7 +43,8 @@ export class LineWatch {
       link.isOffered = false;
       return;
     }
-    if (!datagram.isFromClient || session.type !== 'login_clear' || !link.isOffered) return;
+    const isCalled = found.told?.isInUse ?? (session.type === 'login_clear' && link.isOffered);
+    if (!datagram.isFromClient || !isCalled) return;
     link.isOffered = false;
     const [from, to] = [gatewayOf(session.current), gatewayOf(link)];
     const isSameLine = from.address === to.address && from.port === to.port;

@@ -1,3 +1,5 @@
+import type { RecordedCause } from '../found-datagram.ts';
+
 /** What holds for a whole datagram while its segments are analysed. One object, filled in again for each. */
 export class Moment {
   packet = 0;
@@ -13,4 +15,8 @@ export class Moment {
   isCopy = false;
   /** Whether packet numbers tell duplicates; without them bytes have to. */
   isNumbered = false;
+  /** By `sn`, why segments are sent again, where a recording says so. */
+  causes: ReadonlyMap<number, RecordedCause> = NOT_TOLD;
 }
+
+export const NOT_TOLD: ReadonlyMap<number, RecordedCause> = new Map();

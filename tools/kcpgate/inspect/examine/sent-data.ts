@@ -203,7 +203,7 @@ export class SentData {
     this.#store(moment, segment, segmentBytes);
     if (isAgain) {
       this.isOfUnseen = true;
-      const cause = this.#causeOf(sn, segment.ts | 0, false);
+      const cause = toldCause(moment, segment) ?? this.#causeOf(sn, segment.ts | 0, false);
       if (!wasAcknowledged) return SegmentMark.retransmission | cause;
       this.isFirst = false;
       this.#listener.onSpurious(moment.packet, segment.sn, 'acknowledged_before', 0);
@@ -248,7 +248,8 @@ export class SentData {
     if (age === 0 && this.#isDuplicate(moment, segment, at)) return SegmentMark.duplicate;
     if (age < 0 && this.#sentUs(at, sn, ts) >= 0) return SegmentMark.duplicate;
     const sameEpoch = view.getUint16(at + SLOT.epoch, true) === (moment.epoch & 0xffff);
-    let marks = SegmentMark.retransmission | (sameEpoch ? this.#causeOf(sn, ts, true) : 0);
+    const cause = toldCause(moment, segment) ?? (sameEpoch ? this.#causeOf(sn, ts, true) : 0);
+    let marks = SegmentMark.retransmission | cause;
     const record = this.#record(moment, at, sn, ts);
     if (age >= 0) {
       view.setInt32(at + SLOT.lastTs, ts, true);
@@ -450,6 +451,12 @@ interface Hasty {
 }
 
 /** Two segments of the same `sn` and `ts` that differ in any of these were sent separately. */
+/** What the sender itself said; undefined when it did not. */
+function toldCause({ causes }: Moment, { sn }: ExaminedSegment): number | undefined {
+  const cause = causes.get(sn);
+  return cause === undefined ? undefined : TOLD_MARKS[cause];
+}
+
 function fingerprintOf(moment: Moment, segment: ExaminedSegment): number {
   const layout = Math.imul(segment.una | 0, 0x9e3779b1) ^ Math.imul(moment.datagramBytes, 0x85ebca77);
   return layout ^ Math.imul(((segment.at - moment.clearAt) << 16) | segment.wnd, 0xc2b2ae3d);
@@ -466,3 +473,6 @@ const SURE_SHARE = 0.5;
 const MAX_HASTY = 256;
 /** A segment that was sent so often and not acknowledged is stuck. */
 const STUCK_SENT = 4;
+
+/** A change of the path is neither. */
+const TOLD_MARKS = { timeout: SegmentMark.timeout, fast: SegmentMark.fast, path: 0 } as const;

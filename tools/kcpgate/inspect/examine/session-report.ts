@@ -51,9 +51,11 @@ export type SessionType = 'stock' | 'marked' | 'login_clear' | 'sealed';
 
 /**
  * `handshake`: HELLO and its answer; `key`: the key that opened its datagrams; `command`: one that only clients, or only
- * gateways send; `opening`: it sent the first data; `connected`: it opened the connection; `first_sender`: nothing better.
+ * gateways send; `opening`: it sent the first data; `connected`: it opened the connection; `first_sender`: nothing better;
+ * `recording`: whoever recorded it.
  */
-export type ClientEvidence = 'handshake' | 'key' | 'command' | 'opening' | 'connected' | 'first_sender';
+export type ClientEvidence =
+  'handshake' | 'key' | 'command' | 'opening' | 'connected' | 'first_sender' | 'recording';
 
 /** Flows that a report names. */
 export const MAX_SESSION_FLOWS = 64;

@@ -2,7 +2,7 @@ import { parseSocketAddress } from '../../../../src/base/address.ts';
 import { Command, commandName } from '../../../../src/wire/command.ts';
 import { addressBlockBytesOf } from '../../../../src/wire/data-segment.ts';
 import { SEGMENT_HEADER_BYTES, writeSegmentHeader } from '../../../../src/wire/segment.ts';
-import type { Flow, FlowEnd, FoundCarrier, FoundDatagram } from '../found-datagram.ts';
+import type { Flow, FlowEnd, FoundCarrier, FoundDatagram, RecordedCause } from '../found-datagram.ts';
 import type { QlogDatagram, QlogEvent, QlogHeader, QlogSegment } from './qlog-record.ts';
 
 /** Makes datagrams again out of what a recording says of them: headers as they were, payload as zeros. */
@@ -12,8 +12,9 @@ export class DatagramBuilder {
   readonly #view = new DataView(this.#bytes.buffer);
   readonly #flows: (Flow | undefined)[] = [];
   readonly #found: FoundDatagram;
-  /** What the sender said it sends again in the next datagrams. */
-  #sentAgain: string[] = [];
+  /** By `sn`, what the sender said it sends again in the next datagrams. */
+  readonly #sentAgain = new Map<number, RecordedCause>();
+  #pathInUse = -1;
 
   constructor(header: QlogHeader) {
     this.#header = header;
@@ -40,9 +41,11 @@ export class DatagramBuilder {
       case 'kcp:path_found':
         this.#flows[event.data.path] = this.#flowOf(event.data);
         return undefined;
+      case 'kcp:path_in_use':
+        this.#pathInUse = event.data.path;
+        return undefined;
       case 'kcp:segment_retransmitted':
-        if (this.#sentAgain.length < MAX_TOLD)
-          this.#sentAgain.push(`${event.data.sn} (${event.data.trigger})`);
+        if (this.#sentAgain.size < MAX_TOLD) this.#sentAgain.set(event.data.sn, event.data.trigger);
         return undefined;
       default:
         return undefined;
@@ -59,7 +62,15 @@ export class DatagramBuilder {
     // The client comes first in every flow.
     found.isFromA = isSent === this.#header.isClient;
     found.length = this.#writeSegments(datagram.segments);
-    found.comment = this.#commentOf(datagram, isSent);
+    const causes = isSent ? this.#causesOf(datagram.segments) : NO_CAUSES;
+    found.told = {
+      isLoggedIn: this.#header.isLoggedIn,
+      isSealed: datagram.raw.length > found.length,
+      isCopy: datagram.copy,
+      isInUse: datagram.path === this.#pathInUse,
+      causes,
+    };
+    found.comment = commentOf(datagram.copy, causes);
     return found;
   }
 
@@ -76,13 +87,16 @@ export class DatagramBuilder {
     return at;
   }
 
-  #commentOf({ copy }: QlogDatagram, isSent: boolean): string {
-    const notes = copy ? ['copy'] : [];
-    if (isSent && this.#sentAgain.length > 0) {
-      notes.push(`sent again: ${this.#sentAgain.join(', ')}`);
-      this.#sentAgain = [];
+  #causesOf(segments: readonly QlogSegment[]): ReadonlyMap<number, RecordedCause> {
+    if (this.#sentAgain.size === 0) return NO_CAUSES;
+    const causes = new Map<number, RecordedCause>();
+    for (const { cmd, sn } of segments) {
+      const cause = cmd === PUSH || cmd === NEW ? this.#sentAgain.get(sn) : undefined;
+      if (cause === undefined) continue;
+      causes.set(sn, cause);
+      this.#sentAgain.delete(sn);
     }
-    return notes.join('; ');
+    return causes;
   }
 
   #flowOf(path: { path: number; carrier: string; local: string; remote: string }): Flow {
@@ -92,11 +106,21 @@ export class DatagramBuilder {
   }
 }
 
+function commentOf(isCopy: boolean, causes: ReadonlyMap<number, RecordedCause>): string {
+  const notes = isCopy ? ['copy'] : [];
+  if (causes.size > 0)
+    notes.push(`sent again: ${[...causes].map(([sn, cause]) => `${sn} (${cause})`).join(', ')}`);
+  return notes.join('; ');
+}
+
 function endOf(text: string): FlowEnd {
   const parsed = parseSocketAddress(text);
   return parsed.ok ? { address: parsed.address.address, port: parsed.address.port } : NO_END;
 }
 
+const NO_CAUSES: ReadonlyMap<number, RecordedCause> = new Map();
+const PUSH = commandName(Command.push);
+const NEW = commandName(Command.new);
 const COMMANDS: ReadonlyMap<string, number> = new Map(
   Object.values(Command).map((cmd) => [commandName(cmd) ?? '', cmd]),
 );
@@ -110,4 +134,5 @@ const CARRIERS: ReadonlyMap<string, FoundCarrier> = new Map([
 const NO_END: FlowEnd = { address: '', port: 0 };
 const UNKNOWN_FLOW: Flow = { index: 0, carrier: 'udp', a: NO_END, b: NO_END };
 const MAX_DATAGRAM_BYTES = 65_535;
-const MAX_TOLD = 64;
+/** As many segments as can be in flight. */
+const MAX_TOLD = 65_536;

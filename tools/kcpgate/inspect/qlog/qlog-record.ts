@@ -10,6 +10,7 @@ const header = z.object({
     vantage_point: z.object({ type: z.enum(['client', 'server']) }),
     common_fields: z.object({
       conv: uint32,
+      logged_in: z.boolean(),
       reference_time: z.object({ epoch: z.iso.datetime() }),
     }),
   }),
@@ -19,6 +20,7 @@ const header = z.object({
 export interface QlogHeader {
   readonly isClient: boolean;
   readonly conv: number;
+  readonly isLoggedIn: boolean;
   /** Unix time in ms of time 0. */
   readonly startedAtMs: number;
 }
@@ -31,6 +33,7 @@ export function readHeader(record: unknown): QlogHeader | undefined {
   return {
     isClient: vantage.type === 'client',
     conv: common.conv,
+    isLoggedIn: common.logged_in,
     startedAtMs: Date.parse(common.reference_time.epoch),
   };
 }
@@ -60,7 +63,7 @@ const event = z.discriminatedUnion('name', [
   z.object({
     name: z.literal('kcp:segment_retransmitted'),
     time,
-    data: z.object({ sn: uint32, trigger: z.string().max(32) }),
+    data: z.object({ sn: uint32, trigger: z.enum(['timeout', 'fast', 'path']) }),
   }),
   z.object({
     name: z.literal('kcp:path_found'),

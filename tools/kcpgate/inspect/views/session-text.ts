@@ -43,6 +43,7 @@ const EVIDENCE_WORDS: Readonly<Record<ClientEvidence, string>> = {
   opening: 'it sent the first data',
   connected: 'it connected',
   first_sender: 'a guess: it sent first',
+  recording: 'told by the recording',
 };
 
 function sessionFacts(session: SessionReport, startUs: number): [string, string][] {

@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { KcpStats } from '../../../../../../src/kcp/index.ts';
+import { Examiner } from '../../../../../../tools/kcpgate/inspect/examine/examiner.ts';
 import { isQlog, QlogReader } from '../../../../../../tools/kcpgate/inspect/qlog/read-qlog.ts';
 import { dissect } from '../../../../../../src/wire/index.ts';
 import { recordedSession, transfer, type RecordedFile } from '../../../../qlog/recorded.ts';
@@ -71,6 +73,33 @@ describe('a recording that is read again', () => {
     expect(events).toEqual(
       expect.arrayContaining(['kcp:path_found', 'kcp:metrics_updated', 'kcp:path_in_use']),
     );
+  });
+
+  it('is one session with its moves, and every repeat has the cause that its sender had', async () => {
+    const stats: KcpStats[] = [];
+    const recordings = await recordedSession((pair, client, network) => {
+      transfer(60)(pair, client, network);
+      client.moveTo(client.connect());
+      transfer(5)(pair, client, network);
+      stats.push([...pair.gateway.endpoint.sessions()][0]!.kcp, client.session.stats());
+    });
+    for (const [index, side] of (['gateway', 'client'] as const).entries()) {
+      const examiner = new Examiner({});
+      const reader = new QlogReader({ sink: (found) => void examiner.examine(found) });
+      reader.push(new TextEncoder().encode(recordings[side].files[0]!.text));
+      reader.finish();
+      examiner.finish();
+      const [session, ...others] = examiner.sessions;
+      expect(others).toEqual([]);
+      expect(session).toMatchObject({ type: 'sealed', clientToldBy: 'recording', carriers: ['udp', 'tcp'] });
+      expect(session!.lineChanges.map(({ from, to }) => [from.carrier, to.carrier])).toEqual([
+        ['udp', 'tcp'],
+      ]);
+      const { retransmissions: own } = side === 'client' ? session!.fromClient : session!.fromGateway;
+      const { fastRetransmits: fast, timeoutRetransmits: timeout, pathRetransmits } = stats[index]!;
+      expect(own).toMatchObject({ fast, timeout, total: fast + timeout + pathRetransmits });
+      expect(own.total).toBeGreaterThan(3);
+    }
   });
 
   it('gives the same in any pieces', async () => {
