@@ -33,7 +33,7 @@ export class Recorder {
    * @throws Error of the system when the file cannot be opened.
    */
   constructor(path: string, onFailure: (error: Error) => void) {
-    this.#file = openSync(path, 'w');
+    this.#file = openSync(path, 'w', OWNER_ONLY);
     this.#onFailure = onFailure;
     this.#writer = new PcapngWriter({ sink: (chunk) => this.#take(chunk) });
   }
@@ -164,3 +164,6 @@ const delayText = (delayMs: number): string => (delayMs < 0.05 ? '' : ` (${delay
 const NOTHING = new Uint8Array(0);
 /** Larger than any packet with its comment. */
 const PENDING_BYTES = 256 * 1024;
+
+/** It holds what was carried. */
+const OWNER_ONLY = 0o600;

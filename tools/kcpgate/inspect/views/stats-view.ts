@@ -30,11 +30,16 @@ export class StatsView implements View {
   finish(findings: Findings): void {
     const { flows, sessions, notes, startUs } = findings;
     this.#block('Capture', captureLines(findings));
-    if (flows.length > 0) this.#block('Flows', flowLines(flows, this.#columns - INDENT.length));
-    for (const session of sessions) {
+    if (flows.length > 0) {
+      const lines = flowLines(flows.slice(0, MAX_SHOWN), this.#columns - INDENT.length);
+      this.#block('Flows', [...lines, ...moreLines(flows.length)]);
+    }
+    for (const session of sessions.slice(0, MAX_SHOWN)) {
       const [title = '', ...lines] = sessionLines(session, startUs, this.#palette);
       this.#block(title, lines);
     }
+    const more = moreLines(sessions.length);
+    if (more.length > 0) this.#block('Sessions', more);
     const text = notes.flatMap((note) => noteLines(note, this.#palette, this.#columns - INDENT.length));
     this.#block('Notes', notes.length === 0 ? ['nothing remarkable'] : text);
   }
@@ -47,6 +52,12 @@ export class StatsView implements View {
 }
 
 const INDENT = '  ';
+
+/** Flows, and sessions: nobody reads on. */
+const MAX_SHOWN = 1000;
+
+const moreLines = (count: number): string[] =>
+  count > MAX_SHOWN ? [`and ${count - MAX_SHOWN} more; --filter chooses, --json has all`] : [];
 
 function captureLines({ capture, flows, sessions, left, startUs }: Findings): string[] {
   const { packets, bytes, datagrams, notices } = capture;

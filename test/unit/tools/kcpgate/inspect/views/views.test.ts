@@ -9,6 +9,8 @@ import { JsonView } from '../../../../../../tools/kcpgate/inspect/views/json-vie
 import { LineView } from '../../../../../../tools/kcpgate/inspect/views/line-view.ts';
 import { NotesView } from '../../../../../../tools/kcpgate/inspect/views/notes-view.ts';
 import { type Palette, paletteFor } from '../../../../../../tools/kcpgate/inspect/views/palette.ts';
+import { Examiner } from '../../../../../../tools/kcpgate/inspect/examine/examiner.ts';
+import { StatsView } from '../../../../../../tools/kcpgate/inspect/views/stats-view.ts';
 import { TreeView } from '../../../../../../tools/kcpgate/inspect/views/tree-view.ts';
 import type { View } from '../../../../../../tools/kcpgate/inspect/views/view.ts';
 import { collected, FLOW, handMade, NOTHING_LEFT, PUSH, START_US, subjectOf } from './hand-made.ts';
@@ -287,4 +289,28 @@ describe('colours', () => {
     // eslint-disable-next-line no-control-regex -- what is looked for
     expect(coloured.replaceAll(/\u001b\[\d+m/g, '')).toBe(render(PLAIN));
   });
+});
+
+test('statistics of a flood of flows stop where nobody reads on', () => {
+  const examiner = new Examiner({});
+  for (let index = 0; index < 1200; index++) {
+    const { found } = handMade([{ ...PUSH, sn: 0, una: 0, conv: 1 + index }], { packet: index + 1 });
+    found.flow = { ...FLOW, index, a: { ...FLOW.a, port: 1 + index } };
+    examiner.examine(found);
+  }
+  const { output, text } = collected();
+  const { flows, sessions, notes } = examiner;
+  const capture = newCaptureCounters();
+  new StatsView(output, PLAIN, 100).finish({
+    capture,
+    flows,
+    sessions,
+    notes,
+    left: NOTHING_LEFT,
+    startUs: START_US,
+  });
+  output.flush();
+  expect(text()).toContain('1200 flows, 1200 sessions');
+  expect(text().match(/^Session \d+/gmu)).toHaveLength(1000);
+  expect(text().match(/and 200 more; --filter chooses/gu)).toHaveLength(2);
 });
