@@ -108,7 +108,7 @@ module.exports = {
         'What Node and browsers share cannot use what only one of them has; take it from the platform.',
       from: { path: WEB },
       to: {
-        path: '^src/[^/]+/(node|browser)/|^src/(crypto|telemetry|upstream|endpoint|routing|hub|gateway)/',
+        path: '^src/[^/]+/(node|browser)/|^src/(crypto|telemetry|upstream|endpoint|qlog|routing|hub|gateway)/',
       },
     },
     {
@@ -130,7 +130,7 @@ module.exports = {
       severity: 'error',
       comment: 'What runs in a browser cannot use Node: no node: module and no node/ folder.',
       from: { path: '^src/[^/]+/browser/' },
-      to: { path: '^src/[^/]+/node/|^src/(crypto|telemetry|upstream|endpoint|routing|hub|gateway)/' },
+      to: { path: '^src/[^/]+/node/|^src/(crypto|telemetry|upstream|endpoint|qlog|routing|hub|gateway)/' },
     },
     {
       name: 'browser-no-node-module',

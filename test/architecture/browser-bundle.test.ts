@@ -42,7 +42,8 @@ describe('the bundle of the client', () => {
     expect(code.toString()).not.toMatch(/\bimport\b(?!\.meta)|\brequire\b|node:|\bprocess\.|\bBuffer\b/);
     const sources = Object.keys(metafile.outputs['dist/browser/kcpgate.js']?.inputs ?? {});
     expect(sources.length).toBeGreaterThan(50);
-    const unwanted = /dissect|print|proxy|spp|\/node\/|src\/(?:endpoint|gateway|crypto|upstream|telemetry)\//;
+    const unwanted =
+      /dissect|print|proxy|spp|\/node\/|src\/(?:endpoint|gateway|crypto|upstream|telemetry|qlog)\//;
     expect(sources.filter((source) => unwanted.test(source))).toEqual([]);
   });
 

@@ -32,6 +32,7 @@ const OFFENCES: readonly Offence[] = [
   { rule: 'layer-session', from: 'src/session/b.ts', to: 'src/upstream/target.ts' },
   { rule: 'layer-upstream', from: 'src/upstream/a.ts', to: 'src/session/target.ts' },
   { rule: 'layer-endpoint', from: 'src/endpoint/a.ts', to: 'src/gateway/target.ts' },
+  { rule: 'layer-qlog', from: 'src/qlog/a.ts', to: 'src/endpoint/target.ts' },
   { rule: 'layer-routing', from: 'src/routing/a.ts', to: 'src/session/target.ts' },
   { rule: 'layer-hub', from: 'src/hub/a.ts', to: 'src/endpoint/target.ts' },
   { rule: 'layer-client', from: 'src/client/a.ts', to: 'src/gateway/target.ts' },
