@@ -6,8 +6,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // Processes, not threads: socket handles, signals and environment of one file never reach another.
     pool: 'forks',
-    // Much of a test is waiting, so two at a time also where there are only two processors.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Much of a test is waiting, so three at a time also where there are only two processors.
+    maxWorkers: Math.max(3, availableParallelism() - 1),
     globalSetup: ['test/support/report-peers.ts'],
     // Generous, because machines differ: a limit only stops what hangs. Slower tests state their own.
     testTimeout: 30_000,

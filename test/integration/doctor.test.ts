@@ -3,6 +3,7 @@ import { once, type EventEmitter } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { expect, test } from 'vitest';
+import { freePorts } from '../support/free-ports.ts';
 import { runKcpgate } from '../support/kcpgate-command.ts';
 
 interface Report {
@@ -58,14 +59,20 @@ interface Holder extends EventEmitter {
   close(): unknown;
 }
 
+/** On which nothing of another test listens: it has to be free for the other protocol. */
+async function freePort(): Promise<number> {
+  const [port] = await freePorts(1);
+  return port!;
+}
+
 async function holdUdp(): Promise<Holder> {
-  const socket = createSocket('udp4').bind(0, '127.0.0.1');
+  const socket = createSocket('udp4').bind(await freePort(), '127.0.0.1');
   await once(socket, 'listening');
   return socket;
 }
 
 async function holdTcp(): Promise<Holder> {
-  const server = createServer().listen(0, '127.0.0.1');
+  const server = createServer().listen(await freePort(), '127.0.0.1');
   await once(server, 'listening');
   const address = server.address() as AddressInfo;
   return Object.assign(server, { address: () => address });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runKcpgate, startKcpgate, type RunningCommand } from './kcpgate-command.ts';
 import { frontEntry, GatewayBehindNginx, type GatewayPorts } from './nginx-gateway.ts';
-import { freePorts } from './nginx-ports.ts';
+import { freePorts } from './free-ports.ts';
 import { NginxProcess } from './nginx-process.ts';
 import { TEST_CERTIFICATE, TEST_KEY } from './tls.ts';
 

@@ -13,7 +13,7 @@ import {
 import { renderNginxSet } from '../../../tools/kcpgate/nginx/nginx-set.ts';
 import { writeSet } from '../../../tools/kcpgate/nginx/write-set.ts';
 import { NGINX } from '../../support/peer-detection.ts';
-import { freePorts } from '../../support/nginx-ports.ts';
+import { freePorts } from '../../support/free-ports.ts';
 import { peer } from '../../support/peers.ts';
 import { TEST_CERTIFICATE, TEST_KEY } from '../../support/tls.ts';
 

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { loadConfig } from '../../../src/gateway/config/load.ts';
 import { renderNginxSet } from '../../../tools/kcpgate/nginx/nginx-set.ts';
 import { writeSet } from '../../../tools/kcpgate/nginx/write-set.ts';
-import { freePorts } from '../../support/nginx-ports.ts';
+import { freePorts } from '../../support/free-ports.ts';
 import { NginxProcess } from '../../support/nginx-process.ts';
 import { peer } from '../../support/peers.ts';
 

@@ -1,3 +1,4 @@
+import { GatewayError } from '../../../../src/base/errors.ts';
 import { startTcpRelay } from '../../relay/tcp-relay.ts';
 import { startUdpRelay } from '../../relay/udp-relay.ts';
 import type { RelayEnd } from '../../relay/relay-client.ts';
@@ -24,10 +25,22 @@ export interface ListenRelay {
 }
 
 /**
- * Starts to pass on whatever comes, unchanged and at once.
+ * Starts to pass on whatever comes, unchanged and at once. Port 0 is one that is free for both UDP and TCP.
  * @throws GatewayError `address_in_use`, `permission_denied` or `bind_failed`.
  */
-export async function startListenRelay({ listen, to, reader }: ListenRelayOptions): Promise<ListenRelay> {
+export async function startListenRelay(options: ListenRelayOptions): Promise<ListenRelay> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await startBoth(options);
+    } catch (error) {
+      // The system gave a port that is free for UDP only.
+      const isUnlucky = options.listen.port === 0 && tries < MAX_TRIES;
+      if (!isUnlucky || !(error instanceof GatewayError) || error.code !== 'address_in_use') throw error;
+    }
+  }
+}
+
+async function startBoth({ listen, to, reader }: ListenRelayOptions): Promise<ListenRelay> {
   const writer = new PcapngWriter({ sink: (chunk) => reader.push(chunk) });
   const write = (packet: Uint8Array): void =>
     writer.writePacket((performance.timeOrigin + performance.now()) * 1000, packet, 0, packet.length);
@@ -56,5 +69,6 @@ export async function startListenRelay({ listen, to, reader }: ListenRelayOption
   }
 }
 
+const MAX_TRIES = 10;
 /** At once; each costs a socket. */
 const MAX_CLIENTS = 4096;

@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 
 /**
- * Ports that nobody has, on TCP and on UDP, IPv4 and IPv6: nginx does not say which one it got, so it has to be told. They are
- * outside of those that the system gives out by itself.
+ * Ports that nobody has, on TCP and on UDP, IPv4 and IPv6, for those who have to be told one: nginx does not say which it got.
+ * They are outside of those that the system gives out by itself, so that no other test gets them meanwhile.
  * @param runs how many ports are wanted in a row, for each number that is wanted.
  * @returns the first of each.
  */
