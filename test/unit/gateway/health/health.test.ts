@@ -6,6 +6,7 @@ import {
   type HealthReport,
 } from '../../../../src/gateway/health/health-report.ts';
 import { startLoginGateway } from '../../../support/login-gateway.ts';
+import { describeWithNative } from '../../../support/native.ts';
 import { jsonOf, startAdminWorld } from '../admin/admin-world.ts';
 import { expectDocumented } from '../admin/documented.ts';
 
@@ -65,7 +66,7 @@ describe('the public HTTP listener', () => {
   });
 });
 
-describe('a gateway with several workers', () => {
+describeWithNative('a gateway with several workers', () => {
   it('is not ready while one of them hangs', { timeout: 120_000 }, async () => {
     let isDeaf = false;
     const { gateway, ports } = await startLoginGateway({
