@@ -123,6 +123,9 @@ export class Recogniser {
         this.#setClear(into, 'clear', memory.bytes, at, length);
         return true;
       case 'handshake':
+        // Two bytes make an answer; of what is encrypted one in 32,768 packets has them.
+        if (found.missingBytes === 0 && this.#open(memory, at, length, into)) return true;
+        if (isNoise(flow)) return false;
         return recogniseHandshake(view, at, length, memory.bytes, into);
       case 'fec':
         if (!this.#readFec(memory, at, length, found.missingBytes, flow, into)) return false;
@@ -236,6 +239,10 @@ export class Recogniser {
   }
 }
 
+/** Whether nothing on a flow could be read so far, and there was enough of it. */
+const isNoise = ({ kinds }: FlowState): boolean =>
+  kinds.opaque > NOISE_DATAGRAMS && kinds.clear + kinds.sealed + kinds.handshake === 0;
+
 /** The number of an FEC packet behind a header of kcp-go is small, and stands where a segment has its length. */
 function mayHideFec({ missingBytes }: FoundDatagram, view: DataView, at: number, length: number): boolean {
   const inside = length - KCP_GO_HEADER_BYTES;
@@ -268,6 +275,7 @@ function recogniseHandshake(
   return true;
 }
 
+const NOISE_DATAGRAMS = 8;
 /** Random number and checksum. */
 const KCP_GO_HEADER_BYTES = 20;
 /** First bytes of SPP, PROXY version 1 and version 2. */

@@ -249,6 +249,23 @@ describe('kcp-go encryption', () => {
     );
   });
 
+  test('what looks like an answer to a handshake is what its checksum says', () => {
+    const plain = packet(datagramOf(push({ sn: 0, ts: 1, length: 33 })));
+    const encrypt = (): Buffer => createCipheriv('aes-256-cfb', key.subarray(0, 32), iv).update(plain);
+    // The first block is the random number, XOR something that is always the same.
+    const first = encrypt();
+    plain[4] = plain[4]! ^ first[4]! ^ 0xb1;
+    plain[5] = plain[5]! ^ first[5]! ^ 1;
+    const bytes = encrypt();
+    expect([bytes[4], bytes[5]]).toEqual([0xb1, 1]);
+    const capture = new Capture({ kcpGo: { crypt: 'aes', key } });
+    expect(capture.take(bytes, true)).toMatchObject({ kind: 'kcp_go_crypt', segmentCount: 1 });
+    // Without the key the rest of the flow tells.
+    const closed = new Capture();
+    for (let i = 0; i < 9; i++) expect(closed.take(noise(60), true).kind).toBe('opaque');
+    expect(closed.take(bytes, true).kind).toBe('opaque');
+  });
+
   test('a random number in front that looks like a command does not hide FEC', () => {
     // The number of the FEC packet stands where a segment would have its length.
     const bytes = packet(fecData(packet(fecData(0, 1)).length - 30, 1));
