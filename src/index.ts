@@ -52,6 +52,9 @@ export * from './upstream/index.ts';
 export type {
   CommonConfig,
   EchoUpstreamConfig,
+  FrontCheckConfig,
+  FrontConfig,
+  FrontGatewayConfig,
   GatewayConfig,
   HttpListenerConfig,
   JwtConfig,
@@ -78,6 +81,8 @@ export type {
   UdpUpstreamConfig,
   UpstreamConfig,
 } from './gateway/config/config.ts';
+export type { GatewayHealth, WorkerHealth } from './gateway/health/health-report.ts';
+export type { QlogConfig, QlogProfile, QlogSessions } from './qlog/qlog-options.ts';
 export type { ConfigFlag } from './gateway/config/flag.ts';
 export type { Environment } from './gateway/config/interpolation.ts';
 export type { TextFile } from './gateway/config/text-file.ts';

@@ -2,12 +2,12 @@
  * Which sessions get a file: every one, written while it goes on; or those that ended abnormally, when they did, with what the
  * flight recorder still had of them.
  */
-export type QlogSessions = (typeof QLOG_SESSIONS)[number];
-export const QLOG_SESSIONS = ['all', 'abnormal'] as const;
+export type QlogSessions = 'all' | 'abnormal';
+export const QLOG_SESSIONS = ['all', 'abnormal'] as const satisfies readonly QlogSessions[];
 
 /** The schema of the files: our own, or one that viewers of QUIC understand. */
-export type QlogProfile = (typeof QLOG_PROFILES)[number];
-export const QLOG_PROFILES = ['kcp', 'qvis'] as const;
+export type QlogProfile = 'kcp' | 'qvis';
+export const QLOG_PROFILES = ['kcp', 'qvis'] as const satisfies readonly QlogProfile[];
 
 /** How sessions are recorded. */
 export interface QlogOptions {
