@@ -20,19 +20,19 @@ export async function readCaptureFile(path: string, reader: ByteReader): Promise
 
 async function readFile(path: string, reader: ByteReader): Promise<void> {
   const descriptor = openSync(path, 'r');
+  let [current, other] = [Buffer.allocUnsafe(READ_BYTES), Buffer.allocUnsafe(READ_BYTES)];
+  let reading = readInto(descriptor, current);
   try {
-    let [current, other] = [Buffer.allocUnsafe(READ_BYTES), Buffer.allocUnsafe(READ_BYTES)];
-    let reading = readInto(descriptor, current);
     for (;;) {
       const bytes = await reading;
       if (bytes === 0) return;
       reading = readInto(descriptor, other);
-      // Whatever happens to this piece, the read under way is awaited before its descriptor is closed.
-      reading.catch(() => undefined);
       reader.push(current.subarray(0, bytes));
       [current, other] = [other, current];
     }
   } finally {
+    // Once it is closed its number is somebody else's, whose bytes a read under way would take.
+    await reading.catch(() => undefined);
     closeSync(descriptor);
   }
 }
