@@ -72,7 +72,7 @@ describe('the place of data in the stream', () => {
   });
   const offsetOf = (isSent: boolean, number: number, segment: RecordedSegment): unknown => {
     const [record] = profile.records({ type: 'datagram', ...wire, isSent, number, segments: [segment] });
-    return (record as unknown as { data: Packet }).data.frames[0]?.offset;
+    return (record?.data as Packet).frames[0]?.offset;
   };
 
   it('stays the same when what was acknowledged comes once more', () => {

@@ -43,21 +43,24 @@ function finish(words: WordReader, change: Change | undefined): ParsedChange {
   return { ok: true, change };
 }
 
+/** Effects that belong to the weather. */
+export const WEATHER_EFFECTS = [
+  'delay',
+  'jitter',
+  'loss',
+  'burst',
+  'duplicate',
+  'reorder',
+  'corrupt',
+  'rate',
+  'queue',
+  'mtu',
+  'outage',
+] as const;
+
 /** The names of all effects. */
 export const EFFECT_NAMES: readonly string[] = [
-  ...[
-    'delay',
-    'jitter',
-    'loss',
-    'burst',
-    'duplicate',
-    'reorder',
-    'corrupt',
-    'rate',
-    'queue',
-    'mtu',
-    'outage',
-  ],
+  ...WEATHER_EFFECTS,
   ...['blackhole', 'profile', 'clear', 'rebind', 'stall', 'reset', 'fin', 'refuse'],
 ];
 

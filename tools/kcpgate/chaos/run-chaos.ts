@@ -9,7 +9,7 @@ import { StatusLine } from '../status-line.ts';
 import { startChaos, type Chaos, type RelayPlan } from './chaos.ts';
 import { startControlServer, type ControlServer } from './control-server.ts';
 import { PROFILES } from './profiles.ts';
-import { readEffect } from './parse-change.ts';
+import { readEffect, WEATHER_EFFECTS } from './parse-change.ts';
 import { Recorder } from './recorder.ts';
 import { parseScript, parseStep, type ParsedScript, type Step } from './script.ts';
 import { relayText, statusText, summaryText } from './state-text.ts';
@@ -124,22 +124,7 @@ function show(chaos: Chaos, { json, interval }: ChaosFlags, line: StatusLine): (
 const printJson = (value: object): void => void process.stdout.write(`${JSON.stringify(value)}\n`);
 
 /** Options that are words of scripts. */
-const WEATHER_FLAGS = [
-  ...([
-    'delay',
-    'jitter',
-    'loss',
-    'burst',
-    'duplicate',
-    'reorder',
-    'corrupt',
-    'rate',
-    'queue',
-    'mtu',
-  ] as const),
-  'outage',
-] as const;
-type WeatherFlag = (typeof WEATHER_FLAGS)[number] | 'profile';
+type WeatherFlag = (typeof WEATHER_EFFECTS)[number] | 'profile';
 
 /** Those that have no meaning without datagrams. */
 const DATAGRAM_FLAGS: ReadonlySet<string> = new Set([
@@ -155,7 +140,7 @@ const DATAGRAM_FLAGS: ReadonlySet<string> = new Set([
 /** The weather that the options say. */
 export function weatherOf(flags: Pick<ChaosFlags, WeatherFlag | 'udp'>): { up: Weather; down: Weather } {
   const weather = { up: PERFECT_WEATHER, down: PERFECT_WEATHER };
-  for (const name of ['profile', ...WEATHER_FLAGS] as const) {
+  for (const name of ['profile', ...WEATHER_EFFECTS] as const) {
     for (const text of flags[name] ?? []) {
       if (DATAGRAM_FLAGS.has(name) && flags.udp === undefined) {
         throw invalid(`--${name} has no meaning on a byte stream: it needs --udp`);

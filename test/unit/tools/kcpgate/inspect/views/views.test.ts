@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { wireMemory } from '../../../../../../src/wire/memory.ts';
 import { writeSealedHeader } from '../../../../../../src/wire/sealed-header.ts';
@@ -286,8 +287,7 @@ describe('colours', () => {
 
   test('without them the text is the same', () => {
     const coloured = render(paletteFor('always', true, {}));
-    // eslint-disable-next-line no-control-regex -- what is looked for
-    expect(coloured.replaceAll(/\u001b\[\d+m/g, '')).toBe(render(PLAIN));
+    expect(stripVTControlCharacters(coloured)).toBe(render(PLAIN));
   });
 });
 
