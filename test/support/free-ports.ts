@@ -5,7 +5,8 @@ import { createServer } from 'node:net';
 
 /**
  * Ports that nobody has, on TCP and on UDP, IPv4 and IPv6, for those who have to be told one: nginx does not say which it got.
- * They are outside of those that the system gives out by itself, so that no other test gets them meanwhile.
+ * They are outside of those that the system gives out by itself, and each process of a test run has a share of its own: so no
+ * other test gets them before they are taken, or while whoever had them is started again.
  * @param runs how many ports are wanted in a row, for each number that is wanted.
  * @returns the first of each.
  */
@@ -14,8 +15,9 @@ export async function freePorts(...runs: readonly number[]): Promise<number[]> {
   const taken = new Set<number>();
   for (let tries = 0; found.length < runs.length; tries++) {
     if (tries === MAX_TRIES) throw new Error('no free ports');
-    const first = randomInt(FIRST_PORT, LAST_PORT);
-    const row = Array.from({ length: runs[found.length]! }, (_, index) => first + index);
+    const count = runs[found.length]!;
+    const first = randomInt(OWN_FIRST, OWN_FIRST + SHARE - count);
+    const row = Array.from({ length: count }, (_, index) => first + index);
     if (row.some((port) => taken.has(port)) || !(await areFree(row))) continue;
     for (const port of row) taken.add(port);
     found.push(first);
@@ -26,6 +28,10 @@ export async function freePorts(...runs: readonly number[]): Promise<number[]> {
 const FIRST_PORT = 12_000;
 const LAST_PORT = 30_000;
 const MAX_TRIES = 1_000;
+/** More than there are processes of a test run at a time, which vitest numbers from 1. */
+const SHARES = 16;
+const SHARE = Math.floor((LAST_PORT - FIRST_PORT) / SHARES);
+const OWN_FIRST = FIRST_PORT + (Number(process.env.VITEST_POOL_ID ?? 0) % SHARES) * SHARE;
 
 async function areFree(ports: readonly number[]): Promise<boolean> {
   for (const port of ports) if (!(await isFree(port))) return false;
