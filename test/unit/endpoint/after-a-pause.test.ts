@@ -45,12 +45,14 @@ it('after a pause of the process what arrived meanwhile is read before anything 
   acknowledgement.writeUInt32LE(1, 16);
   acknowledgement.writeUInt32LE(0, 20);
   peer.send(acknowledgement, endpoint.carrierOf(0).localAddress.port, '127.0.0.1');
+  // More than none only where this process paused by itself before.
+  const before = session.stats().timeoutRetransmits;
   const pausedUntil = performance.now() + 2 * session.stats().rtoMs;
   while (performance.now() < pausedUntil);
   await delay(20);
 
   expect(session.isFlushed).toBe(true);
-  expect(session.stats().timeoutRetransmits).toBe(0);
+  expect(session.stats().timeoutRetransmits).toBe(before);
   await endpoint.close();
   peer.close();
 });

@@ -4,6 +4,7 @@ import { NO_LOG } from '../../../src/base/logger.ts';
 import { createUdpCarrier } from '../../../src/carrier/node/udp.ts';
 import { ANY_V6, hasIpv6, LOOPBACK_V4, LOOPBACK_V6, untilTrue } from '../../contract/loopback.ts';
 import { collect, send, sendAll } from '../../contract/socket-traffic.ts';
+import { freePorts } from '../../support/free-ports.ts';
 import { describeWithNative } from '../../support/native.ts';
 import { createOpener } from './open-native.ts';
 
@@ -154,18 +155,17 @@ describeWithNative('sending natively', (bindings, file) => {
     it.each([LOOPBACK_V4, ...(ipv6 ? [LOOPBACK_V6] : [])])(
       'is reported for the peer it is about ($address)',
       async (bind) => {
-        const gone = open({ bind });
-        await gone.close();
+        const gone = { ...bind, port: await freePort() };
         const errors: { error: GatewayError; slot: number }[] = [];
         const left = open({ bind, onError: (error, slot) => errors.push({ error, slot }) });
         const right = open({ bind });
         const inbox = collect(right);
         const good = left.intern(right.localAddress);
-        const nobody = left.intern(gone.localAddress);
+        const nobody = left.intern(gone);
         send(left, nobody, 'anybody?');
         await untilTrue(() => errors.length === 1);
         expect(errors[0]).toMatchObject({ error: { code: 'connect_failed' }, slot: nobody });
-        expect(errors[0]?.error.message).toContain(String(gone.localAddress.port));
+        expect(errors[0]?.error.message).toContain(String(gone.port));
         // Sent while an error waits: the error is not about this one.
         for (let i = 0; i < 10; i++) {
           send(left, nobody, 'anybody?');
@@ -178,8 +178,7 @@ describeWithNative('sending natively', (bindings, file) => {
     );
 
     it('stays bounded when all of it is refused, and a handler that throws or closes is no harm', async () => {
-      const gone = open();
-      await gone.close();
+      const gone = { ...LOOPBACK_V4, port: await freePort() };
       const logged = vi.fn();
       let calls = 0;
       const left = open({
@@ -190,7 +189,7 @@ describeWithNative('sending natively', (bindings, file) => {
           throw new Error('a fault of the upper layer');
         },
       });
-      const slot = left.intern(gone.localAddress);
+      const slot = left.intern(gone);
       send(left, slot, ...Array.from({ length: 200 }, (_, i) => 'x'.repeat(i + 1)));
       await untilTrue(() => calls === 3);
       expect(logged).toHaveBeenCalledTimes(3);
@@ -199,3 +198,9 @@ describeWithNative('sending natively', (bindings, file) => {
     });
   });
 });
+
+/** One that nobody gets while nobody has it. */
+async function freePort(): Promise<number> {
+  const [port] = (await freePorts(1)) as [number];
+  return port;
+}

@@ -2,8 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LineWriter } from '../../../src/telemetry/line-writer.ts';
+import { untilTrue } from '../../contract/loopback.ts';
 
 describe.runIf(process.platform === 'linux')('LineWriter', () => {
   let folder: string;
@@ -41,9 +42,9 @@ describe.runIf(process.platform === 'linux')('LineWriter', () => {
     for (const line of lines) writer.write(line);
     let text = readAll();
     expect(text.length).toBeLessThan(300_000);
-    await vi.waitFor(() => {
+    await untilTrue(() => {
       text += readAll();
-      expect(writer.stats().writtenLines).toBe(60);
+      return writer.stats().writtenLines === 60;
     });
     text += readAll();
     expect(text === lines.join('')).toBe(true);

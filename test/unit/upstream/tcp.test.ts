@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { CloseCode } from '../../../src/base/close-code.ts';
 import { SeededRandom } from '../../../src/base/seeded-random.ts';
 import { TcpUpstream, type TcpUpstreamOptions } from '../../../src/upstream/index.ts';
+import { freePorts } from '../../support/free-ports.ts';
 import { FakeSession, type FakeSessionOptions, randomBytes, sha256 } from './fake-session-port.ts';
 
 const MIB = 1024 * 1024;
@@ -56,12 +57,10 @@ async function backEnd(onSocket: (socket: Socket) => void): Promise<BackEnd> {
   return server;
 }
 
-/** An address that refuses: its server is gone. */
+/** An address that refuses: nobody is there. */
 async function refusingServer(): Promise<{ host: string; port: number }> {
-  const server = await new BackEnd(() => undefined).listen();
-  const { address } = server;
-  await server.close();
-  return address;
+  const [port] = (await freePorts(1)) as [number];
+  return { host: '127.0.0.1', port };
 }
 
 /** An address that answers nothing: a server that never accepts, with a full queue. */
@@ -71,7 +70,8 @@ async function silentServer(): Promise<{ host: string; port: number }> {
      const server = require('node:net').createServer();
      server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
        parentPort.postMessage(server.address().port);
-       setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0));
+       // At once: in another turn it would accept those that came meanwhile.
+       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
      });`,
     { eval: true },
   );

@@ -1,12 +1,13 @@
 import { Socket } from 'node:net';
 import fc from 'fast-check';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { CloseCode } from '../../../../src/base/close-code.ts';
 import { ConnectionCarrier } from '../../../../src/carrier/node/connection-carrier.ts';
 import { resolveConnectionConfig } from '../../../../src/carrier/node/connection-options.ts';
 import { StreamBatch } from '../../../../src/carrier/node/stream-batch.ts';
 import { TcpConnection } from '../../../../src/carrier/node/tcp-connection.ts';
 import type { ReceiveBatch } from '../../../../src/carrier/carrier.ts';
+import { untilTrue } from '../../../contract/loopback.ts';
 import { datagramsOf } from '../../../contract/received.ts';
 
 const PEER = { address: '192.0.2.1', family: 4, port: 1 } as const;
@@ -144,9 +145,7 @@ describe('TcpConnection', () => {
     receive(Buffer.concat([frame(filled(3, 1)), bytes, frame(filled(3, 2))]));
     receive(frame(filled(3, 3)));
     expect(batches).toEqual([[filled(3, 1)]]);
-    return vi.waitFor(() => {
-      expect(carrier.stats().connections?.closed[reason]).toBe(1);
-    });
+    return untilTrue(() => carrier.stats().connections?.closed[reason] === 1);
   });
 
   it.each([false, true])('delivers nothing after the user let go, while it still sends: %s', (sends) => {

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { GatewayError } from '../../../../src/base/errors.ts';
 import { login, type LoginOptions } from '../../../../src/client/sdk/login.ts';
+import { freePorts } from '../../../support/free-ports.ts';
 import { goodAnswer } from '../answer.ts';
 
 const closers: (() => void)[] = [];
@@ -24,9 +25,8 @@ async function serve(listener: RequestListener): Promise<string> {
 
 /** A URL where nobody listens. */
 async function nobody(): Promise<string> {
-  const url = await serve(() => undefined);
-  for (const close of closers.splice(-1)) close();
-  return url;
+  const [port] = (await freePorts(1)) as [number];
+  return `http://127.0.0.1:${String(port)}/api/login`;
 }
 
 interface SeenRequest {

@@ -1,6 +1,7 @@
 import type { RequestOptions } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { MAX_BODY_BYTES, MAX_PENDING } from '../../../../src/gateway/admin/admin-handler.ts';
+import { untilTrue } from '../../../contract/loopback.ts';
 import { allOf, codeOf, jsonOf, startAdminWorld } from './admin-world.ts';
 import { report } from './test-target.ts';
 
@@ -197,9 +198,12 @@ describe('a request is refused', () => {
     const socket = raw();
     const more = 5;
     const one = 'GET /api/status HTTP/1.1\r\nhost: localhost\r\n\r\n';
-    socket.write(one.repeat(MAX_PENDING + more - 1));
-    socket.write(one.replace('\r\n\r\n', '\r\nconnection: close\r\n\r\n'));
-    setTimeout(open, 100);
+    socket.write(one.repeat(MAX_PENDING));
+    await untilTrue(() => target.asked === MAX_PENDING);
+    socket.write(one.repeat(more - 1) + one.replace('\r\n\r\n', '\r\nconnection: close\r\n\r\n'));
+    // Whoever comes later on another connection is refused later.
+    expect((await get('/api/status')).status).toBe(503);
+    open();
     const text = await allOf(socket);
     expect(text.match(/HTTP\/1\.1 200/g)).toHaveLength(MAX_PENDING);
     expect(text.match(/HTTP\/1\.1 503[^]*?retry-after: 1/gi)).toHaveLength(more);
@@ -257,7 +261,7 @@ describe('a connection', () => {
     target.gate = new Promise(() => undefined);
     const waiting = raw();
     waiting.write('GET /api/status HTTP/1.1\r\nhost: localhost\r\n\r\n');
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await untilTrue(() => target.asked === 1);
     await Promise.all([server.close(), server.close()]);
     await expect(startAdminWorld({ bind: server.address })).resolves.toBeDefined();
   });

@@ -19,8 +19,11 @@ export class TestTarget implements AdminTarget {
   failure: Error | undefined;
   /** Held back until it resolves. */
   gate: Promise<void> = Promise.resolve();
+  /** How often the status was asked for. */
+  asked = 0;
 
   async status(): Promise<GatewayStatus> {
+    this.asked++;
     await this.gate;
     if (this.failure !== undefined) throw this.failure;
     return { ...exampleStatus(), draining: this.draining !== null };
