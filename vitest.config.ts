@@ -12,6 +12,8 @@ export default defineConfig({
     // Generous, because machines differ: a limit only stops what hangs. Slower tests state their own.
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // The usual second is what a busy machine may need for one turn.
+    expect: { poll: { timeout: 20_000 } },
     teardownTimeout: 10_000,
     restoreMocks: true,
     unstubEnvs: true,

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { SocketAddress } from '../../src/base/address.ts';
 import { GatewayError } from '../../src/base/errors.ts';
 import type { DatagramSocket, DatagramSocketOptions } from '../../src/carrier/node/datagram-socket.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { ANY_V6, LOOPBACK_V4, untilTrue } from './loopback.ts';
 import { datagramsOf } from './received.ts';
 import { collect, send, sendAll } from './socket-traffic.ts';
@@ -236,7 +237,9 @@ export function describeDatagramSocket(name: string, create: CreateDatagramSocke
       });
 
       it('reports that nobody listens there, and goes on', async () => {
-        const gone = await createOpen();
+        // A port the system does not give out: nobody else gets it while nobody listens there.
+        const [port] = (await freePorts(1)) as [number];
+        const gone = await createOpen({ bind: { ...LOOPBACK_V4, port } });
         await gone.close();
         const errors: GatewayError[] = [];
         const client = await createOpen({

@@ -24,7 +24,7 @@ export async function hasIpv6(): Promise<boolean> {
 
 /** Waits for real sockets. The limit is only there to end a test that would never end. */
 export async function untilTrue(done: () => boolean): Promise<void> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + 25_000;
   while (!done()) {
     if (performance.now() > deadline) throw new Error(`still not true: ${done.toString()}`);
     await delay(1);

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeAll, expect, test } from 'vitest';
 import { bundleProgram, type BundledProgram } from '../support/bundled-program.ts';
 import type { CrowdOrder } from '../support/crowd-order.ts';
+import { freePorts } from '../support/free-ports.ts';
 import type { RunningCommand } from '../support/kcpgate-command.ts';
 import { serveGateway } from '../support/served-gateway.ts';
 import type { TalkEvent } from '../support/talk-order.ts';
@@ -32,6 +33,7 @@ class Crowd {
   readonly events: TalkEvent[] = [];
   private readonly child: ChildProcess;
   private errorText = '';
+  private hasEnded = false;
 
   constructor(order: CrowdOrder) {
     const child = spawn(process.execPath, [program.file, JSON.stringify(order)], { stdio: 'pipe' });
@@ -40,6 +42,8 @@ class Crowd {
     createInterface({ input: child.stdout }).on('line', (line) => {
       this.events.push(JSON.parse(line) as TalkEvent);
     });
+    // What it said last has been read then.
+    child.once('close', () => (this.hasEnded = true));
     closers.push(() => child.kill('SIGKILL'));
   }
 
@@ -51,7 +55,7 @@ class Crowd {
     for (;;) {
       const found = this.events.find((candidate) => candidate.event === event);
       if (found !== undefined) return found;
-      if (this.child.exitCode !== null || this.child.signalCode !== null) throw new Error(this.errorText);
+      if (this.hasEnded) throw new Error(this.errorText);
       await delay(20);
     }
   }
@@ -86,7 +90,9 @@ test.each([
       ...{ id: 1, udp: ['udp'], common: 'log_levels: { login: debug }' },
       login: `reset_key: "${makeKey()}"`,
     };
-    const first = await serveGateway({ ...common, ticketKey });
+    // Ports the system does not give out: clients try again meanwhile, and one of their sockets could get that of the gateway.
+    const [udp, tcp, ws] = (await freePorts(1, 1, 1)) as [number, number, number];
+    const first = await serveGateway({ ...common, ticketKey, ports: { udp, tcp, ws } });
     closers.push(() => first.stop());
     const order: CrowdOrder = {
       loginUrl: `http://127.0.0.1:${String(first.ports.ws)}/api/login`,

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { connect, login, type Connection } from '../../src/client/node/index.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { startKcpgate, type RunningCommand } from '../support/kcpgate-command.ts';
 
 const SESSIONS = 200;
@@ -103,7 +104,9 @@ test(
     const folder = mkdtempSync(join(tmpdir(), 'kcpgate-restart-'));
     closers.push(() => rmSync(folder, { recursive: true }));
     const key = randomBytes(32).toString('base64');
-    const first = await serve(folder, key, { udp: '127.0.0.1:0', tcp: '127.0.0.1:0', ws: '127.0.0.1:0' });
+    // Ports the system does not give out: users try again meanwhile, and one of their sockets could get that of the gateway.
+    const [udp, tcp, ws] = (await freePorts(1, 1, 1)).map((port) => `127.0.0.1:${String(port)}`);
+    const first = await serve(folder, key, { udp: udp!, tcp: tcp!, ws: ws! });
     const users = Array.from(
       { length: SESSIONS },
       (_, index) => new User(LINES[index % LINES.length] ?? 'udp', `http://${first.at.ws}/api/login`),

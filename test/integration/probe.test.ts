@@ -53,7 +53,8 @@ describe('findFastestLine', () => {
     ];
     const report = await findFastestLine({ lines });
     expect(report.best?.id, JSON.stringify(report)).toBe('near');
-    expect(report.tookMs).toBeLessThanOrEqual(4_100);
+    // After 4 s it is over, as soon as this process runs.
+    expect(report.tookMs).toBeLessThanOrEqual(8_000);
     const near = evidenceOf(report, 'near');
     expect(near.medianRttMs).toBeGreaterThanOrEqual(20);
     expect(near).toMatchObject({ fullSize: true, draining: false, fault: null });

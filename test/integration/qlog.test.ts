@@ -22,6 +22,17 @@ interface Seen {
   readonly end: unknown;
 }
 
+/** The only recording of a directory, once the whole record that its session is over has been written. */
+async function wholeRecording(directory: string): Promise<Uint8Array> {
+  for (let tries = 0; tries < 2_000; tries++) {
+    await delay(10);
+    const [file] = (await readdir(directory)).filter((name) => name.endsWith('.sqlog'));
+    const text = file === undefined ? '' : await readFile(join(directory, file), 'utf8');
+    if (/kcp:session_closed.*\n/u.test(text)) return Buffer.from(text);
+  }
+  throw new Error(`no whole recording in ${directory}`);
+}
+
 /** What the only recording of a directory says, once its session is over. */
 async function readRecording(directory: string): Promise<Seen> {
   const [carriers, up, down] = [new Set<string>(), new Set<number>(), new Set<number>()];
@@ -37,13 +48,7 @@ async function readRecording(directory: string): Promise<Seen> {
       if (event.name === 'kcp:session_closed') end = event.data;
     },
   });
-  for (let tries = 0; tries < 400 && end === undefined; tries++) {
-    await delay(10);
-    const [file] = (await readdir(directory)).filter((name) => name.endsWith('.sqlog'));
-    if (file === undefined) continue;
-    const bytes = await readFile(join(directory, file));
-    if (bytes.includes('kcp:session_closed')) reader.push(bytes);
-  }
+  reader.push(await wholeRecording(directory));
   reader.finish();
   expect(reader.counters.damaged).toBe(0);
   return { carriers: [...carriers], up, down, end };

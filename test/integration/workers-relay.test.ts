@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
 import { afterEach, describe, expect, test } from 'vitest';
 import { login, type LoginAnswer } from '../../src/client/node/index.ts';
+import { freePorts } from '../support/free-ports.ts';
 import type { LoginGateway } from '../support/login-gateway.ts';
 import { digest, keystream, keystreamHash } from '../support/keystream.ts';
 import { describeWithNative } from '../support/native.ts';
@@ -12,16 +11,6 @@ const MIB = 1024 * 1024;
 const world = new LoginWorkers();
 afterEach(() => world.end());
 
-/** A UDP port of 127.0.0.1 that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const socket = createSocket('udp4').bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  const { port } = socket.address();
-  socket.close();
-  await once(socket, 'close');
-  return port;
-}
-
 interface Pair {
   readonly owner: LoginGateway;
   readonly other: LoginGateway;
@@ -30,7 +19,7 @@ interface Pair {
 }
 
 async function startPair(workers: number): Promise<Pair> {
-  const [first, second] = [await freePort(), await freePort()];
+  const [first, second] = (await freePorts(1, 1)) as [number, number];
   const shared = { workers, ticketKey: randomBytes(32).toString('base64') };
   const owner = await world.start({ ...shared, peer: { id: 2, port: second, ownPort: first } });
   const other = await world.start({ ...shared, id: 2, peer: { id: 1, port: first, ownPort: second } });

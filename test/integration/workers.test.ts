@@ -166,7 +166,8 @@ describeWithNative('a gateway with two workers', () => {
     await cycle();
     const before = openDescriptors();
     for (let i = 0; i < 4; i++) await cycle();
-    expect(openDescriptors()).toBe(before);
+    // Some are let go of a turn later; what leaked stays.
+    await expect.poll(openDescriptors).toBeLessThanOrEqual(before);
   });
 });
 

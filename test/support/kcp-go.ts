@@ -272,7 +272,7 @@ function tryLock(lock: string): boolean {
 
 async function stopEchoServer(program: RunningProgram): Promise<KcpGoServerResult> {
   const stopped = program.nextEvent('stopped', 10_000);
-  const [account] = await Promise.all([stopped, program.stop()]);
+  const [account] = await Promise.all([stopped, program.stop(10_000)]);
   return withoutName(account) as KcpGoServerResult;
 }
 

@@ -1,7 +1,5 @@
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { randomBytes } from 'node:crypto';
+import { freePorts } from './free-ports.ts';
 import {
   startLoginGateway,
   type LinePorts,
@@ -25,7 +23,11 @@ export async function startLoginGateways(
   options: Omit<LoginGatewayOptions, 'id' | 'ports' | 'ticketKey'> = {},
 ): Promise<LoginGateways> {
   const ticketKey = randomBytes(32).toString('base64');
-  const ports = await Promise.all(Array.from({ length: count }, freeLinePorts));
+  const free = await freePorts(...Array.from({ length: 3 * count }, () => 1));
+  const ports = Array.from({ length: count }, (_, index): LinePorts => {
+    const [udp = 0, tcp = 0, ws = 0] = free.slice(3 * index);
+    return { udp, tcp, ws };
+  });
   const lines = ports.flatMap((line, index) =>
     Object.entries(line).map(
       ([transport, port]) =>
@@ -52,18 +54,4 @@ export async function startLoginGateways(
       await Promise.all(gateways.map(({ gateway }) => gateway.stop()));
     },
   };
-}
-
-/** Ports that were free a moment ago. */
-async function freeLinePorts(): Promise<LinePorts> {
-  const udp = createSocket('udp4').bind(0, '127.0.0.1');
-  const servers = [createServer(), createServer()].map((server) => server.listen(0, '127.0.0.1'));
-  await Promise.all([udp, ...servers].map((socket) => once(socket, 'listening')));
-  const [tcp = 0, ws = 0] = servers.map((server) => (server.address() as AddressInfo).port);
-  const ports = { udp: udp.address().port, tcp, ws };
-  await Promise.all([
-    new Promise<void>((resolve) => udp.close(() => resolve())),
-    ...servers.map((server) => new Promise((resolve) => server.close(resolve))),
-  ]);
-  return ports;
 }

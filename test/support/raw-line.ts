@@ -23,7 +23,7 @@ class Inbox {
     else waiting(datagram);
   }
 
-  take(timeoutMs = 3000): Promise<Buffer> {
+  take(timeoutMs = 20_000): Promise<Buffer> {
     const arrived = this.#arrived.shift();
     if (arrived !== undefined) return Promise.resolve(arrived);
     return new Promise((resolve, reject) => {
