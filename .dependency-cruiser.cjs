@@ -171,11 +171,13 @@ module.exports = {
     {
       name: 'declared-dependencies',
       severity: 'error',
-      comment: 'Users install only "dependencies": move the package there, or do without it.',
+      comment:
+        'Users install only "dependencies": move the package there, do without it, or (import() and an optional peer ' +
+        'dependency) say what to install.',
       from: { path: '^(src|tools)/' },
       to: {
         dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'],
-        dependencyTypesNot: ['type-only'],
+        dependencyTypesNot: ['type-only', 'npm-peer'],
       },
     },
   ],

@@ -13,7 +13,7 @@ import { cruise } from 'dependency-cruiser';
 import extractConfiguration from 'dependency-cruiser/config-utl/extract-depcruise-config';
 
 /** TypeScript files in those folders when this number was last updated; raise it as the code grows. */
-const COUNTED_FILES = 190;
+const COUNTED_FILES = 845;
 /** Below this share of COUNTED_FILES something is wrong with the check, not with the code. */
 const FLOOR_SHARE = 0.6;
 const MODULE_FLOOR = Math.ceil(COUNTED_FILES * FLOOR_SHARE);

@@ -196,6 +196,17 @@ describe('a command line', () => {
     expect(svg).toContain('>kicked by the gateway<');
   });
 
+  test('draws a PNG of the same', async () => {
+    const file = join(folder, 'drawn.png');
+    expect(await inspect([EXAMPLE, '--timeline', file, '--count'])).toMatchObject({ code: 0 });
+    const png = readFileSync(file);
+    expect(png.subarray(0, 8).toString('latin1')).toBe('\u0089PNG\r\n\u001a\n');
+    // Width and height of its header: two pixels for one.
+    expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([2000, 840]);
+    // Empty paper of this size takes a few KiB.
+    expect(png.length).toBeGreaterThan(20_000);
+  });
+
   test('reads hex text', async () => {
     const hex = '040302015100000400000000070000000000000003000000616263';
     expect((await inspect(['--hex', hex])).output).toContain(
@@ -249,7 +260,7 @@ describe('a command line', () => {
     ],
     [[EXAMPLE, '--tree', '--stats'], '--stats and --tree do not go together'],
     [[EXAMPLE, '--json', '--tree'], '--json and --tree do not go together'],
-    [[EXAMPLE, '--timeline', 'x.png'], 'x.png: a timeline is SVG'],
+    [[EXAMPLE, '--timeline', 'x.gif'], 'x.gif: a timeline is SVG or PNG'],
     [[EXAMPLE, '--write', './docs/../docs/inspector-example.pcapng'], 'is read: it cannot be written'],
     [[EXAMPLE, '--direction', 'client'], '--direction goes with --follow'],
     [[EXAMPLE, '--conv', '1'], '--conv goes with --timeline'],
@@ -393,13 +404,13 @@ function run(
 const RUNS = Number(process.env.KCPGATE_CAPTURE_MUTATIONS ?? 10_000);
 const SEED = Number(process.env.KCPGATE_SEED ?? 20_261_127);
 
-test(`${RUNS} damaged captures go through the views (seed ${SEED})`, () => {
+test(`${RUNS} damaged captures go through the views (seed ${SEED})`, async () => {
   const random = new SeededRandom(SEED);
   let datagrams = 0;
   for (let i = 0; i < RUNS; i++) {
     const capture = i % 2 === 0 ? mutateCapture(random, SAMPLE) : damagedInside(random);
     try {
-      datagrams += show(capture, VIEWS[i % VIEWS.length]!);
+      datagrams += await show(capture, VIEWS[i % VIEWS.length]!);
     } catch (error) {
       throw new Error(`run ${i}: ${Buffer.from(capture).toString('hex')}`, { cause: error });
     }
@@ -445,22 +456,18 @@ function damagedInside(random: SeededRandom): Uint8Array {
 const START_MS = Date.UTC(2026, 0, 2, 3, 4, 5);
 
 /** Shows a capture in some ways. @returns datagrams found. */
-function show(capture: Uint8Array, ways: readonly Partial<ViewOptions>[]): number {
+async function show(capture: Uint8Array, ways: readonly Partial<ViewOptions>[]): Promise<number> {
   const output = new TextOutput(() => true);
-  const views = ways.flatMap((options) =>
-    chooseViews(
-      { ...NO_VIEW, ...options },
-      {
-        output,
-        palette: paletteFor('always', false, {}),
-        isTerminal: false,
-        columns: 80,
-        warn: () => undefined,
-        openFile: () => () => true,
-      },
-    ),
-  );
-  return showIn(capture, views);
+  const places = {
+    output,
+    palette: paletteFor('always', false, {}),
+    isTerminal: false,
+    columns: 80,
+    warn: () => undefined,
+    openFile: () => () => true,
+  };
+  const views = await Promise.all(ways.map((options) => chooseViews({ ...NO_VIEW, ...options }, places)));
+  return showIn(capture, views.flat());
 }
 
 function showIn(capture: Uint8Array, views: readonly View[]): number {

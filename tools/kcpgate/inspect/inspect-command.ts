@@ -68,7 +68,7 @@ function addViewOptions(command: Command): void {
         'gateway',
       ]),
     )
-    .option('--timeline <file>', 'draw the session that has most: sn against time, as SVG')
+    .option('--timeline <file>', 'draw the session that has most: sn against time, as .svg or .png')
     .option('--conv <conv>', 'the session to draw', convOption)
     .option('--write <file>', 'write the datagrams to a pcapng file')
     .option('--limit <n>', 'stop after so many segments', wholeNumberOption(1, 1e15))

@@ -94,7 +94,7 @@ export async function runInspect(
   const kcpGo = kcpGoKeyOf(options, places.environment);
   checkOutputs(inputs, options);
   const output = new TextOutput(places.output);
-  const views = chooseViews(options, {
+  const views = await chooseViews(options, {
     output,
     palette: paletteFor(options.color, places.isTerminal, places.environment),
     isTerminal: places.isTerminal,

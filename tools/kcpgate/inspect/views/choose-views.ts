@@ -1,4 +1,5 @@
 import { GatewayError } from '../../../../src/base/errors.ts';
+import { loadPngPainter } from '../timeline/png-painter.ts';
 import { TimelineView } from '../timeline/timeline-view.ts';
 import { CountView } from './count-view.ts';
 import { FollowView } from './follow-view.ts';
@@ -27,13 +28,13 @@ export interface ViewPlaces {
 
 /**
  * The views that were asked for: one of those that write to standard output, beside it a picture and a capture.
- * @throws GatewayError `config_invalid` when options do not go together.
+ * @throws GatewayError `config_invalid` when options do not go together, or a package for them is missing.
  */
-export function chooseViews(options: ViewOptions, places: ViewPlaces): View[] {
+export async function chooseViews(options: ViewOptions, places: ViewPlaces): Promise<View[]> {
   const main = mainView(options, places);
   const views = main === null ? [] : [main];
   const { timeline, write } = options;
-  if (timeline !== undefined) views.push(timelineView(timeline, options, places));
+  if (timeline !== undefined) views.push(await timelineView(timeline, options, places));
   if (write !== undefined) views.push(writeView(write, places));
   return views;
 }
@@ -95,13 +96,18 @@ function followView(options: ViewOptions, places: ViewPlaces): View {
   });
 }
 
-function timelineView(file: string, { conv }: ViewOptions, { openFile, warn }: ViewPlaces): View {
-  if (!/\.svg$/i.test(file)) {
-    throw wrong(`${file}: a timeline is SVG; a browser, or rsvg-convert, makes other pictures of it`);
-  }
+async function timelineView(
+  file: string,
+  { conv }: ViewOptions,
+  { openFile, warn }: ViewPlaces,
+): Promise<View> {
+  const [extension] = /\.(svg|png)$/i.exec(file) ?? [];
+  if (extension === undefined)
+    throw wrong(`${file}: a timeline is SVG or PNG; end its name with .svg or .png`);
+  const paint = extension.toLowerCase() === '.png' ? await loadPngPainter() : undefined;
   return new TimelineView({
     ...(conv === undefined ? {} : { conv }),
-    write: (svg) => openFile(file)(Buffer.from(svg)),
+    write: (svg) => openFile(file)(paint === undefined ? Buffer.from(svg) : paint(svg)),
     warn,
   });
 }
