@@ -66,6 +66,7 @@ describe('another gateway', () => {
     // The answer was read.
     await until(() => vi.getTimerCount() === 0);
     for (let i = 0; i < 100; i++) expect(watch.isGone(2)).toBe(false);
+    await delay(20);
     expect(gateway.asked).toBe(1);
     later(1_000);
     expect(watch.isGone(2)).toBe(false);

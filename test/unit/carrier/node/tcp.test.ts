@@ -153,6 +153,7 @@ describe('createTcpCarrier', () => {
     served.carrier.connections?.disconnect(0, CloseCode.normal, '');
     if (ends) {
       await ended(socket);
+      await new Promise((resolve) => setTimeout(resolve, 20));
       expect(served.carrier.stats().connections?.open).toBe(1);
       socket.end();
     }
