@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
 import { connect, login } from '../../src/client/node/index.ts';
+import { datagramKind, type DatagramKind } from '../../src/wire/datagram-kind.ts';
+import { HandshakeKind, handshakeKindOf } from '../../src/wire/hello.ts';
 import { packetNumberOf, sealedHeaderBytes } from '../../src/wire/sealed-header.ts';
 import { wireMemory } from '../../src/wire/memory.ts';
 import type { FoundDatagram } from '../../tools/kcpgate/inspect/found-datagram.ts';
@@ -160,10 +162,34 @@ test('our own client, sealed, with a key log', async () => {
   expect(session!.close).toMatchObject({ code: 1000, how: 'fin' });
   expect(comparison.examiner.flows.map(({ description }) => description)).toEqual(['kcpgate, sealed']);
 
+  // Behind the loss the numbers that are missing are those that were dropped.
+  const fates: { isFromA: boolean; isDropped: boolean }[] = [];
+  const behind = compare(relay.capture, { keyLog }, undefined, (found) => {
+    const isDropped = found.comment !== 'delivered';
+    if (kindOf(found) === 'sealed' || isAnswer(found)) fates.push({ isFromA: found.isFromA, isDropped });
+    return !isDropped;
+  });
+  const [lossy] = behind.examiner.sessions;
+  for (const isFromA of [true, false]) {
+    const ofSide = fates.filter((one) => one.isFromA === isFromA).map(({ isDropped }) => isDropped);
+    const between = ofSide.slice(ofSide.indexOf(false), ofSide.lastIndexOf(false));
+    const dropped = between.filter(Boolean).length;
+    expect(dropped).toBeGreaterThan(20);
+    expect((isFromA ? lossy!.fromClient : lossy!.fromGateway).missingNumbers).toBe(dropped);
+  }
+
   const closed = compare(relay.capture);
   expect(closed.examiner.sessions[0]).toMatchObject({ type: 'sealed', fromClient: { segments: 0 } });
   expect(closed.examiner.sessions[0]!.unopened).toBeGreaterThan(100);
 });
+
+const kindOf = ({ bytes, offset, length }: FoundDatagram): DatagramKind =>
+  datagramKind(wireMemory(bytes).view, offset, length);
+
+/** A HELLO_ACK, which has one of the gateway's numbers. */
+const isAnswer = (found: FoundDatagram): boolean =>
+  kindOf(found) === 'handshake' &&
+  handshakeKindOf(wireMemory(found.bytes).view, found.offset) === HandshakeKind.helloAck;
 
 /** The clear segments of a sealed datagram, by Node's own cryptography. */
 function openedBy(keyLog: KeyLog, found: FoundDatagram): Uint8Array | null {

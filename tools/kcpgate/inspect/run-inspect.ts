@@ -1,6 +1,7 @@
 import { openSync, statSync } from 'node:fs';
 import type { SocketAddress } from '../../../src/base/address.ts';
 import { GatewayError } from '../../../src/base/errors.ts';
+import { countOf } from '../admin/cell.ts';
 import { ExitCode } from '../exit-code.ts';
 import type { CaptureCounters } from './capture/capture-counters.ts';
 import { Examiner } from './examine/examiner.ts';
@@ -136,9 +137,13 @@ export async function runInspect(
   const shown = filter === undefined ? all : findingsOf(all, pipeline.shownSessions, pipeline.shownFlows);
   for (const view of views) view.finish?.(shown);
   output.flush();
+  if (capture.lostPackets > 0) places.warn(lostText(capture.lostPackets));
   if (capture.datagrams === 0) places.warn('no datagrams were found; --stats tells what else there was');
   return warnings.isDamaged || failsOn(notes, options.failOn) ? ExitCode.failure : ExitCode.ok;
 }
+
+const lostText = (count: number): string =>
+  `${countOf(count, 'packet')} not captured, because there were too many: what was in them is missing`;
 
 /** What is read must not be overwritten. */
 function checkOutputs(inputs: readonly string[], { write, timeline, keyLog, hex }: InspectOptions): void {

@@ -8,6 +8,8 @@ export interface CaptureCounters {
   packets: number;
   /** What the sink was handed. */
   datagrams: number;
+  /** Packets that were not captured because there were too many, as far as the capture says. */
+  lostPackets: number;
   /** How often each notice applied. */
   readonly notices: Record<CaptureNoticeCode, number>;
 }
@@ -21,6 +23,7 @@ export function newCaptureCounters(): CaptureCounters {
     bytes: 0,
     packets: 0,
     datagrams: 0,
+    lostPackets: 0,
     notices: {
       capture_damaged: 0,
       capture_cut_off: 0,

@@ -72,9 +72,9 @@ function tcpdumpArguments(options: LiveCaptureOptions): string[] {
     '-U',
     '--immediate-mode',
     '-s',
-    '0',
+    String(SNAPSHOT_BYTES),
     '-B',
-    '16384',
+    String(BUFFER_KIB),
   ];
   return filter === '' ? fixed : [...fixed, filter];
 }
@@ -102,3 +102,7 @@ function captureError(interfaceName: string, said: string): GatewayError {
 /** What tcpdump says when it is ready. */
 const STARTED = 'listening on';
 const MAX_SAID_LENGTH = 16_384;
+/** The longest IP packet, and what may stand before it. The buffer has room for so many bytes for each packet, however short. */
+const SNAPSHOT_BYTES = 65_600;
+/** 1000 packets. */
+const BUFFER_KIB = 65_536;

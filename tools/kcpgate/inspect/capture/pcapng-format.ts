@@ -1,6 +1,6 @@
 import type { Notices } from './notices.ts';
 import { emptyPacket, type PacketTaker } from './packet-taker.ts';
-import { readComment, readInterface, type CaptureInterface } from './pcapng-options.ts';
+import { readComment, readInterface, readLostPackets, type CaptureInterface } from './pcapng-options.ts';
 import { MAX_RECORD_BYTES, type RecordFormat } from './record-joiner.ts';
 
 /** Whether a section begins there; its first 4 bytes read the same in both orders. */
@@ -16,14 +16,19 @@ export const isPcapng = (view: DataView, at: number): boolean => view.getUint32(
 export class PcapngFormat implements RecordFormat {
   readonly #taker: PacketTaker;
   readonly #notices: Notices;
+  readonly #onLost: (packets: number) => void;
   readonly #packet = emptyPacket();
   #isLittleEndian = true;
   #interfaces: CaptureInterface[] = [];
+  /** What each interface of the section has lost so far. */
+  #lost: number[] = [];
   #isLost = false;
 
-  constructor(taker: PacketTaker, notices: Notices) {
+  /** @param onLost told how many packets more were not captured; negative when fewer were. */
+  constructor(taker: PacketTaker, notices: Notices, onLost: (packets: number) => void) {
     this.#taker = taker;
     this.#notices = notices;
+    this.#onLost = onLost;
   }
 
   measure(_bytes: Uint8Array, view: DataView, at: number, available: number): number {
@@ -55,9 +60,12 @@ export class PcapngFormat implements RecordFormat {
         return this.#takeSimplePacket(bytes, view, at, end);
       case SECTION_HEADER:
         this.#interfaces = [];
+        this.#lost = [];
         return;
       case INTERFACE_DESCRIPTION:
         return this.#takeInterface(view, at, end);
+      case INTERFACE_STATISTICS:
+        return this.#takeStatistics(view, at, end);
     }
   }
 
@@ -104,6 +112,15 @@ export class PcapngFormat implements RecordFormat {
       return;
     }
     this.#interfaces.push(described);
+  }
+
+  /** They count from the beginning of the section: the last ones of an interface hold. */
+  #takeStatistics(view: DataView, at: number, end: number): void {
+    const id = end - at < STATISTICS_START_BYTES ? -1 : view.getUint32(at + 8, this.#isLittleEndian);
+    if (this.#interfaces[id] === undefined) return this.#refuse('statistics of no interface');
+    const lost = readLostPackets(view, at + STATISTICS_START_BYTES, end, this.#isLittleEndian);
+    this.#onLost(lost - (this.#lost[id] ?? 0));
+    this.#lost[id] = lost;
   }
 
   /** @param idBytes of the interface number: 4, or 2 in the block that came before the enhanced one. */
@@ -167,6 +184,7 @@ const ORDER_MAGIC_SWAPPED = 0x4d3c2b1a;
 const INTERFACE_DESCRIPTION = 1;
 const OLD_PACKET = 2;
 const SIMPLE_PACKET = 3;
+const INTERFACE_STATISTICS = 5;
 const ENHANCED_PACKET = 6;
 const PACKET_BLOCKS: ReadonlySet<number> = new Set([OLD_PACKET, SIMPLE_PACKET, ENHANCED_PACKET]);
 /** Type, length and byte order of a section. */
@@ -175,6 +193,8 @@ const BLOCK_FRAME_BYTES = 12;
 /** Up to where the bytes of a packet begin. */
 const PACKET_START_BYTES = 28;
 const SIMPLE_PACKET_START_BYTES = 12;
+/** Type, length, number of the interface and time. */
+const STATISTICS_START_BYTES = 20;
 const MAX_INTERFACES = 4096;
 /** Of a block that is left out. A longer one is none: most of the file would be left out with it. */
 const MAX_OTHER_BLOCK_BYTES = 16 * 1024 * 1024;

@@ -59,6 +59,18 @@ export function readComment(
   return comment;
 }
 
+/** How many packets the options `[at, end)` of interface statistics say were lost, by the interface and by the system. */
+export function readLostPackets(view: DataView, at: number, end: number, isLittleEndian: boolean): number {
+  let lost = 0;
+  forEachOption(view, at, end, isLittleEndian, (code, valueAt, length) => {
+    if (length < 8 || (code !== OPTION_INTERFACE_DROPS && code !== OPTION_SYSTEM_DROPS)) return;
+    const drops = Number(view.getBigUint64(valueAt, isLittleEndian));
+    // All bits set: it is not known.
+    if (Number.isSafeInteger(drops)) lost += drops;
+  });
+  return lost;
+}
+
 function forEachOption(
   view: DataView,
   from: number,
@@ -88,5 +100,7 @@ const INTERFACE_BYTES = 8;
 const OPTION_HEADER_BYTES = 4;
 const OPTION_END = 0;
 const OPTION_COMMENT = 1;
+const OPTION_INTERFACE_DROPS = 5;
+const OPTION_SYSTEM_DROPS = 7;
 const OPTION_TIME_RESOLUTION = 9;
 const OPTION_TIME_OFFSET = 14;

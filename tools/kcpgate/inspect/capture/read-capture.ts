@@ -33,7 +33,7 @@ export class CaptureReader {
     this.#notices = notices;
     this.#outlet = new DatagramOutlet(options.sink, this.counters);
     this.#layers = new PacketLayers(this.#outlet, notices, options.maxMemoryBytes ?? DEFAULT_MEMORY_BYTES);
-    this.#joiner = new RecordJoiner(new EitherFormat((packet) => this.#take(packet), notices));
+    this.#joiner = new RecordJoiner(new EitherFormat((packet) => this.#take(packet), this.counters, notices));
   }
 
   /** Takes the next bytes; they are not used after the call. */
@@ -60,11 +60,13 @@ export class CaptureReader {
 /** Whichever format the first bytes tell. */
 class EitherFormat implements RecordFormat {
   readonly #taker: PacketTaker;
+  readonly #counters: CaptureCounters;
   readonly #notices: Notices;
   #format: RecordFormat | undefined;
 
-  constructor(taker: PacketTaker, notices: Notices) {
+  constructor(taker: PacketTaker, counters: CaptureCounters, notices: Notices) {
     this.#taker = taker;
+    this.#counters = counters;
     this.#notices = notices;
   }
 
@@ -73,7 +75,7 @@ class EitherFormat implements RecordFormat {
     if (available < MAGIC_BYTES) return MAGIC_BYTES;
     const variant = pcapVariantAt(view, at);
     if (variant !== undefined) this.#format = new PcapFormat(variant, this.#taker, this.#notices);
-    else if (isPcapng(view, at)) this.#format = new PcapngFormat(this.#taker, this.#notices);
+    else if (isPcapng(view, at)) this.#format = this.#pcapng();
     else {
       const isCompressed = view.getUint16(at) === GZIP_MAGIC;
       this.#notices.tell(
@@ -87,6 +89,12 @@ class EitherFormat implements RecordFormat {
 
   take(bytes: Uint8Array, view: DataView, at: number, length: number): void {
     this.#format?.take(bytes, view, at, length);
+  }
+
+  #pcapng(): PcapngFormat {
+    return new PcapngFormat(this.#taker, this.#notices, (packets) => {
+      this.#counters.lostPackets += packets;
+    });
   }
 }
 

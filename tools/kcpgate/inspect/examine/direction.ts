@@ -60,6 +60,10 @@ export class Direction implements DirectionReport {
     return seconds > 0 ? this.payloadBytes / seconds : NaN;
   }
 
+  get missingNumbers(): number {
+    return this.packetNumbers.missing;
+  }
+
   get roundTrip(): RoundTripReport {
     return this.sent.roundTrip;
   }

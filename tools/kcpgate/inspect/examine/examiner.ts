@@ -2,7 +2,13 @@ import { Command } from '../../../../src/wire/command.ts';
 import { addressBlockBytesOf } from '../../../../src/wire/data-segment.ts';
 import { HandshakeKind, handshakeKindOf } from '../../../../src/wire/hello.ts';
 import type { WireMemory } from '../../../../src/wire/memory.ts';
-import { isCopy, packetNumberOf, pathIdOf, sealedTextLength } from '../../../../src/wire/sealed-header.ts';
+import {
+  isCopy,
+  packetNumberOf,
+  pathIdOf,
+  SEALED_HEADER_BYTES,
+  sealedTextLength,
+} from '../../../../src/wire/sealed-header.ts';
 import {
   commandOf,
   conversationOf,
@@ -229,7 +235,8 @@ export class Examiner {
     moment.causes = found.told?.causes ?? NOT_TOLD;
     let isRepeated = false;
     if (datagram.kind === 'sealed') isRepeated = this.#takeNumber(found, memory, link, datagram);
-    else if (datagram.kind !== 'handshake') this.#lines.takeClear(link, datagram, found);
+    else if (datagram.kind === 'handshake') takeAnswerNumber(found, memory, session, datagram);
+    else this.#lines.takeClear(link, datagram, found);
     moment.epoch = session.epoch;
     if (datagram.sealedBecause !== null) session.unopened++;
     this.#analyst.take(session, datagram, moment, isRepeated);
@@ -311,6 +318,19 @@ export class Examiner {
 /** What looked like a sealed datagram once, among others that cannot be read. */
 const isChance = (session: Session): boolean =>
   session.isGuess && session.links.every(({ flow }) => flow.isOpaque);
+
+/** HELLO_ACK counts among the sealed datagrams of the gateway. */
+function takeAnswerNumber(
+  found: FoundDatagram,
+  { view }: WireMemory,
+  { fromGateway }: Session,
+  { proxyBytes, sealedBecause }: ExaminedDatagram,
+): void {
+  const at = found.offset + proxyBytes;
+  if (handshakeKindOf(view, at) !== HandshakeKind.helloAck || sealedBecause === 'open_failed') return;
+  if (found.length - proxyBytes >= SEALED_HEADER_BYTES)
+    fromGateway.packetNumbers.take(packetNumberOf(view, at));
+}
 
 function isHello({ offset }: FoundDatagram, { view }: WireMemory, { proxyBytes }: ExaminedDatagram): boolean {
   const kind = handshakeKindOf(view, offset + proxyBytes);

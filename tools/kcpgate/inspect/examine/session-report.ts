@@ -104,6 +104,8 @@ export interface DirectionReport {
   /** Captured twice although sent once: by the network, or as copies on two lines. In segments, and whole datagrams. */
   readonly duplicateSegments: number;
   readonly duplicatePackets: number;
+  /** Packet numbers between the first and the last captured that were not: the capture or the network lost them. 0 unless sealed. */
+  readonly missingNumbers: number;
   /** Datagrams that say they are copies (bit 0x08). */
   readonly copies: number;
   /** Segments that came behind higher ones, and how far behind, in segments. */

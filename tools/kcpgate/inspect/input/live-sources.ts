@@ -36,7 +36,7 @@ export async function captureInterface(
         target.tell(`capturing on ${name}; Ctrl-C ends it`);
       },
     });
-    if (lostPackets > 0) target.tell(`${lostPackets} packets were not captured: there were too many`);
+    reader.counters.lostPackets = lostPackets;
   } catch (error) {
     throw isWrongUse(error) ? new GatewayError('config_invalid', `kcpgate: ${error.message}`) : error;
   }

@@ -75,10 +75,12 @@ async function readBytes(
 
 const isFileError = (error: unknown): boolean => error instanceof Error && 'syscall' in error;
 
-function addCounters(total: CaptureCounters, { bytes, packets, datagrams, notices }: CaptureCounters): void {
-  total.bytes += bytes;
-  total.packets += packets;
-  total.datagrams += datagrams;
+function addCounters(total: CaptureCounters, counters: CaptureCounters): void {
+  const { notices } = counters;
+  total.bytes += counters.bytes;
+  total.packets += counters.packets;
+  total.datagrams += counters.datagrams;
+  total.lostPackets += counters.lostPackets;
   for (const [code, count] of Object.entries(notices)) {
     total.notices[code as keyof typeof notices] += count;
   }

@@ -101,6 +101,7 @@ function jsonOfDirection(report: DirectionReport): object {
     },
     duplicateSegments: report.duplicateSegments,
     duplicatePackets: report.duplicatePackets,
+    missingNumbers: report.missingNumbers,
     copies: report.copies,
     reorderedSegments: report.reorderedSegments,
     maxReorderDepth: report.maxReorderDepth,

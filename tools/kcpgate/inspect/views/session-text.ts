@@ -106,6 +106,7 @@ const ROWS: readonly (readonly [name: string, cell: Cell])[] = [
   ['  spurious', ({ retransmissions }) => counted(retransmissions.spurious)],
   ['duplicate segments', ({ duplicateSegments }) => counted(duplicateSegments)],
   ['duplicate datagrams', ({ duplicatePackets }) => counted(duplicatePackets)],
+  ['numbers missing', ({ missingNumbers }) => counted(missingNumbers)],
   ['marked as copies', ({ copies }) => counted(copies)],
   ['out of order', ({ reorderedSegments }) => counted(reorderedSegments)],
   ['  deepest', ({ maxReorderDepth }) => (maxReorderDepth === 0 ? '' : `${maxReorderDepth} segments`)],

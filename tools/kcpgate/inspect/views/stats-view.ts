@@ -60,7 +60,7 @@ const moreLines = (count: number): string[] =>
   count > MAX_SHOWN ? [`and ${count - MAX_SHOWN} more; --filter chooses, --json has all`] : [];
 
 function captureLines({ capture, flows, sessions, left, startUs }: Findings): string[] {
-  const { packets, bytes, datagrams, notices } = capture;
+  const { packets, bytes, datagrams, lostPackets, notices } = capture;
   const lines = [
     `${countOf(packets, 'packet')}, ${countOf(datagrams, 'datagram')}, ${bytesCell(bytes)}; ` +
       `${countOf(flows.length, 'flow')}, ${countOf(sessions.length, 'session')}`,
@@ -69,6 +69,8 @@ function captureLines({ capture, flows, sessions, left, startUs }: Findings): st
   if (!Number.isNaN(startUs) && lastUs > 0) {
     lines.push(`from ${absoluteText(startUs)} UTC, ${spanText(Math.max(0, lastUs - startUs))} long`);
   }
+  if (lostPackets > 0)
+    lines.push(`${countOf(lostPackets, 'packet')} not captured, because there were too many`);
   const other = Object.entries(notices).filter(([, count]) => count > 0);
   if (other.length > 0) lines.push(`else: ${other.map(([code, count]) => `${count} ${code}`).join(', ')}`);
   const { forgottenSessions, forgottenFlows, suppressedNotes } = left;

@@ -146,6 +146,38 @@ describe('pcapng', () => {
     expect(notices).toEqual([]);
   });
 
+  it('tells what was not captured: the last statistics of each interface and section', () => {
+    const statistics = (id: number, ...options: readonly (readonly number[])[]): readonly number[] =>
+      little.block(5, [...little.u32(id, 0, 9), ...options.flat()]);
+    const count = (code: number, value: number): readonly number[] =>
+      little.option(code, little.u32(value, 0));
+    const section = [...little.section(), ...little.interface(101), ...little.interface(101)];
+    const { counters, notices } = readAll(
+      Uint8Array.from([
+        ...section,
+        ...statistics(0, count(4, 1000), count(5, 7), count(7, 100)),
+        ...little.packet(0, 7n, PACKET),
+        ...statistics(1, count(5, 4)),
+        ...statistics(0, count(4, 2000), count(5, 9), count(7, 100)),
+        // Not known, and too short to be a count.
+        ...statistics(
+          1,
+          little.option(
+            5,
+            zeros(8).map(() => 0xff),
+          ),
+          little.option(7, [1]),
+        ),
+        ...section,
+        ...statistics(1, count(7, 1000)),
+      ]),
+    );
+    expect(counters).toMatchObject({ packets: 1, lostPackets: 1109 });
+    expect(notices).toEqual([]);
+    const damaged = readAll(Uint8Array.from([...section, ...statistics(2), ...little.block(5, [1])]));
+    expect(damaged.counters).toMatchObject({ lostPackets: 0, notices: { capture_damaged: 2 } });
+  });
+
   it('goes on behind blocks that cannot be', () => {
     const packet = little.packet(0, 7n, PACKET);
     const broken = [...packet.slice(0, 4), ...u32(0xffffffff), ...packet.slice(8)];

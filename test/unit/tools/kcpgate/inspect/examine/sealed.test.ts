@@ -168,6 +168,43 @@ describe('again', () => {
   });
 });
 
+describe('numbers that did not come by', () => {
+  const missing = ({ examiner }: Capture): readonly (number | undefined)[] => {
+    const [session] = examiner.sessions;
+    return [session?.fromClient.missingNumbers, session?.fromGateway.missingNumbers];
+  };
+
+  test('are counted each way, and no more when they come late', () => {
+    const capture = withKeys(first);
+    shakeHands(capture, first);
+    capture.take(first.fromGateway(1, {}, wins), false);
+    for (const pn of [1, 5, 7]) capture.take(first.fromClient(pn, {}, push({ sn: pn, ts: 50 })), true);
+    expect(missing(capture)).toEqual([4, 0]);
+    capture.take(first.fromClient(3, {}, push({ sn: 3, ts: 51 })), true);
+    capture.take(first.fromClient(3, {}, push({ sn: 3, ts: 51 })), true);
+    // The answer to a HELLO that came again has a number of the gateway, too.
+    capture.take(first.helloAck(2, wins), false);
+    capture.take(first.fromGateway(5, {}, wins), false);
+    expect(missing(capture)).toEqual([3, 2]);
+  });
+
+  test('those before the first are not known; one below it makes it known', () => {
+    const capture = withKeys(first);
+    for (const pn of [9, 10]) capture.take(first.fromClient(pn, {}, push({ sn: pn, ts: 50 })), true);
+    expect(missing(capture)).toEqual([0, 0]);
+    capture.take(first.fromClient(6, {}, push({ sn: 6, ts: 50 })), true);
+    expect(missing(capture)).toEqual([2, 0]);
+    capture.take(first.fromClient(8, {}, push({ sn: 8, ts: 50 })), true);
+    expect(missing(capture)).toEqual([1, 0]);
+  });
+
+  test('a number that nobody sent counts for little', () => {
+    const capture = new Capture();
+    for (const pn of [1, 2 ** 47]) capture.take(first.fromClient(pn, { withBlock: true }, wins), true);
+    expect(missing(capture)).toEqual([0, 0]);
+  });
+});
+
 describe('from line to line', () => {
   test.each([
     ['with keys', withKeys(first)],
