@@ -76,6 +76,13 @@ export async function runChaos(flags: ChaosFlags): Promise<void> {
   let control: ControlServer | undefined;
   try {
     if (flags.control !== undefined) control = await startControlServer(flags.control, chaos);
+  } catch (error) {
+    // Nothing has begun: there is nothing to sum up.
+    await chaos.close();
+    recorder?.close();
+    throw error;
+  }
+  try {
     announce(chaos, control, json, say);
     const stopShowing = show(chaos, flags, line);
     await Promise.race([untilSignal(), ended]);
