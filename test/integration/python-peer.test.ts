@@ -32,8 +32,11 @@ peer('python').describe('an independent client', () => {
       ...{ code: 1000, reason: 'finished', bytes: 1024 * KIB, equal: true, changes: 3 },
     });
     expect((await client.exit).code).toBe(0);
-    const { sessions } = await gateway.status();
-    expect(sessions).toMatchObject({ openedSessions: 1, moves: 3, closedSessions: { normal: 1 } });
+    await expect
+      .poll(async () => (await gateway.status()).sessions)
+      .toMatchObject({
+        ...{ openedSessions: 1, moves: 3, closedSessions: { normal: 1 } },
+      });
   });
 
   test('loses nothing where a tenth of all datagrams is lost', async () => {
@@ -42,7 +45,11 @@ peer('python').describe('an independent client', () => {
     const closed = await client.nextEvent('closed');
     expect(closed).toMatchObject({ code: 1000, bytes: 128 * KIB, equal: true, changes: 2 });
     expect(Number(closed.retransmits)).toBeGreaterThan(0);
-    expect((await gateway.status()).sessions).toMatchObject({ closedSessions: { normal: 1 } });
+    await expect
+      .poll(async () => (await gateway.status()).sessions)
+      .toMatchObject({
+        closedSessions: { normal: 1 },
+      });
   });
 
   test('does the same over TCP, where its connection is replaced by another', async () => {
@@ -51,7 +58,11 @@ peer('python').describe('an independent client', () => {
     expect(await client.nextEvent('closed')).toMatchObject({
       ...{ code: 1000, reason: 'finished', bytes: 1024 * KIB, equal: true, changes: 2 },
     });
-    expect((await gateway.status()).sessions).toMatchObject({ moves: 2, closedSessions: { normal: 1 } });
+    await expect
+      .poll(async () => (await gateway.status()).sessions)
+      .toMatchObject({
+        ...{ moves: 2, closedSessions: { normal: 1 } },
+      });
   });
 
   test.each([['--tcp'], ['--changes=0']])('is told why when it is kicked (%s)', async (option) => {
@@ -87,7 +98,9 @@ peer('python').describe('an independent client', () => {
       const client = runPythonClient(loginUrl, []);
       expect(await client.nextEvent('closed')).toMatchObject({ code: 3004, reason: 'reset' });
       const { stats } = (await other.status()).listeners[0]!;
-      expect(stats).toMatchObject({ resetsSent: 1, drops: { ticket_unknown_key: 1 } });
+      // A client that is not answered within a quarter of a second asks again.
+      expect(stats.resetsSent).toBeGreaterThan(0);
+      expect(stats.drops.ticket_unknown_key).toBeGreaterThanOrEqual(stats.resetsSent);
     } finally {
       await other.stop();
     }

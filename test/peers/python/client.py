@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 PUSH, ACK, WASK, WINS, KICK, FIN, RESET, CHALLENGE, RESPONSE, PADDING = 81, 82, 83, 84, 85, 86, 89, 90, 91, 94
 HELLO, HELLO_ACK, SEALED, VERSION = 0xB0, 0xB1, 0xA0, 1
-WINDOW, REPEAT_S, KEEP_ALIVE_S, LINGER_S, LIMIT_S = 128, 0.2, 10, 0.5, 60
+WINDOW, REPEAT_S, KEEP_ALIVE_S, LIMIT_S = 128, 0.2, 10, 60
+LINGER_S, LOSSY_LINGER_S = 0.25, 1
 
 
 class Key:
@@ -215,7 +216,9 @@ def main(options):
             session.change_line(Line(line, options.loss))
         session.fin_wanted = 0 < len(data) == len(session.received) and not session.in_flight
         if session.fin_acknowledged and session.peer_ended:
-            deadline = min(deadline, time.time() + LINGER_S)  # the last FIN_ACK may be lost
+            # The last FIN_ACK may be lost: the gateway asks again, and that it is told is not left to chance.
+            session.line.loss = 0
+            deadline = min(deadline, time.time() + (LOSSY_LINGER_S if options.loss else LINGER_S))
     reason, code = session.closed or (("finished", 1000) if session.peer_ended else ("out of time", 0))
     received = bytes(session.received)
     counts = {"bytes": len(received), "changes": changes, "retransmits": session.retransmits}
