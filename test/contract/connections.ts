@@ -94,7 +94,7 @@ export function describeConnections(
     });
 
     it('ends a connection after everything that was flushed, and what is in the arena', async () => {
-      const server = await serve({ maxDatagramBytes: 60_000 });
+      const server = await serve({ maxDatagramBytes: 60_000, lingerMs: AS_LONG_AS_IT_TAKES_MS });
       const client = await connect(server, { maxDatagramBytes: 60_000 });
       const far = new Watched(server.carrier);
       const near = new Watched(client);
@@ -327,7 +327,7 @@ export function describeConnections(
     });
 
     it('hands over the last datagrams when it is closed, and tells nobody of its own connections', async () => {
-      const server = await serve();
+      const server = await serve({ lingerMs: AS_LONG_AS_IT_TAKES_MS });
       const client = await connect(server);
       const far = new Watched(server.carrier);
       const near = new Watched(client);
@@ -387,6 +387,9 @@ export function describeConnections(
     }
   });
 }
+
+/** Where everything is to arrive before a connection is reset, and the other end reads. */
+const AS_LONG_AS_IT_TAKES_MS = 20_000;
 
 /** A carrier that was started, with copies of what it told. */
 class Watched {
