@@ -11,6 +11,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { GatewayError } from '../../src/base/errors.ts';
 import { CloseCode } from '../../src/base/close-code.ts';
 import { connectStock } from '../../src/client/node/index.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { digest, keystream, keystreamHash } from '../support/keystream.ts';
 import { startKcpgate, type RunningCommand } from '../support/kcpgate-command.ts';
 import { startLoginGateway, type LoginGateway } from '../support/login-gateway.ts';
@@ -135,16 +136,15 @@ describe('serve and connect', () => {
 
 peer('iperf3').describe('iperf3 through serve and connect', () => {
   test('moves its data both ways', { timeout: 120_000 }, async () => {
-    const probe = await startTcpBackEnd(() => undefined);
-    await probe.close();
-    const iperf = spawn('iperf3', ['-s', '-1', '--forceflush', '-B', '127.0.0.1', '-p', String(probe.port)]);
+    const [serverPort] = await freePorts(1);
+    const iperf = spawn('iperf3', ['-s', '-1', '--forceflush', '-B', '127.0.0.1', '-p', String(serverPort)]);
     closers.push(() => iperf.kill('SIGKILL'));
     let greeting = '';
     for await (const chunk of iperf.stdout) {
       greeting += String(chunk);
       if (greeting.includes('listening')) break;
     }
-    const { port } = await tunnel((await serve(probe.port)).port);
+    const { port } = await tunnel((await serve(serverPort!)).port);
     const size = 16 * MIB;
     const { stdout } = await promisify(execFile)(
       'iperf3',
@@ -205,9 +205,8 @@ describe('a back end killed in mid-stream', () => {
   });
 
   test('that is not there at all gives the same code', async () => {
-    const backEnd = await startTcpBackEnd(() => undefined);
-    await backEnd.close();
-    const { client, port } = await tunnel((await serve(backEnd.port)).port);
+    const [nobody] = await freePorts(1);
+    const { client, port } = await tunnel((await serve(nobody!)).port);
     const socket = application(port);
     const failed = once(socket, 'error');
     await client.record('connection closed', { code: 3005, reason: 'connection refused' });

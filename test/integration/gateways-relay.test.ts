@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
 import { afterEach, describe, expect, test } from 'vitest';
 import { NO_LOG } from '../../src/base/logger.ts';
 import { connect, login, type Line } from '../../src/client/node/index.ts';
 import { loadConfig } from '../../src/gateway/config/load.ts';
 import { startGateway, type Gateway } from '../../src/gateway/gateway.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { digest, keystream, keystreamHash } from '../support/keystream.ts';
 
 const MIB = 1 << 20;
@@ -14,15 +13,6 @@ const closers: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
-
-/** Ports that were free a moment ago. */
-async function freePorts(count: number): Promise<number[]> {
-  const sockets = Array.from({ length: count }, () => createSocket('udp4').bind(0, '127.0.0.1'));
-  await Promise.all(sockets.map((socket) => once(socket, 'listening')));
-  const ports = sockets.map((socket) => socket.address().port);
-  await Promise.all(sockets.map((socket) => new Promise<void>((resolve) => socket.close(() => resolve()))));
-  return ports;
-}
 
 interface Running {
   readonly gateway: Gateway;
@@ -63,7 +53,7 @@ login: { relays: true, ticket_keys: [ { id: 1, key: "${key}" } ] }`,
 describe('a session of one gateway on the lines of another', () => {
   test.each(['udp', 'tcp', 'ws'])('is relayed there and back: %s', { timeout: 60_000 }, async (id) => {
     const key = randomBytes(32).toString('base64');
-    const ports = await freePorts(2);
+    const ports = await freePorts(1, 1);
     const owner = await start(1, ports, key);
     const other = await start(2, ports, key);
     const answer = await login({ loginUrl: owner.loginUrl });
@@ -82,7 +72,7 @@ describe('a session of one gateway on the lines of another', () => {
 
   test('moves between lines of both', { timeout: 60_000 }, async () => {
     const key = randomBytes(32).toString('base64');
-    const ports = await freePorts(2);
+    const ports = await freePorts(1, 1);
     const owner = await start(1, ports, key);
     const other = await start(2, ports, key);
     const answer = await login({ loginUrl: owner.loginUrl });

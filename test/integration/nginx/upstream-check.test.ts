@@ -11,6 +11,7 @@ import { probeHttp } from '../../../tools/kcpgate/upstream-check/http-prober.ts'
 import type { ProbeOutcome } from '../../../tools/kcpgate/upstream-check/probe-outcome.ts';
 import { probeTcp } from '../../../tools/kcpgate/upstream-check/tcp-prober.ts';
 import { UdpProber } from '../../../tools/kcpgate/upstream-check/udp-prober.ts';
+import { freePorts } from '../../support/free-ports.ts';
 import { runKcpgate, startKcpgate, type RunningCommand } from '../../support/kcpgate-command.ts';
 import { startLoginGateway } from '../../support/login-gateway.ts';
 import { serveGateway, type ServedGateway } from '../../support/served-gateway.ts';
@@ -62,8 +63,9 @@ describe('a gateway is asked', () => {
       expect(http).toMatchObject({ result: 'answered', condition: { ...condition, load: null } });
       gateway.drain({ deadlineMs: 1000, jitterMs: 0, lines: [] });
       await expect
-        .poll(async () =>
-          (await ask()).map((found) => found.result === 'answered' && found.condition.draining),
+        .poll(
+          async () => (await ask()).map((found) => found.result === 'answered' && found.condition.draining),
+          POLL,
         )
         .toEqual([true, true, true]);
     },
@@ -367,12 +369,8 @@ async function listenTcp(onConnection: (socket: Socket) => void): Promise<Socket
   return at((server.address() as AddressInfo).port);
 }
 
-/** One that nobody listens on. */
+/** One that nobody listens on, over TCP or UDP. */
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  const [port] = await freePorts(1);
+  return port!;
 }
