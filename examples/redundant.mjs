@@ -15,7 +15,7 @@ const [loginUrl = 'http://127.0.0.1:8080/api/login'] = process.argv.slice(2);
 const client = createClient({ loginUrl, redundant: true });
 const session = await client.connect();
 // The second line takes a moment to be ready; until then messages go out on one.
-while (session.stats().connection?.copies.line === null) await delay(10);
+while ((session.stats().connection?.copies.line ?? null) === null) await delay(10);
 console.log(`on ${session.line.id}, and on ${session.stats().connection.copies.line} as well`);
 
 const receiving = (async () => {

@@ -10,7 +10,7 @@ const FOLDER = fileURLToPath(new URL('../../examples/', import.meta.url));
 /** What each example has to say before it ends by itself. */
 const SAYS: Readonly<Record<string, RegExp>> = {
   'client.mjs':
-    /^open: [^]*^answer: one\nanswer: two\nanswer: three\non line \S+ of gateway 0, [^]*^close: \{"code":1000,/mu,
+    /^open: [^]*^answer: one\n[^]*^answer: two\n[^]*^answer: three\n[^]*^on line \S+ of gateway 0, [^]*^close: \{"code":1000,/mu,
   'fastest-line.mjs':
     /^line-udp \(udp\): \d of \d answers, [^]*^best: \S+, because it has the lowest score/mu,
   'lost-line.mjs':

@@ -124,9 +124,12 @@ describe('the examples of the README', () => {
     expect(printed.toSorted()).toEqual(promisedLines(code).toSorted());
 
     const example = readFileSync(join(ROOT, 'examples/session.mjs'), 'utf8');
-    expect(await printedBy('example', adapt(example, { '127.0.0.1:8080': address }))).toEqual([
-      'open on line kcp-udp, of 3',
-      'moved: kcp-udp -> kcp-udp',
+    const [opened = '', ...shown] = await printedBy('example', adapt(example, { '127.0.0.1:8080': address }));
+    // On the one over UDP, unless the gateway takes longer for an answer there than the others wait.
+    const [, first = ''] = /^open on line (kcp-udp|kcp-tcp|http), of 3$/u.exec(opened) ?? [];
+    expect(first, opened).not.toBe('');
+    expect(shown).toEqual([
+      `moved: ${first} -> kcp-udp`,
       'answer: hello over kcp-udp',
       'moved: kcp-udp -> kcp-tcp',
       'answer: hello over kcp-tcp',
