@@ -167,7 +167,9 @@ peer('chromium').describe('a page in Chromium', () => {
     const { gateway, loginUrl } = await serve();
     const page = await openPage();
     await connect(page, loginUrl);
-    await gateway.kick({}, CloseCode.kicked, 'not on my watch ✓');
+    // The gateway has a session when the first datagram behind the handshake came.
+    expect(await page.evaluate(echoText, 'hello')).toBe('hello');
+    expect(await gateway.kick({}, CloseCode.kicked, 'not on my watch ✓')).toBe(1);
     expect(await page.evaluate(() => session.closed)).toEqual({
       code: 3500,
       reason: 'not on my watch ✓',
@@ -301,7 +303,7 @@ peer('chromium').describe('a page in Chromium', () => {
     await page.fill('#message', 'hello');
     await page.press('#message', 'Enter');
     await page.getByText('< hello').waitFor();
-    await gateway.kick({}, CloseCode.kicked, 'enough');
+    expect(await gateway.kick({}, CloseCode.kicked, 'enough')).toBe(1);
     await page.getByText('closed: kicked (3500) enough').waitFor();
   });
 });

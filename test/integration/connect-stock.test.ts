@@ -18,7 +18,7 @@ afterEach(async () => {
 });
 
 async function gateway(yaml: string): Promise<{ gateway: Gateway; port: number }> {
-  const loaded = loadConfig({ text: `common: { drain_timeout: 2s, admin_addr: null }\n${yaml}`, env: {} });
+  const loaded = loadConfig({ text: `common: { drain_timeout: 20s, admin_addr: null }\n${yaml}`, env: {} });
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.errors));
   const running = await startGateway(loaded.config, { logger: NO_LOG });
   closers.push(() => running.stop());

@@ -154,12 +154,12 @@ describe('a line that swallows everything', () => {
     const { connection, numbers, statuses } = await open(['udp']);
     await numbers.more(20);
     udp.setLinks(...BLACK_HOLE);
-    await delay(1500);
+    while (connection.decisions.length === 0) await delay(5);
+    await delay(500);
     udp.setLinks(...CLEAN);
     await numbers.more(100);
     await numbers.stop();
     for (const status of statuses) if (status.type === 'moved') expect(status).toMatchObject({ to: 'udp' });
-    expect(connection.decisions.length).toBeGreaterThan(0);
   });
 
   test.each(['aes-128-gcm', 'clear'] as const)('is left in a session with seal %s', async (seal) => {
@@ -236,12 +236,14 @@ describe('redundant', () => {
   test('no more is spent than allowed', async () => {
     const { open } = await world();
     const redundant = { maxExtraBytesPerSecond: 1000 };
+    const startedAt = performance.now();
     const { connection, numbers } = await open(['udp', 'udp2'], { redundant, switching: false });
     while (connection.stats().copies.skipped < 50) await delay(5);
     await numbers.stop();
     const { bytesSent, skipped } = connection.stats().copies;
     expect(skipped).toBeGreaterThan(50);
-    expect(bytesSent).toBeLessThan(10_000);
+    // What is saved up at first, and what comes with time.
+    expect(bytesSent).toBeLessThan(5_000 + performance.now() - startedAt);
   });
 
   test('the next line takes the place of a second one that dies, or is taken into use', async () => {
@@ -306,7 +308,10 @@ test('what a listener throws or does harms nothing', async () => {
   const { connection, numbers } = await open(['udp', 'tcp', 'ws']);
   await numbers.more(20);
   const moves: Promise<unknown>[] = [];
-  connection.on('suspect', () => moves.push(connection.moveTo('ws')));
+  // Once: a second move would take the place of the first, which fails then.
+  connection.on('suspect', () => {
+    if (moves.length === 0) moves.push(connection.moveTo('ws'));
+  });
   udp.setLinks(...BLACK_HOLE);
   while (moves.length === 0) await delay(5);
   await Promise.all(moves);

@@ -40,6 +40,8 @@ async function clientAt(loginUrl: string, port: number): Promise<Connection> {
   const connection = await connect({
     credentials: { ...answer, lines: [{ ...udp, port }] },
     keyLogFile: join(folder, 'keys'),
+    // A line that seems dead on a busy machine would be taken anew, over another port.
+    switching: false,
   });
   closers.push(() => connection.destroy());
   return connection;

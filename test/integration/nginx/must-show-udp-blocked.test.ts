@@ -5,7 +5,16 @@ import { emulateLine, type EmulatedLine } from '../../support/emulated-lines.ts'
 import { NginxFront } from '../../support/nginx-front.ts';
 import { printOutages } from '../../support/outage-table.ts';
 import { peer } from '../../support/peers.ts';
-import { aWhile, finish, isMoveTo, outageMs, PARALLEL, RUNS, unixMs } from '../../support/talk-checks.ts';
+import {
+  aWhile,
+  finish,
+  isMoveTo,
+  outageMs,
+  PARALLEL,
+  RUNS,
+  unixMs,
+  untilOn,
+} from '../../support/talk-checks.ts';
 import type { OrderedLine } from '../../support/talk-order.ts';
 import { repeat, type Talk } from '../../support/talk-world.ts';
 import { TalkingProcess } from '../../support/talking-process.ts';
@@ -65,6 +74,7 @@ peer('nginx').describe('a client whose way to nginx is blocked in mid-transfer',
   async function block(run: number, { blocked, to }: (typeof CASES)[number]): Promise<number> {
     const talk = await startTalk(run + 1);
     await aWhile(run);
+    await untilOn(talk, 'udp');
     const atMs = unixMs();
     for (const name of blocked) talk.lines[name]!.blackHole();
     const { to: line } = await talk.client.event(isMoveTo(atMs, 'tcp', 'wss'));
