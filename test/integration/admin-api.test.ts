@@ -251,8 +251,9 @@ describe('the admin API of a gateway', () => {
       ([session]) => session!.queue.bytes > 100_000,
     );
     const stopped = world.gateway.stop();
-    expect(await (await world.get('/api/status')).json()).toMatchObject({ state: 'stopping' });
-    const refused = await world.post('/api/undrain', {});
+    // Both before the drain timeout.
+    const [status, refused] = await Promise.all([world.get('/api/status'), world.post('/api/undrain', {})]);
+    expect(await status.json()).toMatchObject({ state: 'stopping' });
     expect(await documented('/api/undrain', 'post', refused)).toMatchObject({
       status: 409,
       code: 'stopping',
@@ -347,6 +348,10 @@ listeners: [ { name: line, type: kcp-udp, bind: "127.0.0.1:0" } ]`,
       connections.push(connection);
     }
     const url = `http://127.0.0.1:${String(gateway.adminAddress!.port)}/api`;
+    const openSessions = async (): Promise<number> =>
+      ((await (await fetch(`${url}/status`)).json()) as Status).sessions.open;
+    // Workers learn of the end of a handshake, and of that of a session, in their own time.
+    await until(openSessions, (open) => open === 5);
     const convs: number[] = [];
     const workers: string[] = [];
     let next: string | null = null;
@@ -369,6 +374,7 @@ listeners: [ { name: line, type: kcp-udp, bind: "127.0.0.1:0" } ]`,
       kicked: 1,
     });
     expect(await connections[2]!.closed).toMatchObject({ code: CloseCode.kicked, reason: 'one of worker 1' });
+    await until(openSessions, (open) => open === 4);
     const answer = await fetch(`${url}/status`);
     const status = (await documented('/api/status', 'get', answer)) as Status;
     expect(status.workers.map(({ index, openSessions }) => [index, openSessions])).toEqual([
@@ -377,6 +383,7 @@ listeners: [ { name: line, type: kcp-udp, bind: "127.0.0.1:0" } ]`,
     ]);
     await post('/drain', { deadline: '0s' });
     for (const connection of connections) await connection.closed;
+    await until(openSessions, (open) => open === 0);
     expect(await (await fetch(`${url}/status`)).json()).toMatchObject({
       state: 'draining',
       sessions: { open: 0 },

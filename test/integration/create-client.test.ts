@@ -148,10 +148,11 @@ describe('a gateway that is drained', () => {
       const messages = session[Symbol.asyncIterator]();
       session.send(Buffer.from('open'));
       await messages.next();
-      gateway.drain({ deadlineMs: 300, jitterMs: 0, lines: [] });
+      gateway.drain({ deadlineMs: 30_000, jitterMs: 0, lines: [] });
       await untilStatus(statuses, 'draining');
       session.send(Buffer.from('still here'));
       expect(Buffer.from((await messages.next()).value ?? []).toString()).toBe('still here');
+      gateway.drain({ deadlineMs: 0, jitterMs: 0, lines: [] });
       await untilStatus(statuses, 'reconnecting');
       gateway.undrain();
       await untilStatus(statuses, 'reconnected');

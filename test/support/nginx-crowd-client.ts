@@ -92,10 +92,17 @@ class Member {
       await delay(order.everyMs);
     }
     if (order.mode === 'stream') session.end();
-    else
-      for (const until = nowMs() + LAST_MS; this.receivedBytes < this.sentBytes && nowMs() < until;)
-        await delay(20);
+    else await this.last();
     if (order.mode === 'messages') await session.close();
+  }
+
+  /** Waits for what was not answered, as long as something comes. Turns are counted: none pass while this process does not run. */
+  private async last(): Promise<void> {
+    for (let turns = 0, seen = 0; this.receivedBytes < this.sentBytes && turns < LAST_TURNS; turns++) {
+      await delay(LAST_TURN_MS);
+      if (this.receivedBytes > seen) turns = 0;
+      seen = this.receivedBytes;
+    }
   }
 
   private async send(session: ClientSession, bytes: Uint8Array): Promise<void> {
@@ -123,8 +130,9 @@ class Member {
   }
 }
 
-/** What was not answered when a session without order ends is waited for so long. */
-const LAST_MS = 1_000;
+/** When nothing came in so many turns, what was not answered when a session without order ends is given up. */
+const LAST_TURNS = 50;
+const LAST_TURN_MS = 20;
 const members = Array.from({ length: order.clients }, () => new Member());
 
 const input = createInterface({ input: process.stdin }).on('line', (line) => {
