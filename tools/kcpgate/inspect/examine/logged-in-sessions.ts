@@ -71,7 +71,7 @@ export class LoggedInSessions {
     }
     if (!isClear && datagram.sealedBecause === 'no_key') {
       const view = isHello ? readHello(memory.view, at, length) : readHelloAck(memory.view, at, length);
-      if (typeof view !== 'string') this.#openHandshake(memory.bytes, at, view, session, datagram);
+      if (typeof view !== 'string') this.#openHandshake(memory.bytes, at, view, session, random, datagram);
     }
     return link;
   }
@@ -143,6 +143,7 @@ export class LoggedInSessions {
     at: number,
     view: HelloView | HelloAckView,
     session: Session,
+    random: string,
     datagram: ExaminedDatagram,
   ): void {
     const purpose = view.kind === HandshakeKind.hello ? 'early' : 'server';
@@ -151,11 +152,13 @@ export class LoggedInSessions {
     const length = headerLength + view.bodyLength;
     let tried = 0;
     for (const key of keys) {
-      if (!fits(key, session) || tried++ === MAX_TRIES) continue;
+      // An answer says itself which key is its own: the same HELLO may have been answered otherwise before.
+      const isOwn = purpose === 'early' ? fits(key, session) : key.serverRandom === random;
+      if (!isOwn || tried++ === MAX_TRIES) continue;
       datagram.sealedBecause = 'open_failed';
       if (this.#opener?.open(key, bytes, at, length, view.additionalLength, headerLength, view.pn) !== true)
         continue;
-      if (purpose === 'server') takeKey(session, key);
+      if (purpose === 'server' && fits(key, session)) takeKey(session, key);
       this.#show(datagram, headerLength, length);
       return;
     }
@@ -279,7 +282,10 @@ export class LoggedInSessions {
 /** Whether a key can be one of a session, as far as its randoms are known. */
 function fits(key: LoggedKey, session: Session): boolean {
   if (session.clientRandom !== '' && key.clientRandom !== session.clientRandom) return false;
-  return key.purpose === 'early' || session.serverRandom === '' || key.serverRandom === session.serverRandom;
+  if (key.purpose === 'early' || session.serverRandom === '') return true;
+  if (key.serverRandom === session.serverRandom) return true;
+  // What an answer says that no key opened may be damaged.
+  return session.clientRandom !== '' && session.clientKey === null && session.serverKey === null;
 }
 
 function takeKey(session: Session, key: LoggedKey): void {

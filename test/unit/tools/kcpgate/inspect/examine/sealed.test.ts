@@ -109,6 +109,21 @@ describe('with a key log', () => {
     expect(capture.examiner.sessions.map(({ fromClient }) => fromClient.pushes)).toEqual([2, 1]);
   });
 
+  test('an answer is opened although one that was changed on the way came before it', () => {
+    const capture = withKeys(first);
+    capture.take(first.hello(0), true);
+    const changed = first.helloAck(0, wins);
+    changed[12 + 3]! ^= 1;
+    expect(capture.take(changed, false).sealedBecause).not.toBeNull();
+    capture.take(first.fromClient(0, { withBlock: true }, push({ sn: 0, ts: 1 })), true);
+    expect(capture.take(first.helloAck(1, wins), false)).toMatchObject({
+      kind: 'handshake',
+      sealedBecause: null,
+      segmentCount: 1,
+    });
+    expect(capture.examiner.sessions).toMatchObject([{ type: 'sealed', unopened: 1 }]);
+  });
+
   test('what was changed on the way does not open, and counts for nothing', () => {
     const capture = withKeys(first);
     shakeHands(capture, first);
