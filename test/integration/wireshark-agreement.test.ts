@@ -24,6 +24,8 @@ const SEED = Number(process.env.KCPGATE_SEED ?? 1);
 interface Inspected {
   readonly packets: ReadonlyMap<number, ExpectedFields>;
   readonly segments: number;
+  /** UDP packets that were several datagrams, glued together. */
+  readonly glued: ReadonlySet<number>;
   readonly counts: Readonly<Record<string, number>>;
 }
 
@@ -32,10 +34,14 @@ function inspect(corpus: Pick<Corpus, 'captureFile' | 'keyLogFile'>): Inspected 
   const counts: Record<string, number> = {};
   let segments = 0;
   let streamHeaders = 0;
+  let before = 0;
+  const glued = new Set<number>();
   const examiner = new Examiner({ keyLog: parseKeyLog(readFileSync(corpus.keyLogFile, 'utf8')) });
   const reader = new CaptureReader({
     sink: (found) => {
       const datagram = examiner.examine(found);
+      if (found.flow.carrier === 'udp' && found.packet === before) glued.add(found.packet);
+      before = found.packet;
       // The inspector tells it with the first frame, as it may belong to anything before.
       const packet = found.isProxyHeader ? --streamHeaders : found.packet;
       const fields = packets.get(packet) ?? new Map<string, string[]>();
@@ -47,7 +53,7 @@ function inspect(corpus: Pick<Corpus, 'captureFile' | 'keyLogFile'>): Inspected 
   });
   reader.push(readFileSync(corpus.captureFile));
   reader.finish();
-  return { packets, segments, counts };
+  return { packets, segments, counts, glued };
 }
 
 /** Moves headers at the beginning of connections to numbers below 0, in order, as {@link inspect} has them. */
@@ -171,6 +177,7 @@ peer('tshark', 'kcp-go').describe('the dissector for Wireshark and the inspector
     expect(found).toHaveLength(0);
     expect(corpus.packets).toBeGreaterThan(10_000);
     for (const kind of KINDS) expect(inspected.counts[kind]).toBeGreaterThan(10);
+    expect(inspected.glued.size).toBeGreaterThan(30);
   });
 });
 
@@ -181,7 +188,8 @@ peer('tshark').describe('the dissector for Wireshark and the inspector', () => {
     const files = Object.keys(PARTS).map((name) => join(VECTORS, `${name}.pcapng`));
     writeFileSync(captureFile, damagedCapture(files, DAMAGED, new SeededRandom(SEED)));
     const corpus = { captureFile, keyLogFile: join(VECTORS, 'keys.txt') };
-    const { found: all } = await compare('damaged datagrams', corpus, isLoose);
+    const { found: all, inspected } = await compare('damaged datagrams', corpus, isLoose);
+    expect(inspected.glued.size).toBeGreaterThan(30);
     const doubtful = all.flatMap((text) => DOUBTFUL.exec(text)?.[1] ?? []);
     const found = all.filter((text) => !doubtful.some((packet) => text.startsWith(`packet ${packet} `)));
     expect(doubtful.length).toBeLessThan(DAMAGED / 100);

@@ -2285,18 +2285,110 @@ end
 -- carriers
 ---------------------------------------------------------------------------------------------------------------------------
 
+-- What no network carries in one piece; longer ones were glued together by a kernel (UDP_SEGMENT, UDP_GRO).
+local LARGEST_PLAIN_BYTES = 1472
+local SEALED_HEADER_BYTES = 12
+-- Header and tag.
+local SEALED_OVERHEAD_BYTES = SEALED_HEADER_BYTES + TAG_BYTES
+-- Of packet numbers, between two datagrams that were glued together.
+local MAX_PN_STEP = 4096
+
+-- Whether datagrams begin at every multiple of `size` in front of `stop`.
+local function is_throughout(size, stop, is_beginning)
+  for from = size, stop - 1, size do
+    if not is_beginning(from) then
+      return false
+    end
+  end
+  return true
+end
+
+-- Sealed datagrams of one size in `raw`: packet numbers rise from one to the next. Returns the size; nil: it is one.
+local function sealed_size(raw)
+  local conv = sub(raw, 1, 4)
+  local stop = #raw - SEALED_HEADER_BYTES
+  local last = math.min(LARGEST_PLAIN_BYTES, stop)
+  local place = raw:find(conv, SEALED_OVERHEAD_BYTES + 1, true)
+  while place ~= nil and place - 1 <= last do
+    local size = place - 1
+    local fits = is_throughout(size, stop, function(from)
+      local step = u48(raw, from + 6) - u48(raw, from - size + 6)
+      return sub(raw, from + 1, from + 4) == conv
+        and kind_of(raw, from, SEALED_OVERHEAD_BYTES) == "sealed"
+        and step >= 1
+        and step <= MAX_PN_STEP
+    end)
+    if fits then
+      return size
+    end
+    place = raw:find(conv, place + 1, true)
+  end
+  return nil
+end
+
+-- Datagrams in clear: the largest size at which segments begin throughout. Returns it; nil: they are one.
+local function clear_size(raw)
+  local begins = {}
+  local stop, at = #raw, 0
+  while stop - at >= SEGMENT_HEADER_BYTES do
+    local cmd = byte(raw, at + 5)
+    if cmd < 80 or cmd > 95 then
+      return nil
+    end
+    begins[at] = true
+    local next = at + SEGMENT_HEADER_BYTES + (cmd == 80 and ADDRESS_BLOCK_BYTES or 0) + u32(raw, at + 20)
+    if next > stop then
+      break
+    end
+    at = next
+  end
+  for size = math.min(LARGEST_PLAIN_BYTES, stop - 1), SEGMENT_HEADER_BYTES, -1 do
+    if begins[size] and is_throughout(size, math.min(at, stop), function(from)
+      return begins[from]
+    end) then
+      return size
+    end
+  end
+  return nil
+end
+
+--[[
+The size of the datagrams in what was captured as one UDP datagram; all but the last have it. nil: there is only one, or it does
+not show. It stands nowhere: it is found by where headers stand. Segments in clear may stand one behind the other in one
+datagram, too, so only what is too long for the network is taken apart.
+total: bytes with those that were not captured.
+]]
+local function glued_size(raw, total)
+  if #raw < 2 * SEALED_OVERHEAD_BYTES then
+    return nil
+  end
+  local kind = kind_of(raw, 0, #raw)
+  if kind == "sealed" then
+    return sealed_size(raw)
+  elseif kind == "clear" and total > LARGEST_PLAIN_BYTES and total < 0x10000 then
+    return clear_size(raw)
+  end
+  return nil
+end
+
 -- What the info column was given last, and in which frame: a frame may have several datagrams.
-local shown = { frame = 0, text = "" }
+local shown = { frame = 0, text = "", count = 0 }
 
 local function set_columns(pinfo, info)
   local text = #info > MAX_INFO_PIECES and concat(info, ", ", 1, MAX_INFO_PIECES) .. ", ..." or concat(info, ", ")
   local column = pinfo.cols.info
-  local is_next = shown.frame == pinfo.number and sub(tostring(column), -#shown.text) == shown.text
-  if is_next then
-    column:append(" | " .. text)
-  else
+  -- What carries them (WebSocket) may have written behind what was shown: only what is fenced stays.
+  local is_next = shown.frame == pinfo.number and tostring(column):find(shown.text, 1, true) ~= nil
+  shown.count = is_next and shown.count + 1 or 1
+  if not is_next then
     pinfo.cols.protocol = "KCPGATE"
     column:set(text)
+  elseif shown.count <= MAX_INFO_PIECES then
+    column:set(" | " .. text)
+  else
+    column:set(shown.count == MAX_INFO_PIECES + 1 and " | ..." or "")
+    column:fence()
+    return
   end
   column:fence()
   shown.frame, shown.text = pinfo.number, text
@@ -2318,8 +2410,8 @@ local function find_record(d)
     frame = {}
     capture.frames[number] = frame
   end
-  -- UDP has one in a frame. Of others the beginning tells them apart: it has numbers.
-  local key = d.carrier == "u" and 1 or sub(d.raw, 1, 28)
+  -- UDP has one in a frame, or those that were glued together. Of others the beginning tells them apart: it has numbers.
+  local key = d.carrier == "u" and d.piece or sub(d.raw, 1, 28)
   local record = frame[key]
   if record == nil then
     record = { kind = "opaque" }
@@ -2332,8 +2424,9 @@ end
 --[[
 One datagram, which is all of `tvb`.
 carrier: "u" UDP, "t" TCP, "w" WebSocket.
+piece: counts from 1 those that were glued together. missing: bytes that were not captured.
 ]]
-local function dissect_datagram(tvb, pinfo, tree, carrier)
+local function dissect_datagram(tvb, pinfo, tree, carrier, piece, missing)
   local raw = tvb:raw()
   local stop = #raw
   local item = tree:add(kcpgate, tvb())
@@ -2348,8 +2441,9 @@ local function dissect_datagram(tvb, pinfo, tree, carrier)
     info = {},
     segments = 0,
     learning = false,
-    missing = tvb:reported_len() - stop,
-    is_cut = tvb:reported_len() > stop,
+    piece = piece,
+    missing = missing,
+    is_cut = missing > 0,
     is_repeated = false,
     moment = { time = pinfo.rel_ts, frame = pinfo.number, bytes = stop, copy = false, numbered = false },
   }
@@ -2394,12 +2488,25 @@ local function dissect_datagram(tvb, pinfo, tree, carrier)
 end
 
 function kcpgate.dissector(tvb, pinfo, tree)
-  dissect_datagram(tvb, pinfo, tree, "u")
+  local raw = tvb:raw()
+  local kept, total = #raw, tvb:reported_len()
+  local size = glued_size(raw, total)
+  if size == nil then
+    dissect_datagram(tvb, pinfo, tree, "u", 1, total - kept)
+    return tvb:len()
+  end
+  local piece = 1
+  for from = 0, kept - 1, size do
+    local length = math.min(size, total - from)
+    local there = math.min(length, kept - from)
+    dissect_datagram(tvb(from, there):tvb(), pinfo, tree, "u", piece, length - there)
+    piece = piece + 1
+  end
   return tvb:len()
 end
 
 function over_websocket.dissector(tvb, pinfo, tree)
-  dissect_datagram(tvb, pinfo, tree, "w")
+  dissect_datagram(tvb, pinfo, tree, "w", 1, tvb:reported_len() - tvb:len())
   return tvb:len()
 end
 
@@ -2462,7 +2569,7 @@ function over_tcp.dissector(tvb, pinfo, tree)
     end
     local item = tree:add(over_tcp, tvb(at, 2), format("kcpgate frame, %d bytes", frame))
     item:add(F.frame_length, tvb(at, 2))
-    dissect_datagram(tvb(at + 2, frame):tvb(), pinfo, tree, "t")
+    dissect_datagram(tvb(at + 2, frame):tvb(), pinfo, tree, "t", 1, 0)
     at = at + 2 + frame
   end
   return tvb:len()

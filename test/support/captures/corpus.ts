@@ -7,6 +7,7 @@ import {
   clearScene,
   copiesScene,
   fragmentedScene,
+  gluedScene,
   probeScene,
   proxyV1Scene,
   proxyV2Scene,
@@ -55,6 +56,7 @@ export const PARTS: Readonly<Record<string, Part>> = {
   fragments: { scene: fragmentedScene },
   'fragments-ipv6': { scene: fragmentedScene, family: 6 },
   vectors: { scene: vectorScene },
+  glued: { scene: gluedScene },
 };
 
 /** A capture with the keys of its sessions, as files. */

@@ -15,10 +15,20 @@ export function damagedCapture(files: readonly string[], count: number, random: 
     const chosen = datagrams[random.nextUint32() % datagrams.length];
     const other = datagrams[random.nextUint32() % datagrams.length];
     if (chosen === undefined || other === undefined) break;
-    const bytes = damage(chosen.bytes, other.bytes, random);
+    const bytes = damage(wholeOf(datagrams, chosen, random), other.bytes, random);
     if (bytes.length > 0) recorder.udp(chosen.from, chosen.to, bytes);
   }
   return recorder.bytes();
+}
+
+/** Now and then with those that follow it on its way, as one that was glued together. */
+function wholeOf(datagrams: readonly Datagram[], chosen: Datagram, random: RandomSource): Uint8Array {
+  if (random.nextUint32() % 4 > 0) return chosen.bytes;
+  const at = datagrams.indexOf(chosen);
+  const run = datagrams
+    .slice(at, at + 12)
+    .filter(({ from, to }) => from.port === chosen.from.port && to.port === chosen.to.port);
+  return Buffer.concat(run.map(({ bytes }) => bytes));
 }
 
 interface Datagram {
@@ -74,5 +84,4 @@ function damage(whole: Uint8Array, other: Uint8Array, random: RandomSource): Uin
   }
 }
 
-/** Longer ones are taken for several that the kernel glued together. */
-const MAX_BYTES = 1400;
+const MAX_BYTES = 20_000;

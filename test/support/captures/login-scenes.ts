@@ -24,6 +24,7 @@ interface RecordedGatewayOptions extends Pick<
   readonly answerHeaderBytes?: number;
   readonly tcpHeader?: Uint8Array;
   readonly fragmentBytes?: number;
+  readonly isGlued?: boolean;
 }
 
 /** Starts one; its lines are `udp`, `tcp` and `ws`. */
@@ -31,13 +32,14 @@ async function startRecordedGateway(
   { recorder, ends: { client, server }, fate, keyLogFile }: SceneContext,
   options: RecordedGatewayOptions = {},
 ): Promise<RecordedGateway> {
-  const { udpHeader, answerHeaderBytes, tcpHeader, fragmentBytes, login = '', ...rest } = options;
+  const { udpHeader, answerHeaderBytes, tcpHeader, fragmentBytes, isGlued, login = '', ...rest } = options;
   const [udp, tcp, ws] = await Promise.all([
     startRecordingUdp({
       ...{ recorder, client, server, fate },
       ...(udpHeader === undefined ? {} : { header: udpHeader }),
       ...(answerHeaderBytes === undefined ? {} : { answerHeaderBytes }),
       ...(fragmentBytes === undefined ? {} : { fragmentBytes }),
+      ...(isGlued === undefined ? {} : { isGlued }),
     }),
     startRecordingTcp({
       ...{ recorder, client, server: { ...server, port: 4001 } },
@@ -246,6 +248,25 @@ async function proxiedScene(context: SceneContext, options: RecordedGatewayOptio
     const connections = await Promise.all(lines.map((line) => connect({ loginUrl: running.loginUrl, line })));
     await Promise.all(connections.map((connection) => echo(context, connection, 2000, 10)));
     await Promise.all(connections.map((connection) => connection.close()));
+  } finally {
+    await running.stop();
+  }
+}
+
+/** What the kernel of a gateway's host glued together: sealed and clear sessions. */
+export async function gluedScene(context: SceneContext): Promise<void> {
+  const running = await startRecordedGateway(context, {
+    isGlued: true,
+    listeners: 'allow_clear: true',
+  });
+  const { loginUrl } = running;
+  try {
+    const sealed = await connect({ loginUrl, line: 'udp' });
+    const clear = await connect({ loginUrl, line: 'udp', seal: ['clear'] });
+    for (const connection of [sealed, clear]) {
+      await echo({ ...context, isSmall: false }, connection, 6000, context.isSmall ? 1 : 30);
+      await connection.close();
+    }
   } finally {
     await running.stop();
   }

@@ -2,6 +2,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import type { FlowEnd } from '../../../tools/kcpgate/inspect/found-datagram.ts';
 import type { CaptureRecorder } from './capture-recorder.ts';
+import { DatagramGlue } from './datagram-glue.ts';
 
 /**
  * What becomes of a datagram: it passes; is lost before the capture or behind it; comes twice, both captured; is late, before
@@ -16,6 +17,8 @@ export interface RecordingUdpOptions {
   readonly server: FlowEnd;
   /** IPv4 and IPv6 packets longer than that are captured in fragments. */
   readonly fragmentBytes?: number;
+  /** Datagrams of one size that come at once are captured as one, as on a host whose kernel does so (UDP_SEGMENT, UDP_GRO). Default false. */
+  readonly isGlued?: boolean;
   /** Put in front of what a client sends: the header of a proxy. `null`: nothing this time. */
   readonly header?: (index: number) => Uint8Array | null;
   /** Bytes of header in front of what the server answers, which the client does not get. Default 0. */
@@ -36,7 +39,12 @@ export interface RecordingUdp {
 
 export async function startRecordingUdp(options: RecordingUdpOptions): Promise<RecordingUdp> {
   const { recorder, client, server, fragmentBytes = Infinity, header, answerHeaderBytes = 0 } = options;
-  const { fate = () => 'pass' } = options;
+  const { fate = () => 'pass', isGlued = false } = options;
+  const glue = isGlued ? new DatagramGlue(recorder) : null;
+  const record = (from: FlowEnd, to: FlowEnd, datagram: Uint8Array): void => {
+    if (glue !== null) glue.udp(from, to, datagram);
+    else recorder.udp(from, to, datagram, fragmentBytes);
+  };
   const counts = { client: 0, server: 0 };
   let clientPort = 0;
   const front = await boundSocket();
@@ -48,7 +56,7 @@ export async function startRecordingUdp(options: RecordingUdpOptions): Promise<R
     const end = { address: client.address, port: socket.address().port };
     socket.on('message', (datagram) => {
       pass(fate(false, counts.server++), {
-        record: () => recorder.udp(server, end, datagram, fragmentBytes),
+        record: () => record(server, end, datagram),
         forward: () => front.send(datagram.subarray(answerHeaderBytes), clientPort, '127.0.0.1'),
       });
     });
@@ -64,7 +72,7 @@ export async function startRecordingUdp(options: RecordingUdpOptions): Promise<R
     const socket = back;
     const end = { address: client.address, port: socket.address().port };
     pass(fate(true, index), {
-      record: () => recorder.udp(end, server, bytes, fragmentBytes),
+      record: () => record(end, server, bytes),
       forward: () => socket.send(bytes, relay.target, '127.0.0.1'),
     });
   });
@@ -76,6 +84,7 @@ export async function startRecordingUdp(options: RecordingUdpOptions): Promise<R
     },
     close: () => {
       for (const socket of [front, ...backs]) socket.close();
+      glue?.flush();
       closed = true;
     },
   };
