@@ -35,16 +35,20 @@ describe.runIf(canMakeLines())('kcpgate bench latency', () => {
       'kcpgate, two lines',
       'TCP',
     ]);
-    const kibOf = (name: string): number =>
-      results.find(({ contender }) => contender === name)!.median.wireKib!;
+    const medianOf = (name: string): Readonly<Record<string, number>> =>
+      results.find(({ contender }) => contender === name)!.median;
     for (const { median } of results) {
       // There and back through the emulated line, never around it.
       expect(median.latencyP50Ms).toBeGreaterThanOrEqual(50);
       expect(median.latencyP99Ms).toBeGreaterThanOrEqual(median.latencyP50Ms!);
-      // 30 messages; on a busy machine several go in one packet, and are answered in one.
-      expect(median.wirePackets).toBeGreaterThanOrEqual(30);
+      // 30 messages. How many go in one packet is the business of a busy machine, and so are the bytes of all.
+      expect(median.wirePackets).toBeGreaterThan(0);
+      expect(median.wireKib).toBeGreaterThan(0);
     }
-    expect(kibOf('kcpgate, clear')).toBeLessThan(kibOf('kcpgate'));
-    expect(kibOf('kcpgate')).toBeLessThan(kibOf('kcpgate, two lines'));
+    // An acknowledgement behind the headers of IP and UDP, without a seal and with one.
+    expect(medianOf('kcpgate, clear').wireShortestPacketBytes).toBe(28 + 24);
+    expect(medianOf('kcpgate').wireShortestPacketBytes).toBeGreaterThan(28 + 24 + 16);
+    // Everything goes over both.
+    expect(medianOf('kcpgate, two lines').wireLeastLineShare).toBeGreaterThan(0.5);
   });
 });

@@ -31,6 +31,7 @@ class Line:
         self.luck = random.Random(seed * 1000 + number)
         self.waiting = collections.deque()
         self.packets = self.bytes = self.lost = 0
+        self.shortest = 65536
         self.fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
         name = "line%d" % number
         fcntl.ioctl(self.fd, TUNSETIFF, struct.pack("16sH", name.encode(), IFF_TUN | IFF_NO_PI))
@@ -48,6 +49,7 @@ class Line:
                 continue
             self.packets += 1
             self.bytes += len(packet)
+            self.shortest = min(self.shortest, len(packet))
             if self.luck.random() < self.loss:
                 self.lost += 1
                 continue
@@ -62,7 +64,7 @@ class Line:
         return self.waiting[0][0] if self.waiting else None
 
     def stats(self):
-        return {"packets": self.packets, "bytes": self.bytes, "lost": self.lost}
+        return {"packets": self.packets, "bytes": self.bytes, "lost": self.lost, "shortest": self.shortest}
 
 
 def ip(*arguments):

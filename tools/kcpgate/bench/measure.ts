@@ -33,6 +33,12 @@ export const MEASURES: Readonly<Record<string, MeasureInfo>> = {
   nginxCpuSecondsPer100kDatagrams: { label: 'nginx CPU-s per 100,000 datagrams', digits: 2, better: 'lower' },
   wireKib: { label: 'KiB on the wire, IP headers included', digits: 1, better: 'lower' },
   wirePackets: { label: '... packets', digits: 0, isDetail: true },
+  wireShortestPacketBytes: { label: '... bytes of the shortest packet', digits: 0, isDetail: true },
+  wireLeastLineShare: {
+    label: '... packets of the least used line by those of the most used',
+    digits: 2,
+    isDetail: true,
+  },
   echoesPerSecond: { label: 'echoes/s', digits: 0, better: 'higher', isDetail: true },
   serverCpuMicrosecondsPerEcho: { label: 'server CPU-us per echo', digits: 1, better: 'lower' },
   serverUserCpuMicrosecondsPerEcho: { label: '... user', digits: 1, better: 'lower', isDetail: true },

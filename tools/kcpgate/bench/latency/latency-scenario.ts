@@ -78,6 +78,9 @@ export async function runLatency(
       latencyMaxMs: max ?? NaN,
       wirePackets: after.packets - before.packets,
       wireKib: (after.bytes - before.bytes) / 1024,
+      // Of all that went over it, before the measurement, too: a busy machine changes neither.
+      wireShortestPacketBytes: after.shortest,
+      wireLeastLineShare: after.leastShare,
     };
   } finally {
     for (const program of programs.reverse()) await program.stop();

@@ -13,11 +13,19 @@ export interface LossyPathOptions {
   readonly seed: number;
 }
 
-/** What went over all lines of a path, headers of IP included, what was lost, too. */
-export interface PathUsage {
+/** What went over a line of a path, headers of IP included, what was lost, too. */
+interface LineUsage {
   readonly packets: number;
   readonly bytes: number;
   readonly lost: number;
+  /** Bytes of the shortest packet. */
+  readonly shortest: number;
+}
+
+/** What went over all of them. */
+export interface PathUsage extends LineUsage {
+  /** Packets of the line with the fewest, as a share of those of the line with the most. */
+  readonly leastShare: number;
 }
 
 /**
@@ -66,9 +74,14 @@ export class LossyPath {
 
   async usage(): Promise<PathUsage> {
     this.link.tell('stats');
-    const { lines } = (await this.link.next('stats', START_TIMEOUT_MS)) as unknown as { lines: PathUsage[] };
-    const sum = (of: keyof PathUsage): number => lines.reduce((total, line) => total + line[of], 0);
-    return { packets: sum('packets'), bytes: sum('bytes'), lost: sum('lost') };
+    const { lines } = (await this.link.next('stats', START_TIMEOUT_MS)) as unknown as { lines: LineUsage[] };
+    const sum = (of: keyof LineUsage): number => lines.reduce((total, line) => total + line[of], 0);
+    const packets = lines.map((line) => line.packets);
+    return {
+      ...{ packets: sum('packets'), bytes: sum('bytes'), lost: sum('lost') },
+      shortest: Math.min(...lines.map(({ shortest }) => shortest)),
+      leastShare: Math.min(...packets) / Math.max(1, ...packets),
+    };
   }
 
   async stop(): Promise<void> {
