@@ -12,7 +12,7 @@ const SAYS: Readonly<Record<string, RegExp>> = {
   'client.mjs':
     /^open: [^]*^answer: one\n[^]*^answer: two\n[^]*^answer: three\n[^]*^on line \S+ of gateway 0, [^]*^close: \{"code":1000,/mu,
   'fastest-line.mjs':
-    /^line-udp \(udp\): \d of \d answers, [^]*^best: \S+, because it has the lowest score/mu,
+    /^(?:\S+ \((?:udp|tcp|ws)\): \d of \d answers, .*\n){3}best: (?:line-udp|line-tcp|http), because it has (?:the|chosen) /u,
   'lost-line.mjs':
     /^the UDP line is dead: [^]*^moved to line (?:line-tcp|http), [^]*^300 of 300 messages have come back, each once/mu,
   'redundant.mjs':
