@@ -2285,8 +2285,8 @@ end
 -- carriers
 ---------------------------------------------------------------------------------------------------------------------------
 
--- What no network carries in one piece; longer ones were glued together by a kernel (UDP_SEGMENT, UDP_GRO).
-local LARGEST_PLAIN_BYTES = 1472
+-- The largest `mtu` of a gateway; longer ones were glued together by a kernel (UDP_SEGMENT, UDP_GRO).
+local LARGEST_PLAIN_BYTES = 1500
 local SEALED_HEADER_BYTES = 12
 -- Header and tag.
 local SEALED_OVERHEAD_BYTES = SEALED_HEADER_BYTES + TAG_BYTES
@@ -2355,7 +2355,7 @@ end
 --[[
 The size of the datagrams in what was captured as one UDP datagram; all but the last have it. nil: there is only one, or it does
 not show. It stands nowhere: it is found by where headers stand. Segments in clear may stand one behind the other in one
-datagram, too, so only what is too long for the network is taken apart.
+datagram, too, so only what is too long for one is taken apart.
 total: bytes with those that were not captured.
 ]]
 local function glued_size(raw, total)

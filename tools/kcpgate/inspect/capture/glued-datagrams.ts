@@ -13,13 +13,13 @@ import {
   SEGMENT_HEADER_BYTES,
 } from '../../../../src/wire/segment.ts';
 
-/** What no network carries in one piece; longer ones were glued together, or will be cut by the network card (UDP_SEGMENT, UDP_GRO). */
-const LARGEST_PLAIN_BYTES = 1472;
+/** The largest `mtu` of a gateway. Longer ones were glued together, or will be cut by the network card (UDP_SEGMENT, UDP_GRO). */
+const LARGEST_PLAIN_BYTES = 1500;
 
 /**
  * Finds the datagrams in what was captured as one. All but the last are of one size, which is said nowhere: it shows in where headers
  * stand. Sealed ones are found however short they are; segments in clear may stand one behind the other in one datagram, too, so
- * only what is too long for the network is taken apart.
+ * only what is too long for one is taken apart.
  */
 export class GluedDatagrams {
   /** 1 where a segment begins. */
