@@ -253,6 +253,25 @@ describe('a command line', () => {
     expect(await inspect([EXAMPLE, '--notes', '--fail-on', 'error'])).toMatchObject({ code: 0 });
   });
 
+  test('tells that packets were not captured, when the capture does', async () => {
+    // Statistics of interface 0, as dumpcap writes them at the end: 7 were dropped.
+    const statistics = Buffer.from(
+      '05000000' +
+        '24000000' +
+        '00000000' +
+        '0000000000000000' +
+        '05000800' +
+        '0700000000000000' +
+        '24000000',
+      'hex',
+    );
+    const file = fileOf('lossy.pcapng', Buffer.concat([smallCapture().bytes(), statistics]));
+    const { code, output, warnings } = await inspect([file, file, '--stats']);
+    expect(code).toBe(0);
+    expect(output).toMatch(/^ {2}14 packets not captured, because there were too many$/m);
+    expect(warnings).toEqual([expect.stringMatching(/^14 packets not captured/)]);
+  });
+
   test.each([
     [
       [EXAMPLE, '--filter', 'cnv == 1'],
