@@ -175,7 +175,9 @@ peer('tshark', 'kcp-go').describe('the dissector for Wireshark and the inspector
     else corpus.remove();
     expect(found.slice(0, 50)).toEqual([]);
     expect(found).toHaveLength(0);
-    expect(corpus.packets).toBeGreaterThan(10_000);
+    // Of what is sent there is always as much; a busy machine makes fewer packets of it.
+    expect(inspected.segments).toBeGreaterThan(10_000);
+    expect(corpus.packets).toBeGreaterThan(5_000);
     for (const kind of KINDS) expect(inspected.counts[kind]).toBeGreaterThan(10);
     expect(inspected.glued.size).toBeGreaterThan(30);
   });
