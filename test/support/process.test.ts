@@ -37,7 +37,7 @@ describe('a running program', () => {
   test('is asked to stop, then killed', async () => {
     const polite = script(`process.on('SIGTERM', () => process.exit(5)); ${READY}`);
     await polite.nextEvent('ready');
-    expect(await polite.stop()).toEqual({ code: 5, signal: null });
+    expect(await polite.stop(20_000)).toEqual({ code: 5, signal: null });
 
     const deaf = script(`process.on('SIGTERM', () => {}); ${READY}`);
     await deaf.nextEvent('ready');
