@@ -102,6 +102,13 @@ async function until<T>(ask: () => Promise<T>, isIt: (answer: T) => boolean): Pr
   }
 }
 
+/** A gateway has a session when the first datagram behind the handshake came. */
+const untilOpen = (world: World, count: number): Promise<unknown> =>
+  until(
+    () => sessionsOf(world),
+    (found) => found.length === count,
+  );
+
 describe('the admin API of a gateway', () => {
   test('shows who is connected, on which line, and how it goes', async () => {
     const world = await start();
@@ -157,6 +164,7 @@ describe('the admin API of a gateway', () => {
   test('comes page by page, each session once', async () => {
     const world = await start();
     for (let i = 0; i < 5; i++) await open({ loginUrl: world.loginUrl, token: TOKENS.alice, line: 'udp' });
+    await untilOpen(world, 5);
     const ids: string[] = [];
     let next: string | null = null;
     do {
@@ -176,6 +184,7 @@ describe('the admin API of a gateway', () => {
       await open({ loginUrl: world.loginUrl, token: TOKENS.alice, line: 'tcp' }),
       await open({ loginUrl: world.loginUrl, token: TOKENS.bob, line: 'ws' }),
     ];
+    await untilOpen(world, 3);
     const [{ id }] = (await sessionsOf(world, '?subject=bob')) as [Session];
     const kicked = await world.post(`/api/sessions/${id}/kick`, { code: 'blocked', reason: 'that was it' });
     expect(await documented('/api/sessions/{id}/kick', 'post', kicked)).toEqual({ kicked: 1 });
