@@ -31,7 +31,8 @@ const MAX_TRIES = 1_000;
 /** More than there are processes of a test run at a time, which vitest numbers from 1. */
 const SHARES = 16;
 const SHARE = Math.floor((LAST_PORT - FIRST_PORT) / SHARES);
-const OWN_FIRST = FIRST_PORT + (Number(process.env.VITEST_POOL_ID ?? 0) % SHARES) * SHARE;
+/** Of several runs on a machine each begins elsewhere: the parent of all processes of a run is the same. */
+const OWN_FIRST = FIRST_PORT + ((process.ppid + Number(process.env.VITEST_POOL_ID ?? 0)) % SHARES) * SHARE;
 
 async function areFree(ports: readonly number[]): Promise<boolean> {
   for (const port of ports) if (!(await isFree(port))) return false;

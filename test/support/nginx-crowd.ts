@@ -13,7 +13,12 @@ export class NginxCrowd {
 
   /** Resolves when each client has been answered. */
   async ready(): Promise<void> {
-    await this.program.nextEvent('ready', 60_000);
+    try {
+      await this.program.nextEvent('ready', 60_000);
+    } catch (error) {
+      const waiting = (await this.members()).filter(({ receivedBytes }) => receivedBytes === 0);
+      throw new Error(`not answered: ${JSON.stringify(waiting)}`, { cause: error });
+    }
   }
 
   /** Times without arrival are counted from now on. */
