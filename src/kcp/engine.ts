@@ -274,6 +274,16 @@ export class KcpEngine {
   }
 
   /**
+   * The peer has another address at the end of the same path, and may have had it for some time: the next {@link pollTransmit}
+   * sends again what was sent more than once, as its next timeout may be far away. As with {@link resendAll} it is not loss, and
+   * timeouts that had grown and the count towards a dead link start over. What was sent once keeps its timeout.
+   */
+  resendRepeated(now: number): void {
+    this.moveClock(now);
+    this.sender.resendRepeated();
+  }
+
+  /**
    * Another path: round-trip time and congestion control begin afresh, and acknowledgements of what was sent before tell
    * nothing about it. What is known of the peer stays. An engine that announces does so again.
    * @param seedRttMs a round trip measured on the new path, in whole ms. Default: none.

@@ -192,11 +192,14 @@ export class Moving {
     const onlyPort = paths.activate(path, now + RETIRE_PTOS * engine.rtoMs);
     liveness.moved(now);
     engine.setReliable(path.reliable);
-    if (!onlyPort) {
+    if (onlyPort) {
+      // Since when is not known: a client that is seldom heard may have been gone for several timeouts.
+      engine.resendRepeated(now);
+    } else {
       engine.resetPath(path.rttMs < 0 ? undefined : path.rttMs);
       engine.resendAll(now);
     }
-    if (!onlyPort && life.state === 'open') this.goodbyes.renewFin();
+    if (life.state === 'open') this.goodbyes.renewFin();
     // What was acknowledged on the old path may not have arrived, and on a connection the peer does not send it again.
     if (path.reliable) engine.tellWindow();
     // A client that has nothing to send must be heard on its new path all the same: the gateway follows it there.

@@ -150,6 +150,28 @@ describe('an address that changes under a session', () => {
     });
   });
 
+  it('sends at once what timed out at the old port, and says again that all was sent', () => {
+    onLoginPair({}, (pair) => {
+      const client = pair.client();
+      const line = client.openUdp();
+      client.dial(line);
+      pair.loop.runFor(100);
+      line.rebind();
+      gatewaySays(pair, 'there');
+      pair.gateway.sinks[0]!.port.end();
+      // Its timeout has grown to seconds meanwhile, and nothing that arrives says that this side waits.
+      pair.loop.runFor(6_000);
+      expect(client.sink.text).toBe('');
+      client.send('x');
+      pair.loop.runFor(60);
+      expect(client.sink.text).toBe('there');
+      // What may be sent to an address that is not proved yet is little: the first may have been too much.
+      pair.loop.runFor(250);
+      expect(client.sink.events).toContain('end');
+      expect(pair.gateway.session.kcp).toMatchObject({ pathRetransmits: 1 });
+    });
+  });
+
   it('is told by the next datagram, and what was under way to the old port comes again', () => {
     onLoginPair({}, (pair) => {
       const client = pair.client();

@@ -230,6 +230,29 @@ describe('sending everything again', () => {
     expect(waits).toEqual([200, 300, 450]);
   });
 
+  it('of what was sent more than once leaves the rest its time', () => {
+    const driver = sent(2, { deadLink: 4 });
+    for (let turn = 0; turn < 3; turn++) driver.flushAtDeadline();
+    expect(driver.engine.isDead).toBe(true);
+    driver.nowMs += 100;
+    driver.sendMany(2);
+    expect(pushed(driver)).toEqual([2, 3]);
+    const firstDeadline = driver.nowMs + driver.engine.rtoMs;
+    driver.nowMs += 50;
+    driver.handle(ack(0, { ts: 0, una: 1 }));
+    driver.sendMany(1);
+    driver.engine.resendRepeated(driver.nowMs);
+    expect(driver.engine.isDead).toBe(false);
+    expect(pushed(driver)).toEqual([1, 4]);
+    expect(driver.engine.nextDeadline()).toBe(firstDeadline);
+    expect(pushed(driver)).toEqual([]);
+    expect(driver.engine.stats()).toMatchObject({ pathRetransmits: 1, inFlight: 4 });
+    // Nor is anything sent while nothing was sent twice.
+    driver.handle(ack(1, { ts: 0, una: 2 }));
+    driver.engine.resendRepeated(driver.nowMs);
+    expect(pushed(driver)).toEqual([]);
+  });
+
   it('may be done more often than fast retransmissions, and forgets what had overtaken a segment', () => {
     // Without nodelay: a thin stream needs no second one.
     const driver = sent(3, { fastResend: 2, nodelay: false });
