@@ -1,9 +1,12 @@
 import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+/** Files that begin with a dot come and go: locks of builds, and what is not written to its end. */
+const isLasting = (path: string): boolean => !basename(path).startsWith('.');
 
 /** A copy of what the package is built from, with what was compiled; dependencies are those of the original. */
 export class PackageCopy {
@@ -21,7 +24,7 @@ export class PackageCopy {
       'src',
       'tools',
     ]) {
-      cpSync(join(ROOT, name), join(this.folder, name), { recursive: true });
+      cpSync(join(ROOT, name), join(this.folder, name), { recursive: true, filter: isLasting });
     }
     const generated = /native-bindings\/(?:build|prebuilds|build-error\.log)/;
     cpSync(join(ROOT, 'native-bindings'), join(this.folder, 'native-bindings'), {
