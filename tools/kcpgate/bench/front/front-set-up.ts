@@ -1,7 +1,8 @@
 import { createSocket } from 'node:dgram';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { loadConfig } from '../../../../src/gateway/config/load.ts';
@@ -154,19 +155,22 @@ async function answers(port: number, program: ChildProgram): Promise<void> {
   }
 }
 
-/** Ports that are free on TCP and UDP: nginx does not say which one it got. */
+/**
+ * Ports that are free on TCP and UDP: nginx does not say which one it got. None of those that the system gives to clients: they
+ * would have them before they are taken.
+ */
 async function freePorts(count: number): Promise<number[]> {
   const ports: number[] = [];
   const held: { close(): unknown }[] = [];
-  while (ports.length < count) {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    held.push(server);
-    const { port } = server.address() as AddressInfo;
+  for (let tries = 0; ports.length < count; tries++) {
+    if (tries === MAX_TRIES) throw new Error('front finds no free ports');
+    const port = randomInt(FIRST_PORT, LAST_PORT);
+    const server = createServer();
     const socket = createSocket('udp4');
-    held.push(socket);
+    held.push(server, socket);
+    server.listen(port, '127.0.0.1');
     socket.bind(port, '127.0.0.1');
-    const isFree = await once(socket, 'listening').then(
+    const isFree = await Promise.all([once(server, 'listening'), once(socket, 'listening')]).then(
       () => true,
       () => false,
     );
@@ -194,4 +198,7 @@ function isInstalled(program: string): boolean {
 }
 
 const MANY = 1_000_000;
+const FIRST_PORT = 12_000;
+const LAST_PORT = 30_000;
+const MAX_TRIES = 1_000;
 const START_TIMEOUT_MS = 15_000;
