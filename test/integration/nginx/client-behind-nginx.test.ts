@@ -38,6 +38,8 @@ describe('a client behind nginx', () => {
     const port = await startForwarder(ports.udp);
     const client = createClient({
       loginUrl,
+      // What a busy machine makes of the line is another matter.
+      switching: false,
       fetch: async (input, init) => {
         const response = await fetch(input, init);
         const answer = (await response.json()) as {
@@ -57,7 +59,7 @@ describe('a client behind nginx', () => {
       if (received.length === 100) break;
     }
     expect(received).toEqual(Array.from({ length: 100 }, (_, number) => String(number)));
-    expect(told.filter(({ type }) => ['suspect', 'moved', 'reconnecting', 'close'].includes(type))).toEqual(
+    expect(told.filter(({ type }) => ['pathlost', 'moved', 'reconnecting', 'close'].includes(type))).toEqual(
       [],
     );
   });
