@@ -119,8 +119,20 @@ export class Closing {
   /** When {@link checkEnds} is next to be called, in ms. */
   get checkDeadline(): number {
     const { config, engine, liveness, life, paths } = this.core;
-    const quietAt = liveness.deadline(config.idleTimeoutMs, engine.hasGap ? this.gapTimeoutMs : NEVER);
+    const gapTimeoutMs = engine.hasGap ? this.gapTimeoutMs : NEVER;
+    const quietAt = liveness.deadline(config.idleTimeoutMs, gapTimeoutMs, this.isMissing);
     return life.isDraining || paths.active.isLost ? quietAt : Math.min(quietAt, this.goodbyes.finDeadline);
+  }
+
+  /**
+   * A client knows of something that the gateway has sent and that has not arrived. What is sent again may go where this side
+   * is no more, behind a NAT that gave it another port: the gateway must hear it to know.
+   */
+  get isMissing(): boolean {
+    const { config, engine, loggedIn, paths } = this.core;
+    if (config.role !== 'client' || !loggedIn || paths.active.reliable) return false;
+    const { ofPeer } = this.goodbyes;
+    return engine.hasGap || (ofPeer?.isKnown === true && engine.expectedSequence !== ofPeer.finalSn);
   }
 
   /** How long a gap may stay open; shorter when nothing in order ever came: then it is no beginning of a session. */

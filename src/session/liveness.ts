@@ -20,6 +20,9 @@ export class Liveness {
   /** Quiet for so long, it asks for a sign of life; and when that is next to be looked at. */
   private keepAliveWaitMs: number;
   private keepAliveAt: number;
+  /** The same, while something is missing that the peer has sent. */
+  private missingWaitMs = MISSING_WAIT_MS;
+  private askedAt = 0;
 
   /** @param expectedSn the first `sn` to arrive. @param keepAliveWaitMs until the first question; NEVER: none is asked. */
   constructor(now: number, expectedSn: number, keepAliveWaitMs: number) {
@@ -46,7 +49,8 @@ export class Liveness {
 
   /** To be called each turn with how far what arrived goes. */
   noteProgress(now: number, hasGap: boolean, expectedSn: number): void {
-    if (hasGap && expectedSn === this.progressSn) return;
+    if (expectedSn !== this.progressSn) this.missingWaitMs = MISSING_WAIT_MS;
+    else if (hasGap) return;
     this.progressSn = expectedSn;
     this.progressAt = now;
   }
@@ -74,8 +78,9 @@ export class Liveness {
     return false;
   }
 
-  /** Whether the peer is to be asked for a sign of life. */
-  isKeepAliveDue(now: number): boolean {
+  /** Whether the peer is to be asked for a sign of life. @param isMissing something that it has sent. */
+  isKeepAliveDue(now: number, isMissing: boolean): boolean {
+    if (isMissing && now >= this.missingAt) return true;
     if (now < this.keepAliveAt) return false;
     if (now - this.heardAt >= this.keepAliveWaitMs) return true;
     this.keepAliveAt = this.heardAt + this.keepAliveWaitMs;
@@ -86,14 +91,23 @@ export class Liveness {
   asked(now: number, waitMs: number): void {
     this.keepAliveWaitMs = waitMs;
     this.keepAliveAt = now + waitMs;
+    if (now >= this.missingAt) this.missingWaitMs *= 2;
+    this.askedAt = now;
   }
 
-  /** When any of this is next to be looked at. @param gapTimeoutMs NEVER while there is no gap. */
-  deadline(idleTimeoutMs: number, gapTimeoutMs: number): number {
+  /** When any of this is next to be looked at. @param gapTimeoutMs NEVER while there is no gap. @param isMissing as above. */
+  deadline(idleTimeoutMs: number, gapTimeoutMs: number, isMissing: boolean): number {
     const trimAt = this.trimmed ? NEVER : onGrid(this.activeAt + TRIM_AFTER_MS);
     const idleAt = onGrid(this.heardAt + idleTimeoutMs);
     const gapAt = gapTimeoutMs === NEVER ? NEVER : onGrid(this.progressAt + gapTimeoutMs);
-    return Math.min(idleAt, gapAt, trimAt, this.keepAliveAt);
+    const missingAt = isMissing ? this.missingAt : NEVER;
+    return Math.min(idleAt, gapAt, trimAt, this.keepAliveAt, missingAt);
+  }
+
+  /** When it is asked because something is missing. */
+  private get missingAt(): number {
+    if (this.keepAliveWaitMs === NEVER) return NEVER;
+    return Math.max(this.heardAt, this.askedAt) + this.missingWaitMs;
   }
 }
 
@@ -103,3 +117,5 @@ export function onGrid(at: number): number {
 }
 
 const TRIM_AFTER_MS = 2000;
+/** The first wait; each one that follows is twice as long, until something more arrives. */
+const MISSING_WAIT_MS = 1000;

@@ -189,6 +189,54 @@ describe('an address that changes under a session', () => {
     });
   });
 
+  it.each([
+    ['more of it', (pair: LoginPair) => gatewaySays(pair, 'more')],
+    ['its end', (pair: LoginPair) => pair.gateway.sinks[0]!.port.end()],
+  ])('is told after a second by a client that misses something, as it has %s', (_, follow) => {
+    onLoginPair({}, (pair) => {
+      const client = pair.client();
+      const line = client.openUdp();
+      client.dial(line);
+      pair.loop.runFor(100);
+      line.blackHole('down', 1);
+      gatewaySays(pair, 'there');
+      pair.loop.runFor(2);
+      follow(pair);
+      pair.loop.runFor(15);
+      line.rebind();
+      pair.loop.runFor(900);
+      expect(client.sink.text).toBe('');
+      pair.loop.runFor(200);
+      expect(client.sink.text).toMatch(/^there/);
+    });
+  });
+
+  it('asks again and again for what is missing, each time after twice as long', () => {
+    onLoginPair({}, (pair) => {
+      const client = pair.client();
+      const line = client.openUdp();
+      client.dial(line);
+      pair.loop.runFor(100);
+      gatewaySays(pair, 'first');
+      pair.loop.runFor(100);
+      line.blackHole('down', 1);
+      gatewaySays(pair, longText(1000));
+      pair.loop.runFor(2);
+      gatewaySays(pair, 'more');
+      pair.loop.runFor(15);
+      const asked: number[] = [];
+      // The gateway sends it, and all else that is short comes through.
+      line.setLinks(PERFECT_LINK, { ...PERFECT_LINK, mtuBytes: 500 });
+      const since = pair.loop.now();
+      for (let seen = client.checks.length; pair.loop.now() - since < 12_000;) {
+        pair.loop.runFor(10);
+        if (client.checks.length > seen) asked.push(pair.loop.now() - since);
+        seen = client.checks.length;
+      }
+      expect(asked).toEqual([1_000, 3_000, 7_000]);
+    });
+  });
+
   it('is told by a keepalive when the client has nothing to say', () => {
     onLoginPair({}, (pair) => {
       const client = pair.client();
