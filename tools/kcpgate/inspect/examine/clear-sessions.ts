@@ -59,6 +59,7 @@ export class ClearSessions {
     if (clientIsA !== found.isFromA) return false;
     const { sent } = session.fromClient;
     if (!sent.isKnown || sent.hasSent(first.sn | 0, first.ts | 0)) return false;
+    if (isKickOnItsWay(session, found.timeUs)) return false;
     if (session.close !== null) return true;
     return found.timeUs - session.lastUs > IDLE_US && (sent.una | 0) > 0;
   }
@@ -112,6 +113,12 @@ export class ClearSessions {
   }
 }
 
+/** Whether the client may not have heard yet that it was turned away: then it sends again what nobody acknowledged. */
+function isKickOnItsWay({ close, fromClient }: Session, timeUs: number): boolean {
+  if (close?.how !== 'kick' || fromClient.hasEnded || (fromClient.sent.una | 0) > 0) return false;
+  return timeUs - close.timeUs < KICK_US;
+}
+
 /** Whether a segment can open a session. */
 export const isOpening = ({ cmd, sn, una }: ExaminedSegment): boolean =>
   (cmd === Command.push || cmd === Command.new) && sn === 0 && una === 0;
@@ -142,6 +149,8 @@ function goesOn({ fromClient, fromGateway }: Session, { cmd, sn, una }: Examined
 const isSame = (a: { address: string; port: number }, b: { address: string; port: number }): boolean =>
   a.port === b.port && a.address === b.address;
 
+/** No KICK takes longer to its client. */
+const KICK_US = 1e6;
 /** After so long a silence first data begins a session even if the end of the one before was not captured. */
 const IDLE_US = 30e6;
 /** A session that was heard so long ago may still be meant. */

@@ -32,6 +32,20 @@ describe('a session without login', () => {
     ]);
   });
 
+  test('that a KICK turned away goes on until the client can have heard it', () => {
+    const capture = new Capture();
+    const opening = (ts: number): AnySegment => push({ sn: 0, ts, type: 'new', length: 0 });
+    capture.up(opening(1));
+    capture.nowMs += 180;
+    capture.down({ ...kick, una: 0 });
+    capture.nowMs += 6;
+    const again = capture.up(opening(187));
+    expect(again).toMatchObject({ session: 0 });
+    expect(only(again).marks & SegmentMark.retransmission).not.toBe(0);
+    capture.nowMs += 1000;
+    expect(capture.up(opening(1187))).toMatchObject({ session: 1 });
+  });
+
   test('whose end was not captured is another one after a long silence only', () => {
     const capture = new Capture();
     capture.up(push({ sn: 0, ts: 1 }));
