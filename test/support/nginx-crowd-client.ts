@@ -79,7 +79,8 @@ class Member {
   }
 
   private take(status: ClientStatus): void {
-    this.told[status.type] = (this.told[status.type] ?? 0) + 1;
+    const name = status.type === 'close' ? `close ${String(status.code)}` : status.type;
+    this.told[name] = (this.told[name] ?? 0) + 1;
     if (status.type === 'loggedin' && status.isFresh) this.logins++;
     if (status.type === 'open' || status.type === 'reconnected') this.gatewayId = status.gatewayId;
   }

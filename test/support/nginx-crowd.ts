@@ -17,7 +17,9 @@ export class NginxCrowd {
       await this.program.nextEvent('ready', 60_000);
     } catch (error) {
       const waiting = (await this.members()).filter(({ receivedBytes }) => receivedBytes === 0);
-      throw new Error(`not answered: ${JSON.stringify(waiting)}`, { cause: error });
+      throw new Error(`${String(waiting.length)} not answered: ${JSON.stringify(waiting.slice(0, 5))}`, {
+        cause: error,
+      });
     }
   }
 
