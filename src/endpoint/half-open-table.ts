@@ -46,6 +46,13 @@ export class HalfOpenTable {
     if (oldest !== undefined && same !== undefined && same.length > MAX_PER_CONV) this.drop(oldest);
   }
 
+  /** Its client said HELLO again: it stays until then, unless it did too often. @param expiresAt no earlier than that of any other. */
+  renew(half: HalfOpen, expiresAt: number): void {
+    if (!half.renew(expiresAt)) return;
+    this.inOrder.delete(half);
+    this.inOrder.add(half);
+  }
+
   /** Takes one out that was finished; its keys go on. */
   take(half: HalfOpen): void {
     if (!this.inOrder.delete(half)) return;

@@ -219,6 +219,8 @@ export class Handshakes {
       if (half.seal === undefined) return 'path_not_allowed';
       half.isAnsweredElsewhere = true;
     }
+    // The answer may be the first that arrives, and what the client makes of it takes a round trip.
+    this.halfOpen.renew(half, now + HALF_OPEN_MS);
     this.acknowledge(now, port, half, slot, origin);
     return undefined;
   }
@@ -319,7 +321,7 @@ function isOfOpenSession({ view }: WireMemory, { isClear, earlyAt, earlyLength }
 
 /** A HELLO_CLEAR_ACK with its WINS. */
 const CLEAR_ACK_BYTES = HELLO_ACK_HEADER_BYTES + SEGMENT_HEADER_BYTES;
-/** How long a handshake may stay half-open. */
+/** How long a handshake stays half-open after a HELLO. */
 const HALF_OPEN_MS = 5_000;
 const MAX_SOURCES = 65_536;
 /** HELLOs a second that are looked into, for all sources together. */

@@ -34,11 +34,13 @@ export class HalfOpen {
   readonly seal: Seal | undefined;
   /** Where its HELLO came from, as long as it is half-open: a client may send it on many paths. The first one first. */
   origins: readonly HelloOrigin[] = [];
-  readonly expiresAt: number;
+  /** When it is forgotten, in the host's ms; see {@link renew}. */
+  expiresAt: number;
   /** An answer went to an address that is not among the origins, too. */
   isAnsweredElsewhere = false;
   /** Segments that came with the HELLO, to be applied when the session opens. */
   readonly early: Uint8Array | undefined;
+  private readonly renewableUntil: number;
   private readonly serverRandom: Uint8Array;
   private readonly randomBytes: (length: number) => Uint8Array;
   /** A clear session has no keys to count for. */
@@ -54,6 +56,7 @@ export class HalfOpen {
     this.ticket = hello.ticket;
     this.clientRandom = hello.clientRandom;
     this.expiresAt = expiresAt;
+    this.renewableUntil = expiresAt + RENEWABLE_MS;
     this.early = early;
     this.randomBytes = (length) => tools.crypto.randomBytes(length);
     this.serverRandom = this.randomBytes(RANDOM_BYTES);
@@ -68,6 +71,13 @@ export class HalfOpen {
       addSessionKey(tools.crypto, tools.cipher, material, 'server'),
       addSessionKey(tools.crypto, tools.cipher, material, 'client'),
     );
+  }
+
+  /** Its client said HELLO again. @returns false when it has been kept for long enough: nothing changes. */
+  renew(expiresAt: number): boolean {
+    if (expiresAt > this.renewableUntil) return false;
+    this.expiresAt = expiresAt;
+    return true;
   }
 
   originAt(port: number, slot: number): HelloOrigin | undefined {
@@ -128,6 +138,8 @@ export class HalfOpen {
   }
 }
 
+/** For how long repeated HELLOs keep it, beyond its first time: as long as clients wait for an answer, in ms. */
+const RENEWABLE_MS = 10_000;
 /** As many as a client has at most. */
 const MAX_ORIGINS = 32;
 /** The answer to a challenge comes with the first datagrams of a session: how long the others may be ahead, in ms. */

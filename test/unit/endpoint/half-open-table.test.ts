@@ -70,6 +70,21 @@ describe('handshakes that are not finished', () => {
     expect([table.size, table.deadline]).toEqual([0, NEVER]);
   });
 
+  it('are kept by repeats, for a while', () => {
+    const { table, dropped } = tableOf(10);
+    const [a, b] = [halfOpen(1, 1, 5_000), halfOpen(2, 1, 5_010)];
+    for (const half of [a, b]) table.add(half);
+    table.renew(a, 9_000);
+    expect(table.deadline).toBe(5_010);
+    table.expire(5_010);
+    expect(dropped).toEqual([b]);
+    table.renew(a, 15_000);
+    table.renew(a, 15_001);
+    expect(table.deadline).toBe(15_000);
+    table.expire(15_000);
+    expect(dropped).toEqual([b, a]);
+  });
+
   it('that are finished go without being dropped, once', () => {
     const { table, dropped } = tableOf(10);
     const [a, b] = [halfOpen(1, 1, 10), halfOpen(1, 2, 10)];

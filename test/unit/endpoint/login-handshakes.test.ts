@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { CloseCode } from '../../../src/base/close-code.ts';
 import { onFedGateway, type FedGateway } from './fed-gateway.ts';
 import { HandMadeClient } from './hand-made-client.ts';
+import { onLoginPair } from './login-pair.ts';
 
 /** What a gateway answers to a HELLO it will not serve. */
 function refusal(gateway: FedGateway, client: HandMadeClient, slot = 1): unknown {
@@ -65,6 +66,23 @@ describe('a handshake', () => {
       expect(client.takeAck(gateway.sent('udp', 1)[0]!)).toMatchObject([{ type: 'windowTell' }]);
       gateway.feed('udp', 1, client.datagram([client.push(0, 'still here')]));
       expect(gateway.sinks.map(({ text }) => text)).toEqual(['still here']);
+    });
+  });
+
+  it('is not forgotten while its client says HELLO again: a later answer may be the first that arrives', () => {
+    onLoginPair({ delayMs: 700 }, (pair) => {
+      const client = pair.client();
+      const line = client.openUdp();
+      // What answers the HELLOs of the first two seconds is lost.
+      line.blackHole('down', 4_440);
+      client.dial(line);
+      client.send('here');
+      pair.loop.runFor(5_800);
+      expect(client.session.state).toBe('open');
+      expect(pair.gateway.stats).toMatchObject({ halfOpen: 1 });
+      pair.loop.runFor(700);
+      expect(client.session.state).toBe('open');
+      expect(pair.gateway.sinks[0]!.text).toBe('here');
     });
   });
 
