@@ -274,13 +274,13 @@ export class KcpEngine {
   }
 
   /**
-   * The peer has another address at the end of the same path, and may have had it for some time: the next {@link pollTransmit}
-   * sends again what was sent more than once, as its next timeout may be far away. As with {@link resendAll} it is not loss, and
-   * timeouts that had grown and the count towards a dead link start over. What was sent once keeps its timeout.
+   * The peer has another address at the end of the same path, and may have had it for some time: retransmission timeouts that
+   * had grown start over, counted from the last transmission, and so does the count towards a dead link. What is overdue
+   * then is sent by the next {@link pollTransmit}; however often the address changes, each segment once a timeout at most.
    */
-  resendRepeated(now: number): void {
+  restartTimeouts(now: number): void {
     this.moveClock(now);
-    this.sender.resendRepeated();
+    this.sender.restartTimeouts();
   }
 
   /**

@@ -179,6 +179,13 @@ export class SendBuffer {
     this.ring[at + RTO] = rto;
   }
 
+  /** Of one that was sent again and again: it counts as sent again once, and as lost when its last transmission is `rto` old. */
+  restartTimeout(sn: number, rto: number): void {
+    const at = this.recordOf(sn);
+    this.ring[at + TRANSMITS] = 2;
+    this.setDeadline(sn, (this.ring[at + TIMESTAMP]! + rto) | 0, rto);
+  }
+
   /** Takes the ACK of one `sn`. @returns false when it is not in flight. */
   acknowledge(sn: number): boolean {
     if (!this.isInFlight(sn)) return false;

@@ -58,8 +58,6 @@ export class Sender {
   private rearmPending = false;
   /** What is to be sent again because the path changed: from `resendNext` up to `resendEnd` while that is pending. */
   private resendPending = false;
-  /** Of these only what was sent more than once. */
-  private resendsRepeated = false;
   private resendNext = 0;
   private resendEnd = 0;
   /**
@@ -186,7 +184,6 @@ export class Sender {
   /** See `KcpEngine.resendAll`. */
   resendAll(): void {
     this.resendPending = this.buffer.flightCount > 0;
-    this.resendsRepeated = false;
     this.resendNext = this.buffer.una;
     this.resendEnd = this.buffer.next;
     this.dead = false;
@@ -195,14 +192,18 @@ export class Sender {
     if (this.resendPending && !this.reliable) this.rearmPending = true;
   }
 
-  /** See `KcpEngine.resendRepeated`. */
-  resendRepeated(): void {
+  /** See `KcpEngine.restartTimeouts`. */
+  restartTimeouts(): void {
     this.dead = false;
-    // All of it, or some before others, is sent again already.
-    if (this.resendPending || this.reliable || this.buffer.flightCount === 0) return;
-    this.resendPending = this.resendsRepeated = true;
-    this.resendNext = this.buffer.una;
-    this.resendEnd = this.buffer.next;
+    if (this.reliable || this.buffer.flightCount === 0) return;
+    const { buffer } = this;
+    const { rtoMs } = this.rtt;
+    let sn = buffer.oldestInFlight;
+    for (let left = buffer.flightCount; left > 0; left--) {
+      if (buffer.transmitsOf(sn) > 1) buffer.restartTimeout(sn, rtoMs);
+      if (left > 1) sn = buffer.sentAfter(sn);
+    }
+    this.findResendBound();
   }
 
   /** See `KcpEngine.resetPath`. */
@@ -446,13 +447,13 @@ export class Sender {
     }
   }
 
-  /** Sends again what was in flight on the old path: everything, or what was sent more than once. */
+  /** Sends everything again that was in flight on the old path. */
   private writeInFlight(writer: SegmentWriter, now32: number): boolean {
     const { buffer } = this;
     const resendAt = this.firstDeadline(now32);
     for (; this.resendNext !== this.resendEnd; this.resendNext = (this.resendNext + 1) | 0) {
       const sn = this.resendNext;
-      if (!buffer.isInFlight(sn) || (this.resendsRepeated && buffer.transmitsOf(sn) === 1)) continue;
+      if (!buffer.isInFlight(sn)) continue;
       // Sent into a window that a late datagram told: it waits for the edge to move.
       if (this.reliable && !isBefore(sn, this.peerEdge)) return true;
       if (this.restartCredit <= 0) return true;

@@ -87,11 +87,11 @@ export class Liveness {
     return false;
   }
 
-  /** It was asked. @param waitMs until it is asked again. */
-  asked(now: number, waitMs: number): void {
+  /** It was asked. @param waitMs until it is asked again. @param isMissing as above. */
+  asked(now: number, waitMs: number, isMissing: boolean): void {
     this.keepAliveWaitMs = waitMs;
     this.keepAliveAt = now + waitMs;
-    if (now >= this.missingAt) this.missingWaitMs *= 2;
+    if (isMissing && now >= this.missingAt) this.missingWaitMs *= 2;
     this.askedAt = now;
   }
 

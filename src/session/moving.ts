@@ -194,7 +194,7 @@ export class Moving {
     engine.setReliable(path.reliable);
     if (onlyPort) {
       // Since when is not known: a client that is seldom heard may have been gone for several timeouts.
-      engine.resendRepeated(now);
+      engine.restartTimeouts(now);
     } else {
       engine.resetPath(path.rttMs < 0 ? undefined : path.rttMs);
       engine.resendAll(now);

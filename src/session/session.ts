@@ -667,10 +667,11 @@ export class Session implements SessionPort {
   private houseKeep(now: number): void {
     const { host, liveness, paths } = this.core;
     if (liveness.becameQuiet(now)) this.engine.trim();
-    if (!liveness.isKeepAliveDue(now, this.closer.isMissing)) return;
+    const { isMissing } = this.closer;
+    if (!liveness.isKeepAliveDue(now, isMissing)) return;
     if (this.loggedIn) paths.ask(paths.active);
     else this.engine.askWindow();
-    liveness.asked(now, keepAliveWaitMs(this.config, this.loggedIn, host));
+    liveness.asked(now, keepAliveWaitMs(this.config, this.loggedIn, host), isMissing);
   }
 }
 

@@ -173,6 +173,50 @@ describe('a reliable path', () => {
   });
 });
 
+describe('timeouts that start over', () => {
+  it('make overdue what was sent more than once, and leave the rest its time', () => {
+    const driver = sent(2, { deadLink: 4 });
+    for (let turn = 0; turn < 3; turn++) driver.flushAtDeadline();
+    expect(driver.engine.isDead).toBe(true);
+    driver.nowMs += 300;
+    driver.sendMany(2);
+    expect(pushed(driver)).toEqual([2, 3]);
+    const firstDeadline = driver.nowMs + driver.engine.rtoMs;
+    driver.nowMs += 50;
+    driver.engine.restartTimeouts(driver.nowMs);
+    expect(driver.engine.isDead).toBe(false);
+    expect(pushed(driver)).toEqual([0, 1]);
+    expect(driver.engine.nextDeadline()).toBe(firstDeadline);
+    expect(driver.engine.stats()).toMatchObject({ timeoutRetransmits: 8, inFlight: 4 });
+  });
+
+  it('send nothing twice within a timeout, however often they do', () => {
+    const driver = sent(1);
+    for (let turn = 0; turn < 6; turn++) driver.flushAtDeadline();
+    const from = driver.nowMs;
+    let count = 0;
+    for (; driver.nowMs < from + 10 * driver.engine.rtoMs; driver.nowMs += 5) {
+      driver.engine.restartTimeouts(driver.nowMs);
+      count += pushed(driver).length;
+    }
+    expect(count).toBe(9);
+  });
+
+  it('do not need the credit of a slow start, which is spent', () => {
+    const driver = new EngineDriver();
+    driver.handle(windowTell(1024));
+    driver.sendMany(100);
+    driver.flush();
+    driver.engine.resetPath();
+    driver.engine.resendAll(driver.nowMs);
+    expect(pushed(driver)).toHaveLength(64);
+    for (let turn = 0; turn < 6; turn++) driver.flushAtDeadline();
+    driver.nowMs += driver.engine.rtoMs;
+    driver.engine.restartTimeouts(driver.nowMs);
+    expect(pushed(driver)).toHaveLength(64);
+  });
+});
+
 describe('sending everything again', () => {
   it.each([true, false])('goes in order, before new data, once (reliable: %s)', (reliable) => {
     const driver = sent(4);
@@ -228,29 +272,6 @@ describe('sending everything again', () => {
       waits.push(driver.nowMs - before);
     }
     expect(waits).toEqual([200, 300, 450]);
-  });
-
-  it('of what was sent more than once leaves the rest its time', () => {
-    const driver = sent(2, { deadLink: 4 });
-    for (let turn = 0; turn < 3; turn++) driver.flushAtDeadline();
-    expect(driver.engine.isDead).toBe(true);
-    driver.nowMs += 100;
-    driver.sendMany(2);
-    expect(pushed(driver)).toEqual([2, 3]);
-    const firstDeadline = driver.nowMs + driver.engine.rtoMs;
-    driver.nowMs += 50;
-    driver.handle(ack(0, { ts: 0, una: 1 }));
-    driver.sendMany(1);
-    driver.engine.resendRepeated(driver.nowMs);
-    expect(driver.engine.isDead).toBe(false);
-    expect(pushed(driver)).toEqual([1, 4]);
-    expect(driver.engine.nextDeadline()).toBe(firstDeadline);
-    expect(pushed(driver)).toEqual([]);
-    expect(driver.engine.stats()).toMatchObject({ pathRetransmits: 1, inFlight: 4 });
-    // Nor is anything sent while nothing was sent twice.
-    driver.handle(ack(1, { ts: 0, una: 2 }));
-    driver.engine.resendRepeated(driver.nowMs);
-    expect(pushed(driver)).toEqual([]);
   });
 
   it('may be done more often than fast retransmissions, and forgets what had overtaken a segment', () => {
