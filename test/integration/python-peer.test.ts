@@ -44,7 +44,8 @@ peer('python').describe('an independent client', () => {
     const client = runPythonClient(loginUrl, ['--kib', '128', '--loss', '0.1', '--changes', '2']);
     const closed = await client.nextEvent('closed');
     expect(closed).toMatchObject({ code: 1000, bytes: 128 * KIB, equal: true, changes: 2 });
-    expect(Number(closed.retransmits)).toBeGreaterThan(0);
+    // Of some 250 datagrams.
+    expect(Number(closed.lost)).toBeGreaterThan(0);
     await expect
       .poll(async () => (await gateway.status()).sessions)
       .toMatchObject({

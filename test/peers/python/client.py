@@ -40,14 +40,21 @@ class Key:
 class Line:
     """Where datagrams go: UDP, or TCP with each datagram behind its length."""
 
+    lost = 0  # of all lines
+
     def __init__(self, line, loss):
         self.is_tcp, self.loss, self.buffer = line["transport"] == "tcp", loss, b""
         self.socket = socket.socket(type=socket.SOCK_STREAM if self.is_tcp else socket.SOCK_DGRAM)
         self.socket.connect((line["host"], line["port"]))
 
     def send(self, datagram):
-        if random.random() >= self.loss:
+        if not self.is_lost():
             self.socket.sendall((struct.pack(">H", len(datagram)) if self.is_tcp else b"") + datagram)
+
+    def is_lost(self):
+        is_lost = random.random() < self.loss
+        Line.lost += is_lost
+        return is_lost
 
     def receive(self, seconds):
         """The next datagram, or None when none came in time."""
@@ -60,7 +67,7 @@ class Line:
                 return None
             arrived = self.socket.recv(65536)
             if not self.is_tcp:
-                return arrived if random.random() >= self.loss else None
+                return None if self.is_lost() else arrived
             if arrived == b"":
                 raise ConnectionError("the gateway closed the connection")
             self.buffer += arrived
@@ -73,7 +80,7 @@ class Session:
         self.pieces = [data[at : at + 1200] for at in range(0, len(data), 1200)]
         self.in_flight, self.early, self.received = {}, {}, bytearray()  # sn: [payload, when sent]; sn: payload
         self.send_key, self.seen, self.pn, self.sn, self.una, self.peer_window = None, set(), 0, 0, 0, 1
-        self.retransmits, self.asked_at, self.fin_at, self.closed = 0, 0, 0, None
+        self.asked_at, self.fin_at, self.closed = 0, 0, None
         self.is_asking = self.fin_wanted = self.fin_acknowledged = self.peer_ended = False
 
     def segment(self, command, frg=0, ts=0, sn=0, payload=b"", wnd=WINDOW):
@@ -127,7 +134,6 @@ class Session:
             self.sn += 1
         for sn, entry in self.in_flight.items():
             if now - entry[1] > REPEAT_S:
-                self.retransmits += entry[1] > 0
                 entry[1] = now
                 self.send(self.segment(PUSH, ts=now_ms(), sn=sn, payload=entry[0]))
         if now - self.asked_at > (REPEAT_S if self.is_asking else KEEP_ALIVE_S):
@@ -221,7 +227,7 @@ def main(options):
             deadline = min(deadline, time.time() + (LOSSY_LINGER_S if options.loss else LINGER_S))
     reason, code = session.closed or (("finished", 1000) if session.peer_ended else ("out of time", 0))
     received = bytes(session.received)
-    counts = {"bytes": len(received), "changes": changes, "retransmits": session.retransmits}
+    counts = {"bytes": len(received), "changes": changes, "lost": Line.lost}
     print(json.dumps({"event": "closed", "code": code, "reason": reason, "equal": received == data, **counts}))
 
 
