@@ -120,6 +120,8 @@ describe('a transfer', () => {
       const answer = await loginWith(running, { udp: relay.port }, { seal: [seal] });
       const connection = await open(answer, { stream: true, seal: [seal] });
       const statuses = statusesOf(connection);
+      // UDP, unless the network or a busy machine let another line answer first.
+      const first = connection.line.id;
       const stream = connection.stream();
       const data = randomBytes(24 * 1024 * 1024);
       const hash = createHash('sha256');
@@ -148,7 +150,7 @@ describe('a transfer', () => {
       expect((await connection.closed).code).toBe(CloseCode.normal);
       expect(taken).toHaveLength(12);
       const moves = statuses.filter(({ type }) => type === 'moved');
-      expect(moves).toEqual(taken.map((to, i) => ({ type: 'moved', from: taken[i - 1] ?? 'udp', to })));
+      expect(moves).toEqual(taken.map((to, i) => ({ type: 'moved', from: taken[i - 1] ?? first, to })));
     },
   );
 
