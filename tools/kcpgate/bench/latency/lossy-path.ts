@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import * as z from 'zod';
 import { ChildProgram } from '../child-program.ts';
 
 /** What a path does to packets, each way. */
@@ -13,14 +14,15 @@ export interface LossyPathOptions {
   readonly seed: number;
 }
 
-/** What went over a line of a path, headers of IP included, what was lost, too. */
-interface LineUsage {
-  readonly packets: number;
-  readonly bytes: number;
-  readonly lost: number;
-  /** Bytes of the shortest packet. */
-  readonly shortest: number;
-}
+/** What went over a line of a path, headers of IP included, what was lost, too; `shortest`: bytes of the shortest packet. */
+const LINE_USAGE = z.object({
+  packets: z.number(),
+  bytes: z.number(),
+  lost: z.number(),
+  shortest: z.number(),
+});
+type LineUsage = Readonly<z.infer<typeof LINE_USAGE>>;
+const STATS = z.object({ lines: z.array(LINE_USAGE) });
 
 /** What went over all of them. */
 export interface PathUsage extends LineUsage {
@@ -74,7 +76,7 @@ export class LossyPath {
 
   async usage(): Promise<PathUsage> {
     this.link.tell('stats');
-    const { lines } = (await this.link.next('stats', START_TIMEOUT_MS)) as unknown as { lines: LineUsage[] };
+    const { lines } = STATS.parse(await this.link.next('stats', START_TIMEOUT_MS));
     const sum = (of: keyof LineUsage): number => lines.reduce((total, line) => total + line[of], 0);
     const packets = lines.map((line) => line.packets);
     return {
