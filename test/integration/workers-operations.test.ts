@@ -119,7 +119,14 @@ describeWithNative('operating a gateway with two workers', () => {
     });
     const opened: Connection[] = [];
     const open = async (subject: keyof typeof TOKENS): Promise<void> => {
-      opened.push(await world.open({ loginUrl: running.loginUrl, token: TOKENS[subject], line: 'udp' }));
+      const connection = await world.open({
+        loginUrl: running.loginUrl,
+        token: TOKENS[subject],
+        line: 'udp',
+      });
+      // The client may have opened before its worker did; here the sessions are to be as old as their order says.
+      await echo(connection, 'is it open there?');
+      opened.push(connection);
     };
     await open('bob');
     const workersOf = (): Set<number> => new Set(opened.map(workerOf));
