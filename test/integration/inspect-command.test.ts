@@ -115,8 +115,9 @@ describe('the document', () => {
       keys('datagram').toSorted(),
     );
     const found = linesOf((await inspect([EXAMPLE, '--json', '--stats'])).output);
-    expect(found.map(({ type }) => type)).toEqual(['flow', 'session', 'note']);
-    expect([...rowsBelow('field of a `note`'), 'type'].toSorted()).toEqual(Object.keys(found[2]!).toSorted());
+    expect(found.map(({ type }) => type)).toEqual(['capture', 'flow', 'session', 'note']);
+    expect(found[0]).toMatchObject({ packets: 17, datagrams: 17, lostPackets: 0, startUs: 1767323045000000 });
+    expect([...rowsBelow('field of a `note`'), 'type'].toSorted()).toEqual(Object.keys(found[3]!).toSorted());
   });
 });
 

@@ -10,6 +10,12 @@ import type {
   WindowReport,
 } from '../examine/session-report.ts';
 import type { ExpertNote } from '../examined.ts';
+import type { Findings } from './findings.ts';
+
+/** The object of the whole capture: how much there was, what was not, and what there was no room for. */
+export function jsonOfCapture({ capture, left, startUs }: Findings): object {
+  return { ...capture, ...left, startUs: timeOf(startUs) };
+}
 
 /** The object of a flow. */
 export function jsonOfFlow(report: FlowReport): object {

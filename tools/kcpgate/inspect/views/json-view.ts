@@ -2,7 +2,7 @@ import { commandName } from '../../../../src/wire/command.ts';
 import type { Field, Unit } from '../../../../src/wire/dissection.ts';
 import type { SpuriousRetransmission } from '../examine/examiner-options.ts';
 import type { ExaminedSegment } from '../examined.ts';
-import { jsonOfFlow, jsonOfNote, jsonOfSession, jsonOfSpurious } from './json-findings.ts';
+import { jsonOfCapture, jsonOfFlow, jsonOfNote, jsonOfSession, jsonOfSpurious } from './json-findings.ts';
 import type { Findings } from './findings.ts';
 import { unitOf } from './line-view.ts';
 import { markNames } from './mark-table.ts';
@@ -14,7 +14,7 @@ import type { View } from './view.ts';
 export interface JsonParts {
   /** An object for each segment, and for each datagram without any. */
   readonly segments: boolean;
-  /** At the end one for each flow and session. */
+  /** At the end one for the capture as a whole, then one for each flow and session. */
   readonly reports: boolean;
   /** Then one for each note. */
   readonly notes: boolean;
@@ -47,8 +47,10 @@ export class JsonView implements View {
     this.#line({ type: 'spurious', ...jsonOfSpurious(spurious) });
   }
 
-  finish({ flows, sessions, notes }: Findings): void {
+  finish(findings: Findings): void {
+    const { flows, sessions, notes } = findings;
     if (this.#parts.reports) {
+      this.#line({ type: 'capture', ...jsonOfCapture(findings) });
       for (const flow of flows) this.#line({ type: 'flow', ...jsonOfFlow(flow) });
       for (const session of sessions) this.#line({ type: 'session', ...jsonOfSession(session) });
     }

@@ -206,7 +206,14 @@ test('JSON has one object a line', () => {
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as Record<string, unknown>);
-  expect(objects.map(({ type }) => type)).toEqual(['segment', 'segment', 'segment', 'datagram', 'note']);
+  expect(objects.map(({ type }) => type)).toEqual([
+    'segment',
+    'segment',
+    'segment',
+    'datagram',
+    'capture',
+    'note',
+  ]);
   expect(objects[1]).toEqual({
     type: 'segment',
     packet: 3,
@@ -251,7 +258,8 @@ test('JSON has one object a line', () => {
     sealedBecause: 'no_key',
     session: null,
   });
-  expect(objects[4]).toEqual({ type: 'note', ...NOTE });
+  expect(objects[4]).toMatchObject({ packets: 0, lostPackets: 0, forgottenFlows: 0 });
+  expect(objects[5]).toEqual({ type: 'note', ...NOTE });
 });
 
 test('notes are broken into lines', () => {
