@@ -899,6 +899,8 @@ local function new_direction()
     acks = 0,
     -- One past the highest `sn`; nil before any.
     next = nil,
+    -- `ts` of the highest `sn`, as it was seen first.
+    highest_ts = nil,
     -- What the other side has told it has.
     una = nil,
     seen_from_0 = false,
@@ -1104,7 +1106,7 @@ end
 -- A segment below the highest that is not remembered: overtaken on its way, or first sent before the capture began.
 local function take_late(direction, sn, slot, ts, moment, at, wnd, una)
   local acked = direction.una ~= nil and difference(sn, direction.una) < 0
-  local again = acked
+  local again = acked or difference(ts, direction.highest_ts) > 0
   if not again then
     for higher = 1, NEIGHBOURS do
       local other = (sn + higher) % RING
@@ -1138,6 +1140,7 @@ local function take_data(direction, sn, ts, moment, at, wnd, una)
   if distance >= 0 then
     store(direction, sn, slot, ts, moment, at, wnd, una)
     direction.next = (sn + 1) % 4294967296
+    direction.highest_ts = ts
     return 0, nil
   end
   if direction.sn[slot] ~= sn then

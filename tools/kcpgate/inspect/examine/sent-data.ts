@@ -55,6 +55,8 @@ export class SentData {
   /** Retransmissions that were acknowledged sooner than any so far. */
   readonly #hasty: Hasty[] = [];
   #hasUna = false;
+  /** `ts` of the highest `sn`, as it was seen first. */
+  #highestTs = 0;
   /** Whether it was followed from `sn` 0 on. */
   #isWhole = false;
   /** An acknowledgement of more than was seen, until it shows whether that was missed or never sent. */
@@ -189,6 +191,7 @@ export class SentData {
     if (this.#early !== null) this.#judgeEarly(this.#early, sn, skipped);
     this.#store(moment, segment, segmentBytes);
     this.next = (sn + 1) | 0;
+    this.#highestTs = segment.ts | 0;
     this.isFirst = true;
     return 0;
   }
@@ -214,8 +217,9 @@ export class SentData {
     return SegmentMark.outOfOrder;
   }
 
-  /** First transmissions leave in order: one whose `ts` is newer than that of a higher `sn` is none. */
+  /** First transmissions leave in order: one whose `ts` is newer than that of a higher `sn` is none. Looks at the highest, and near it. */
   #isYoungerThanHigher(sn: number, ts: number): boolean {
+    if (((ts - this.#highestTs) | 0) > 0) return true;
     for (let higher = 1; higher <= NEIGHBOURS; higher++) {
       const at = this.#slots.find((sn + higher) | 0);
       if (at >= 0 && ((ts - this.#slots.view.getInt32(at + SLOT.firstTs, true)) | 0) > 0) return true;
@@ -450,13 +454,13 @@ interface Hasty {
   readonly shownBy: number;
 }
 
-/** Two segments of the same `sn` and `ts` that differ in any of these were sent separately. */
 /** What the sender itself said; undefined when it did not. */
 function toldCause({ causes }: Moment, { sn }: ExaminedSegment): number | undefined {
   const cause = causes.get(sn);
   return cause === undefined ? undefined : TOLD_MARKS[cause];
 }
 
+/** Two segments of the same `sn` and `ts` that differ in any of these were sent separately. */
 function fingerprintOf(moment: Moment, segment: ExaminedSegment): number {
   const layout = Math.imul(segment.una | 0, 0x9e3779b1) ^ Math.imul(moment.datagramBytes, 0x85ebca77);
   return layout ^ Math.imul(((segment.at - moment.clearAt) << 16) | segment.wnd, 0xc2b2ae3d);

@@ -63,6 +63,18 @@ describe('what was sent again', () => {
     expect([reorderedSegments, maxReorderDepth]).toEqual([1, 2]);
   });
 
+  test('lost before the capture is told by ts also where nothing near it was captured', () => {
+    const capture = opened();
+    capture.up(push({ sn: 200, ts: 40 }));
+    expect(only(capture.up(push({ sn: 8, ts: 41 }))).marks).toBe(retransmission | timeout);
+    // What stands near it was sent again as well.
+    expect(only(capture.up(push({ sn: 7, ts: 41 }))).marks).toBe(retransmission | timeout);
+    expect(only(capture.up(push({ sn: 150, ts: 39 }))).marks).toBe(outOfOrder);
+    const { retransmissions, reorderedSegments } = capture.examiner.sessions[0]!.fromClient;
+    expect(retransmissions).toMatchObject({ total: 2, ofUnseen: 2 });
+    expect(reorderedSegments).toBe(1);
+  });
+
   test.each([
     ['sn', 0xffff_fffe, 500],
     ['ts', 4, 0xffff_fff0],
