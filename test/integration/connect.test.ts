@@ -313,6 +313,31 @@ describe('connecting', () => {
     });
   });
 
+  test.each([
+    ['idleTimeoutMs', 0],
+    ['keepAliveMs', -1],
+    ['closeTimeoutMs', Number.NaN],
+    ['maxMemoryBytes', 1000],
+    ['handshakeTimeoutMs', 0],
+    ['maxQueueBytes', '1 MiB'],
+    ['socketBufferBytes', 2 ** 31],
+    ['stream', 'yes'],
+    ['redial', 1],
+    ['line', 7],
+    ['seal', []],
+    ['signal', {}],
+    ['logger', {}],
+    ['switching', 1],
+    ['redundant', 'udp'],
+    ['earlyData', 'text'],
+    ['keyLogFile', 7],
+    ['qlog', true],
+  ])('names the wrong option %s before anything is sent', async (option, value) => {
+    const options = { loginUrl: 'http://127.0.0.1:1', [option]: value } as unknown as ConnectOptions;
+    const expected = { code: 'config_invalid', details: { option } };
+    await expect(connect(options)).rejects.toMatchObject(expected);
+  });
+
   test('where nobody answers, or nobody is, fails with a type', async () => {
     const { loginUrl } = await gateway();
     const answer = await login({ loginUrl });

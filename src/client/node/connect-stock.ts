@@ -3,6 +3,8 @@ import { GatewayError } from '../../base/errors.ts';
 import { NO_LOG } from '../../base/logger.ts';
 import { Endpoint, NODE_CLOCK } from '../../endpoint/index.ts';
 import { isAllocatableConv } from '../../wire/conversation.ts';
+import { checkNumber } from '../sdk/check-option.ts';
+import { checkClientSessionOptions } from '../sdk/check-session-options.ts';
 import { clientSessionTerms } from '../sdk/session-options.ts';
 import { clientSessions } from './client-sessions.ts';
 import { openUdp } from './open-udp.ts';
@@ -23,6 +25,8 @@ export async function connectStock(options: StockOptions): Promise<StockConnecti
   const { host, port, peer = 'stock', connectTimeoutMs = 10_000, logger = NO_LOG, signal } = options;
   const kcp = stockKcpConfig(options, randomConversation());
   checkPort(port);
+  checkClientSessionOptions(options);
+  checkNumber({ connectTimeoutMs }, 'connectTimeoutMs', 1, 3_600_000);
   const [remote] = await resolveHost(host, port);
   const carrier = await openUdp(remote, { ...options, maxDatagramBytes: Math.max(2048, kcp.mtu) });
   const endpoint = new Endpoint({ clock: NODE_CLOCK, logger });

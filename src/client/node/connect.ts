@@ -1,10 +1,11 @@
 import { GatewayError } from '../../base/errors.ts';
 import { parseLoginAnswer, type LoginAnswer } from '../login-answer.ts';
+import { checkSessionOptions } from '../sdk/check-session-options.ts';
 import { openSession } from '../sdk/open-session.ts';
 import type { ConnectOptions } from './connect-options.ts';
 import { Connection } from './connection.ts';
 import { login } from '../sdk/login.ts';
-import { createNodePlatform } from './node-platform.ts';
+import { checkPlatformOptions, createNodePlatform } from './node-platform.ts';
 
 /**
  * Logs in, or takes the credentials of a former login, and opens a session on whichever line leads to its gateway first.
@@ -15,11 +16,13 @@ import { createNodePlatform } from './node-platform.ts';
  * `replaced`.
  *
  * @returns the connection, once the gateway has answered. It has to be closed or destroyed.
- * @throws GatewayError what {@link login} throws; `config_invalid`; `io_failed` (the key log); `no_line`; `connect_failed` and `connect_timeout` (the
+ * @throws GatewayError what {@link login} throws; `config_invalid` (which option, and what it must be); `io_failed` (the key log); `no_line`; `connect_failed` and `connect_timeout` (the
  *   line, or nobody answered there); `session_closed` when the gateway refused: `details` have `code`, `reason` and
  *   `mayReconnect`.
  */
 export async function connect(options: ConnectOptions): Promise<Connection> {
+  checkSessionOptions(options);
+  checkPlatformOptions(options);
   const answer = options.credentials === undefined ? await login(options) : checked(options.credentials);
   const { tls, socketBufferBytes, keyLogFile, qlog, logger } = options;
   const platform = createNodePlatform({

@@ -1,8 +1,8 @@
 import type { TlsClientOptions } from '../../carrier/node/tls-client.ts';
 import { createClient as createSdkClient, type Client } from '../sdk/client.ts';
-import { checkNumber, checkObject, type ClientOptions } from '../sdk/client-options.ts';
+import type { ClientOptions } from '../sdk/client-options.ts';
 import type { QlogOptions } from '../../qlog/index.ts';
-import { createNodePlatform } from './node-platform.ts';
+import { checkPlatformOptions, createNodePlatform, type NodePlatformOptions } from './node-platform.ts';
 
 /** What {@link createClient} takes in Node. */
 export interface NodeClientOptions extends ClientOptions {
@@ -32,20 +32,15 @@ export function createClient({
   qlog,
   ...options
 }: NodeClientOptions): Client {
-  checkObject({ qlog }, 'qlog');
-  checkObject({ tls }, 'tls');
-  checkNumber({ socketBufferBytes }, 'socketBufferBytes', 1, MAX_BUFFER_BYTES);
   const { fetch, logger } = options;
-  const platform = createNodePlatform({
+  const platformOptions: NodePlatformOptions = {
     ...(tls === undefined ? {} : { tls }),
     ...(socketBufferBytes === undefined ? {} : { socketBufferBytes }),
     ...(keyLogFile === undefined ? {} : { keyLogFile }),
     ...(qlog === undefined ? {} : { qlog }),
     ...(fetch === undefined ? {} : { fetch }),
     ...(logger === undefined ? {} : { logger }),
-  });
-  return createSdkClient(platform, options);
+  };
+  checkPlatformOptions(platformOptions);
+  return createSdkClient(createNodePlatform(platformOptions), options);
 }
-
-/** The system counts in 31 bits, and doubles it. */
-const MAX_BUFFER_BYTES = 2 ** 30 - 1;

@@ -9,6 +9,7 @@ import { KeyLogFile } from '../../crypto/key-log-file.ts';
 import { withKeyLog } from '../../crypto/key-log.ts';
 import { NODE_CLOCK } from '../../endpoint/index.ts';
 import { QlogTracer, resolveQlogOptions, type QlogOptions } from '../../qlog/index.ts';
+import { checkNumber, checkObject, checkType, type GivenOptions } from '../sdk/check-option.ts';
 import type { ClientPlatform } from '../sdk/client-platform.ts';
 import { NetworkWatch } from './network-watch.ts';
 import { NodeSessionEndpoint } from './node-session-endpoint.ts';
@@ -35,6 +36,17 @@ export interface NodePlatformOptions {
   /** Where carriers log. Default: nowhere. */
   readonly logger?: Logger;
 }
+
+/** What can be told of it before anything is done. @throws GatewayError `config_invalid`: which option, and what it must be. */
+export function checkPlatformOptions(options: NodePlatformOptions): void {
+  const given: GivenOptions = { ...options };
+  for (const name of ['tls', 'qlog']) checkObject(given, name);
+  checkNumber(given, 'socketBufferBytes', 1, MAX_BUFFER_BYTES);
+  checkType(given, 'keyLogFile', 'string', 'the name of a file');
+}
+
+/** The system counts in 31 bits, and doubles it. */
+const MAX_BUFFER_BYTES = 2 ** 30 - 1;
 
 /**
  * Node, as a client needs it.

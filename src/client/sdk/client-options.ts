@@ -1,10 +1,15 @@
-import { GatewayError } from '../../base/errors.ts';
 import { NO_LOG, type Logger } from '../../base/logger.ts';
-import type { Seal } from '../login-answer.ts';
-import { resolveSwitchConfig } from '../switching/switch-config.ts';
-import type { RedundantOptions } from './redundant-line.ts';
-import type { SessionOptions } from './session-options.ts';
+import {
+  checkMethods,
+  checkNumber,
+  checkObject,
+  checkOneOf,
+  checkType,
+  invalidOption,
+} from './check-option.ts';
+import { checkSessionOptions } from './check-session-options.ts';
 import type { LoginClientOptions } from './login-client.ts';
+import type { SessionOptions } from './session-options.ts';
 
 /** What `createClient` takes: where and how to log in, how sessions are, and what is done when they end. */
 export interface ClientOptions
@@ -51,7 +56,7 @@ export interface ClientConfig {
 export function resolveClientOptions(options: ClientOptions): ClientConfig {
   const given: Readonly<Record<string, unknown>> = { ...options };
   for (const name of Object.keys(given)) {
-    if (given[name] !== undefined && !KNOWN.has(name)) throw invalid(name, 'is no option');
+    if (given[name] !== undefined && !KNOWN.has(name)) throw invalidOption(name, 'is no option');
   }
   for (const [name, [min, max]] of Object.entries(RANGES)) checkNumber(given, name, min, max);
   for (const name of BOOLEANS) checkType(given, name, 'boolean', 'true or false');
@@ -59,18 +64,13 @@ export function resolveClientOptions(options: ClientOptions): ClientConfig {
   checkOneOf(given, 'mode', ['messages', 'stream']);
   checkOneOf(given, 'tokenIn', ['body', 'header']);
   checkToken(options.token);
-  checkLine(options.line);
-  checkSeal(options.seal);
   checkObject(given, 'client');
-  checkMethods(given, 'signal', ['addEventListener', 'removeEventListener'], 'be an AbortSignal');
-  checkMethods(given, 'logger', LOGGER_METHODS, `have ${LOGGER_METHODS.join(', ')}`);
   checkMethods(given, 'loginStore', ['get', 'set'], 'have get and set');
-  checkSettings(given, 'switching', resolveSwitchConfig());
-  checkSettings(given, 'redundant', REDUNDANT);
-  if (given.loginUrl === undefined) throw invalid('loginUrl', 'is required');
+  checkSessionOptions(options);
+  if (given.loginUrl === undefined) throw invalidOption('loginUrl', 'is required');
   checkLoginUrl(given.loginUrl);
   const { mode = 'messages', logger = NO_LOG, firstWaitMs = 1_000, maxWaitMs = 30_000 } = options;
-  if (firstWaitMs > maxWaitMs) throw invalid('firstWaitMs', 'must not be more than maxWaitMs');
+  if (firstWaitMs > maxWaitMs) throw invalidOption('firstWaitMs', 'must not be more than maxWaitMs');
   return {
     login: pick(options, LOGIN),
     session: { ...pick(options, SESSION), stream: mode === 'stream', logger },
@@ -85,78 +85,15 @@ export function resolveClientOptions(options: ClientOptions): ClientConfig {
   };
 }
 
-type Given = Readonly<Record<string, unknown>>;
-
-/** @throws GatewayError `config_invalid`. */
-export function checkNumber(given: Given, name: string, min: number, max: number): void {
-  const value = given[name];
-  if (value === undefined) return;
-  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return;
-  throw invalid(name, `must be a whole number from ${String(min)} to ${String(max)}`);
-}
-
-function checkType(given: Given, name: string, type: string, words: string): void {
-  if (given[name] !== undefined && typeof given[name] !== type) throw invalid(name, `must be ${words}`);
-}
-
-function checkOneOf(given: Given, name: string, values: readonly string[]): void {
-  const value = given[name];
-  if (value === undefined || (typeof value === 'string' && values.includes(value))) return;
-  throw invalid(name, `must be ${values.join(' or ')}`);
-}
-
 function checkToken(token: unknown): void {
   if (token === undefined || typeof token === 'string' || typeof token === 'function') return;
-  throw invalid('token', 'must be a text, or a function that gives one');
-}
-
-function checkLine(line: unknown): void {
-  if (line === undefined || typeof line === 'string' || typeof line === 'function') return;
-  throw invalid('line', 'must be an id, a transport or a function');
+  throw invalidOption('token', 'must be a text, or a function that gives one');
 }
 
 function checkLoginUrl(loginUrl: unknown): void {
   const isUrl = (value: unknown): boolean => typeof value === 'string' || value instanceof URL;
   if (isUrl(loginUrl) || (Array.isArray(loginUrl) && loginUrl.every(isUrl))) return;
-  throw invalid('loginUrl', 'must be a URL or several');
-}
-
-function checkSeal(seal: unknown): void {
-  const isSeal = (value: unknown): boolean => SEALS.some((known) => known === value);
-  if (seal === undefined || (Array.isArray(seal) && seal.length > 0 && seal.every(isSeal))) return;
-  throw invalid('seal', `must be a list of ${SEALS.join(' and ')}`);
-}
-
-/** @throws GatewayError `config_invalid`. */
-export function checkObject(given: Given, name: string): void {
-  const value = given[name];
-  if (value === undefined || (typeof value === 'object' && value !== null)) return;
-  throw invalid(name, 'must be an object');
-}
-
-function checkMethods(given: Given, name: string, methods: readonly string[], words: string): void {
-  const value = given[name];
-  if (value === undefined) return;
-  const has = (method: string): boolean =>
-    typeof (value as Readonly<Record<string, unknown>> | null)?.[method] === 'function';
-  if (!methods.every(has)) throw invalid(name, `must ${words}`);
-}
-
-/** @param example has every setting, each with a value of its type. */
-function checkSettings(given: Given, name: string, example: object): void {
-  const value = given[name];
-  if (value === undefined || typeof value === 'boolean') return;
-  if (typeof value !== 'object' || value === null) throw invalid(name, 'must be true, false or an object');
-  const types = new Map(Object.entries(example).map(([key, known]) => [key, typeof known]));
-  for (const [key, setting] of Object.entries(value)) {
-    const type = types.get(key);
-    if (type === undefined) throw invalid(`${name}.${key}`, 'is no option');
-    const isRight =
-      typeof setting === type && (type !== 'number' || (Number.isFinite(setting) && setting >= 0));
-    if (setting !== undefined && !isRight && key !== 'line')
-      throw invalid(`${name}.${key}`, `must be a ${type}`);
-  }
-  if ('line' in value) checkLine(value.line);
+  throw invalidOption('loginUrl', 'must be a URL or several');
 }
 
 function pick<Options extends object, Key extends keyof Options>(
@@ -166,11 +103,6 @@ function pick<Options extends object, Key extends keyof Options>(
   return Object.fromEntries(
     names.filter((name) => options[name] !== undefined).map((name) => [name, options[name]]),
   ) as Pick<Options, Key>;
-}
-
-/** The message repeats no value: it may be a secret. */
-function invalid(name: string, what: string): GatewayError {
-  return new GatewayError('config_invalid', `${name} ${what}`, { details: { option: name } });
 }
 
 const LOGIN = [
@@ -210,24 +142,14 @@ const OWN = [
 ] as const satisfies readonly (keyof ClientOptions)[];
 const KNOWN: ReadonlySet<string> = new Set([...LOGIN, ...SESSION, ...OWN]);
 
-const SEALS: readonly Seal[] = ['aes-128-gcm', 'clear'];
-const LOGGER_METHODS = ['debug', 'info', 'warn', 'error', 'child'];
 const BOOLEANS = ['reconnect', 'allowHttp'] as const;
 const FUNCTIONS = ['fetch'] as const;
-const REDUNDANT: Required<RedundantOptions> = { maxExtraBytesPerSecond: 0, line: '' };
-const HOUR_MS = 3_600_000;
 const RANGES: Readonly<Record<string, readonly [min: number, max: number]>> = {
   rounds: [1, 1000],
   firstWaitMs: [1, 600_000],
   maxWaitMs: [1, 600_000],
   handOverTimeoutMs: [100, 600_000],
-  loginTimeoutMs: [1, HOUR_MS],
+  loginTimeoutMs: [1, 3_600_000],
   loginRounds: [1, 1000],
   maxLoginWaitMs: [30, 600_000],
-  handshakeTimeoutMs: [1, HOUR_MS],
-  idleTimeoutMs: [100, 24 * HOUR_MS],
-  keepAliveMs: [0, 24 * HOUR_MS],
-  closeTimeoutMs: [0, HOUR_MS],
-  maxMemoryBytes: [65_536, Number.MAX_SAFE_INTEGER],
-  maxQueueBytes: [1, Number.MAX_SAFE_INTEGER],
 };

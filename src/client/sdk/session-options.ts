@@ -8,13 +8,13 @@ import type { RedundantOptions } from './redundant-line.ts';
 
 /** What every kind of client connection can be told of its session. */
 export interface ClientSessionOptions {
-  /** Closed with `idle_timeout` when nothing arrived for so long, in ms. Default 30,000. */
+  /** Closed with `idle_timeout` when nothing arrived for so long, in ms. 100 to a day; default 30,000. */
   readonly idleTimeoutMs?: number;
-  /** Quiet for so long, the peer is asked for a sign of life, in ms; 0 = never. Default 10,000. */
+  /** Quiet for so long, the peer is asked for a sign of life, in ms; 0 = never. At most a day; default 10,000. */
   readonly keepAliveMs?: number;
-  /** How long closing may take to get queued data across, in ms. Default 5,000. */
+  /** How long closing may take to get queued data across, in ms. 0 to an hour; default 5,000. */
   readonly closeTimeoutMs?: number;
-  /** Payload memory at most, in bytes. Default 64 MiB. */
+  /** Payload memory at most, in bytes. 64 KiB or more; default 64 MiB. */
   readonly maxMemoryBytes?: number;
 }
 
@@ -31,7 +31,7 @@ export interface SessionOptions extends ClientSessionOptions {
   readonly seal?: readonly Seal[];
   /** true: bytes are one stream. false: each send is one message. It must suit what the gateway leads to. Default false. */
   readonly stream?: boolean;
-  /** How long connecting may take after the login, in ms: name, carrier and handshake. Default 10,000. */
+  /** How long connecting may take after the login, in ms: name, carrier and handshake. 1 to an hour; default 10,000. */
   readonly handshakeTimeoutMs?: number;
   /**
    * Goes out within the first datagram of the handshake, as far as it fits there, some 1,000 bytes. Whoever records that

@@ -1,0 +1,69 @@
+import type { Seal } from '../login-answer.ts';
+import { resolveSwitchConfig } from '../switching/switch-config.ts';
+import { checkMethods, checkNumber, checkType, invalidOption, type GivenOptions } from './check-option.ts';
+import type { RedundantOptions } from './redundant-line.ts';
+import type { ClientSessionOptions, SessionOptions } from './session-options.ts';
+
+/** @throws GatewayError `config_invalid`: which option, and what it must be. */
+export function checkSessionOptions(options: SessionOptions): void {
+  const given: GivenOptions = { ...options };
+  checkClientSessionOptions(options);
+  checkNumber(given, 'handshakeTimeoutMs', 1, HOUR_MS);
+  checkNumber(given, 'maxQueueBytes', 1, Number.MAX_SAFE_INTEGER);
+  for (const name of ['stream', 'redial']) checkType(given, name, 'boolean', 'true or false');
+  checkLine(options.line);
+  checkSeal(options.seal);
+  checkMethods(given, 'signal', ['addEventListener', 'removeEventListener'], 'be an AbortSignal');
+  checkMethods(given, 'logger', LOGGER_METHODS, `have ${LOGGER_METHODS.join(', ')}`);
+  checkSettings(given, 'switching', resolveSwitchConfig());
+  checkSettings(given, 'redundant', REDUNDANT);
+  const { earlyData } = options as { readonly earlyData?: unknown };
+  if (earlyData !== undefined && !(earlyData instanceof Uint8Array))
+    throw invalidOption('earlyData', 'must be a Uint8Array');
+}
+
+/** @throws GatewayError `config_invalid`: which option, and what it must be. */
+export function checkClientSessionOptions(options: ClientSessionOptions): void {
+  const given: GivenOptions = { ...options };
+  for (const [name, [min, max]] of Object.entries(RANGES)) checkNumber(given, name, min, max);
+}
+
+function checkLine(line: unknown): void {
+  if (line === undefined || typeof line === 'string' || typeof line === 'function') return;
+  throw invalidOption('line', 'must be an id, a transport or a function');
+}
+
+function checkSeal(seal: unknown): void {
+  const isSeal = (value: unknown): boolean => SEALS.some((known) => known === value);
+  if (seal === undefined || (Array.isArray(seal) && seal.length > 0 && seal.every(isSeal))) return;
+  throw invalidOption('seal', `must be a list of ${SEALS.join(' and ')}`);
+}
+
+/** @param example has every setting, each with a value of its type. */
+function checkSettings(given: GivenOptions, name: string, example: object): void {
+  const value = given[name];
+  if (value === undefined || typeof value === 'boolean') return;
+  if (typeof value !== 'object' || value === null)
+    throw invalidOption(name, 'must be true, false or an object');
+  const types = new Map(Object.entries(example).map(([key, known]) => [key, typeof known]));
+  for (const [key, setting] of Object.entries(value)) {
+    const type = types.get(key);
+    if (type === undefined) throw invalidOption(`${name}.${key}`, 'is no option');
+    const isRight =
+      typeof setting === type && (type !== 'number' || (Number.isFinite(setting) && setting >= 0));
+    if (setting !== undefined && !isRight && key !== 'line')
+      throw invalidOption(`${name}.${key}`, `must be a ${type}`);
+  }
+  if ('line' in value) checkLine(value.line);
+}
+
+const HOUR_MS = 3_600_000;
+const RANGES: Readonly<Record<keyof ClientSessionOptions, readonly [min: number, max: number]>> = {
+  idleTimeoutMs: [100, 24 * HOUR_MS],
+  keepAliveMs: [0, 24 * HOUR_MS],
+  closeTimeoutMs: [0, HOUR_MS],
+  maxMemoryBytes: [65_536, Number.MAX_SAFE_INTEGER],
+};
+const SEALS: readonly Seal[] = ['aes-128-gcm', 'clear'];
+const LOGGER_METHODS = ['debug', 'info', 'warn', 'error', 'child'];
+const REDUNDANT: Required<RedundantOptions> = { maxExtraBytesPerSecond: 0, line: '' };
