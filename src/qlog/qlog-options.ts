@@ -1,3 +1,5 @@
+import { checkNumber, checkOneOf, invalidOption, type GivenOptions } from '../base/check-option.ts';
+
 /**
  * Which sessions get a file: every one, written while it goes on; or those that ended abnormally, when they did, with what the
  * flight recorder still had of them.
@@ -37,27 +39,23 @@ export interface QlogConfig {
   readonly maxFileBytes: number;
 }
 
-/** @throws RangeError when a number is out of range. */
+/** @throws GatewayError `config_invalid`: which option, and what it must be. */
 export function resolveQlogOptions(options: QlogOptions): QlogConfig {
-  const {
-    directory,
-    sessions = 'all',
-    profile = 'kcp',
-    maxEvents = 8192,
-    maxMemoryBytes = 64 * MIB,
-    maxFiles = 1000,
-    maxFileBytes = 64 * MIB,
-  } = options;
-  within('maxEvents', maxEvents, 64, 1_048_576);
-  within('maxMemoryBytes', maxMemoryBytes, MIB, Number.MAX_SAFE_INTEGER);
-  within('maxFiles', maxFiles, 1, 1_000_000);
-  within('maxFileBytes', maxFileBytes, 4096, Number.MAX_SAFE_INTEGER);
+  const given: GivenOptions = Object.fromEntries(
+    Object.entries<unknown>({ ...options }).map(([name, value]) => [`qlog.${name}`, value]),
+  );
+  const directory = given['qlog.directory'];
+  if (typeof directory !== 'string' || directory === '')
+    throw invalidOption('qlog.directory', 'must be the name of a directory');
+  checkOneOf(given, 'qlog.sessions', QLOG_SESSIONS);
+  checkOneOf(given, 'qlog.profile', QLOG_PROFILES);
+  checkNumber(given, 'qlog.maxEvents', 64, 1_048_576);
+  checkNumber(given, 'qlog.maxMemoryBytes', MIB, Number.MAX_SAFE_INTEGER);
+  checkNumber(given, 'qlog.maxFiles', 1, 1_000_000);
+  checkNumber(given, 'qlog.maxFileBytes', 4096, Number.MAX_SAFE_INTEGER);
+  const { sessions = 'all', profile = 'kcp', maxEvents = 8192, maxMemoryBytes = 64 * MIB } = options;
+  const { maxFiles = 1000, maxFileBytes = 64 * MIB } = options;
   return { directory, sessions, profile, maxEvents, maxMemoryBytes, maxFiles, maxFileBytes };
-}
-
-function within(name: string, value: number, least: number, most: number): void {
-  if (Number.isInteger(value) && value >= least && value <= most) return;
-  throw new RangeError(`qlog.${name} must be a whole number from ${least} to ${most}, is ${value}`);
 }
 
 const MIB = 1024 * 1024;

@@ -228,9 +228,19 @@ describe('connecting', () => {
   it('with bad options fails at once', async () => {
     await expect(connect(0)).rejects.toMatchObject({ code: 'config_invalid' });
     await expect(connect(1, { mtu: 10 })).rejects.toMatchObject({ code: 'config_invalid' });
-    for (const option of ['idleTimeoutMs', 'keepAliveMs', 'closeTimeoutMs', 'connectTimeoutMs']) {
+    for (const [option, value] of [
+      ...['idleTimeoutMs', 'keepAliveMs', 'closeTimeoutMs', 'connectTimeoutMs', 'socketBufferBytes'].map(
+        (name) => [name, -1] as const,
+      ),
+      ['peer', 'kcpgat'],
+      ['preset', 'slow'],
+      ['signal', {}],
+      ['logger', {}],
+      ['port', '1'],
+      ['host', undefined],
+    ] as const) {
       const wrong = { code: 'config_invalid', details: { option } };
-      await expect(connect(1, { [option]: -1 })).rejects.toMatchObject(wrong);
+      await expect(connect(1, { [option]: value })).rejects.toMatchObject(wrong);
     }
     await expect(connectStock({ host: 'no-such-host.invalid', port: 1 })).rejects.toMatchObject({
       code: 'connect_failed',

@@ -319,7 +319,7 @@ describe('connecting', () => {
     ['closeTimeoutMs', Number.NaN],
     ['maxMemoryBytes', 1000],
     ['handshakeTimeoutMs', 0],
-    ['maxQueueBytes', '1 MiB'],
+    ['maxQueueBytes', 2 ** 31],
     ['socketBufferBytes', 2 ** 31],
     ['stream', 'yes'],
     ['redial', 1],
@@ -331,9 +331,20 @@ describe('connecting', () => {
     ['redundant', 'udp'],
     ['earlyData', 'text'],
     ['keyLogFile', 7],
+    ['remembered', 'udp'],
     ['qlog', true],
+    ['qlog.maxEvents', { directory: '.', maxEvents: 1 }],
+    ['qlog.directory', {}],
+    ['redundant.line', { line: 7 }],
+    ['token', 12_345],
+    ['tokenIn', 'heade'],
+    ['client', 'me'],
+    ['allowHttp', 'no'],
+    ['loginTimeoutMs', Number.NaN],
+    ['fetch', 5],
   ])('names the wrong option %s before anything is sent', async (option, value) => {
-    const options = { loginUrl: 'http://127.0.0.1:1', [option]: value } as unknown as ConnectOptions;
+    const name = option.replace(/\..*/, '');
+    const options = { loginUrl: 'http://127.0.0.1:1', [name]: value } as unknown as ConnectOptions;
     const expected = { code: 'config_invalid', details: { option } };
     await expect(connect(options)).rejects.toMatchObject(expected);
   });

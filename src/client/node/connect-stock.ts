@@ -1,15 +1,12 @@
 import { randomInt } from 'node:crypto';
-import { GatewayError } from '../../base/errors.ts';
 import { NO_LOG } from '../../base/logger.ts';
 import { Endpoint, NODE_CLOCK } from '../../endpoint/index.ts';
 import { isAllocatableConv } from '../../wire/conversation.ts';
-import { checkNumber } from '../sdk/check-option.ts';
-import { checkClientSessionOptions } from '../sdk/check-session-options.ts';
 import { clientSessionTerms } from '../sdk/session-options.ts';
 import { clientSessions } from './client-sessions.ts';
 import { openUdp } from './open-udp.ts';
 import { resolveHost } from './resolve-host.ts';
-import { stockKcpConfig, type StockOptions } from './stock-options.ts';
+import { checkStockOptions, stockKcpConfig, type StockOptions } from './stock-options.ts';
 import { StockConnection } from './stock-connection.ts';
 import { withinTime } from '../sdk/time-limit.ts';
 import { destroyOnAbort, throwIfAborted, untilOpened } from '../sdk/until-opened.ts';
@@ -23,10 +20,8 @@ import { destroyOnAbort, throwIfAborted, untilOpened } from '../sdk/until-opened
  */
 export async function connectStock(options: StockOptions): Promise<StockConnection> {
   const { host, port, peer = 'stock', connectTimeoutMs = 10_000, logger = NO_LOG, signal } = options;
+  checkStockOptions(options);
   const kcp = stockKcpConfig(options, randomConversation());
-  checkPort(port);
-  checkClientSessionOptions(options);
-  checkNumber({ connectTimeoutMs }, 'connectTimeoutMs', 1, 3_600_000);
   const [remote] = await resolveHost(host, port);
   const carrier = await openUdp(remote, { ...options, maxDatagramBytes: Math.max(2048, kcp.mtu) });
   const endpoint = new Endpoint({ clock: NODE_CLOCK, logger });
@@ -59,12 +54,4 @@ function randomConversation(): number {
     const conv = randomInt(1, 2 ** 32);
     if (isAllocatableConv(conv)) return conv;
   }
-}
-
-function checkPort(port: number): void {
-  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return;
-  throw new GatewayError(
-    'config_invalid',
-    `port must be a whole number from 1 to 65535, not ${String(port)}`,
-  );
 }

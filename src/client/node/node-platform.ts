@@ -1,6 +1,5 @@
 import { randomInt } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
-import { GatewayError } from '../../base/errors.ts';
 import type { HandshakeCrypto } from '../../base/handshake-crypto.ts';
 import { NO_LOG, type Logger } from '../../base/logger.ts';
 import type { TlsClientOptions } from '../../carrier/node/tls-client.ts';
@@ -9,7 +8,7 @@ import { KeyLogFile } from '../../crypto/key-log-file.ts';
 import { withKeyLog } from '../../crypto/key-log.ts';
 import { NODE_CLOCK } from '../../endpoint/index.ts';
 import { QlogTracer, resolveQlogOptions, type QlogOptions } from '../../qlog/index.ts';
-import { checkNumber, checkObject, checkType, type GivenOptions } from '../sdk/check-option.ts';
+import { checkNumber, checkObject, checkType, type GivenOptions } from '../../base/check-option.ts';
 import type { ClientPlatform } from '../sdk/client-platform.ts';
 import { NetworkWatch } from './network-watch.ts';
 import { NodeSessionEndpoint } from './node-session-endpoint.ts';
@@ -43,14 +42,15 @@ export function checkPlatformOptions(options: NodePlatformOptions): void {
   for (const name of ['tls', 'qlog']) checkObject(given, name);
   checkNumber(given, 'socketBufferBytes', 1, MAX_BUFFER_BYTES);
   checkType(given, 'keyLogFile', 'string', 'the name of a file');
+  if (options.qlog !== undefined) resolveQlogOptions(options.qlog);
 }
 
 /** The system counts in 31 bits, and doubles it. */
-const MAX_BUFFER_BYTES = 2 ** 30 - 1;
+export const MAX_BUFFER_BYTES = 2 ** 30 - 1;
 
 /**
  * Node, as a client needs it.
- * @throws GatewayError `io_failed` when the key log cannot be opened; `config_invalid`: a number of `qlog`.
+ * @throws GatewayError `io_failed` when the key log cannot be opened; `config_invalid`: what is wrong with `qlog`.
  */
 export function createNodePlatform(options: NodePlatformOptions = {}): ClientPlatform {
   const { tls, socketBufferBytes, logger = NO_LOG } = options;
@@ -82,12 +82,7 @@ export function createNodePlatform(options: NodePlatformOptions = {}): ClientPla
 
 function qlogTracer(options: QlogOptions | undefined, logger: Logger): QlogTracer | undefined {
   if (options === undefined) return undefined;
-  try {
-    return new QlogTracer(resolveQlogOptions(options), { clock: NODE_CLOCK, wallClock: UNIX_CLOCK, logger });
-  } catch (error) {
-    if (error instanceof RangeError) throw new GatewayError('config_invalid', error.message);
-    throw error;
-  }
+  return new QlogTracer(resolveQlogOptions(options), { clock: NODE_CLOCK, wallClock: UNIX_CLOCK, logger });
 }
 
 function handshakeCrypto(keyLogFile: string | undefined, logger: Logger): HandshakeCrypto {

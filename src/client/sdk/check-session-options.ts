@@ -1,6 +1,14 @@
 import type { Seal } from '../login-answer.ts';
 import { resolveSwitchConfig } from '../switching/switch-config.ts';
-import { checkMethods, checkNumber, checkType, invalidOption, type GivenOptions } from './check-option.ts';
+import {
+  checkLogger,
+  checkNumber,
+  checkObject,
+  checkSignal,
+  checkType,
+  invalidOption,
+  type GivenOptions,
+} from '../../base/check-option.ts';
 import type { RedundantOptions } from './redundant-line.ts';
 import type { ClientSessionOptions, SessionOptions } from './session-options.ts';
 
@@ -9,12 +17,13 @@ export function checkSessionOptions(options: SessionOptions): void {
   const given: GivenOptions = { ...options };
   checkClientSessionOptions(options);
   checkNumber(given, 'handshakeTimeoutMs', 1, HOUR_MS);
-  checkNumber(given, 'maxQueueBytes', 1, Number.MAX_SAFE_INTEGER);
+  checkNumber(given, 'maxQueueBytes', 1, 0x7fffffff);
   for (const name of ['stream', 'redial']) checkType(given, name, 'boolean', 'true or false');
-  checkLine(options.line);
+  checkLine('line', options.line);
+  checkObject(given, 'remembered');
   checkSeal(options.seal);
-  checkMethods(given, 'signal', ['addEventListener', 'removeEventListener'], 'be an AbortSignal');
-  checkMethods(given, 'logger', LOGGER_METHODS, `have ${LOGGER_METHODS.join(', ')}`);
+  checkSignal(given);
+  checkLogger(given);
   checkSettings(given, 'switching', resolveSwitchConfig());
   checkSettings(given, 'redundant', REDUNDANT);
   const { earlyData } = options as { readonly earlyData?: unknown };
@@ -28,12 +37,13 @@ export function checkClientSessionOptions(options: ClientSessionOptions): void {
   for (const [name, [min, max]] of Object.entries(RANGES)) checkNumber(given, name, min, max);
 }
 
-function checkLine(line: unknown): void {
+function checkLine(name: string, line: unknown): void {
   if (line === undefined || typeof line === 'string' || typeof line === 'function') return;
-  throw invalidOption('line', 'must be an id, a transport or a function');
+  throw invalidOption(name, 'must be an id, a transport or a function');
 }
 
-function checkSeal(seal: unknown): void {
+/** @throws GatewayError `config_invalid`. */
+export function checkSeal(seal: unknown): void {
   const isSeal = (value: unknown): boolean => SEALS.some((known) => known === value);
   if (seal === undefined || (Array.isArray(seal) && seal.length > 0 && seal.every(isSeal))) return;
   throw invalidOption('seal', `must be a list of ${SEALS.join(' and ')}`);
@@ -54,7 +64,7 @@ function checkSettings(given: GivenOptions, name: string, example: object): void
     if (setting !== undefined && !isRight && key !== 'line')
       throw invalidOption(`${name}.${key}`, `must be a ${type}`);
   }
-  if ('line' in value) checkLine(value.line);
+  if ('line' in value) checkLine(`${name}.line`, value.line);
 }
 
 const HOUR_MS = 3_600_000;
@@ -65,5 +75,4 @@ const RANGES: Readonly<Record<keyof ClientSessionOptions, readonly [min: number,
   maxMemoryBytes: [65_536, Number.MAX_SAFE_INTEGER],
 };
 const SEALS: readonly Seal[] = ['aes-128-gcm', 'clear'];
-const LOGGER_METHODS = ['debug', 'info', 'warn', 'error', 'child'];
 const REDUNDANT: Required<RedundantOptions> = { maxExtraBytesPerSecond: 0, line: '' };

@@ -1,12 +1,6 @@
 import { NO_LOG, type Logger } from '../../base/logger.ts';
-import {
-  checkMethods,
-  checkNumber,
-  checkObject,
-  checkOneOf,
-  checkType,
-  invalidOption,
-} from './check-option.ts';
+import { checkMethods, checkNumber, checkOneOf, checkType, invalidOption } from '../../base/check-option.ts';
+import { checkLoginOptions } from './check-login-options.ts';
 import { checkSessionOptions } from './check-session-options.ts';
 import type { LoginClientOptions } from './login-client.ts';
 import type { SessionOptions } from './session-options.ts';
@@ -59,12 +53,10 @@ export function resolveClientOptions(options: ClientOptions): ClientConfig {
     if (given[name] !== undefined && !KNOWN.has(name)) throw invalidOption(name, 'is no option');
   }
   for (const [name, [min, max]] of Object.entries(RANGES)) checkNumber(given, name, min, max);
-  for (const name of BOOLEANS) checkType(given, name, 'boolean', 'true or false');
-  for (const name of FUNCTIONS) checkType(given, name, 'function', 'a function');
+  checkType(given, 'reconnect', 'boolean', 'true or false');
   checkOneOf(given, 'mode', ['messages', 'stream']);
-  checkOneOf(given, 'tokenIn', ['body', 'header']);
   checkToken(options.token);
-  checkObject(given, 'client');
+  checkLoginOptions(given);
   checkMethods(given, 'loginStore', ['get', 'set'], 'have get and set');
   checkSessionOptions(options);
   if (given.loginUrl === undefined) throw invalidOption('loginUrl', 'is required');
@@ -142,14 +134,11 @@ const OWN = [
 ] as const satisfies readonly (keyof ClientOptions)[];
 const KNOWN: ReadonlySet<string> = new Set([...LOGIN, ...SESSION, ...OWN]);
 
-const BOOLEANS = ['reconnect', 'allowHttp'] as const;
-const FUNCTIONS = ['fetch'] as const;
 const RANGES: Readonly<Record<string, readonly [min: number, max: number]>> = {
   rounds: [1, 1000],
   firstWaitMs: [1, 600_000],
   maxWaitMs: [1, 600_000],
   handOverTimeoutMs: [100, 600_000],
-  loginTimeoutMs: [1, 3_600_000],
   loginRounds: [1, 1000],
   maxLoginWaitMs: [30, 600_000],
 };

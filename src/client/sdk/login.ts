@@ -1,8 +1,10 @@
 import { isLoopback } from '../../base/address.ts';
+import { checkSignal, checkType, type GivenOptions } from '../../base/check-option.ts';
 import { GatewayError } from '../../base/errors.ts';
 import { describeSystemError, type SystemErrorLike } from '../../base/node-error.ts';
 import { parseLoginAnswer, type LoginAnswer, type Seal } from '../login-answer.ts';
 import { parseHttpDate } from '../wall-time.ts';
+import { checkLoginOptions } from './check-login-options.ts';
 import { readBounded } from './read-bounded.ts';
 import { orAborted, withinTime } from './time-limit.ts';
 
@@ -20,7 +22,7 @@ export interface LoginOptions {
   readonly seal?: readonly Seal[];
   /** Whether plain `http:` will do elsewhere than on this host: everybody on the way reads the secrets. Default false. */
   readonly allowHttp?: boolean;
-  /** How long to wait for the answer, in ms. Default 10,000. */
+  /** How long to wait for the answer, in ms. 1 to an hour; default 10,000. */
   readonly loginTimeoutMs?: number;
   /** Sends the request; for agents and certificates of your own. Default: the global `fetch`. */
   readonly fetch?: typeof fetch;
@@ -45,11 +47,15 @@ const DEFAULT_SEALS: readonly Seal[] = ['aes-128-gcm'];
 /**
  * Logs in with one request. Redirects are not followed.
  * @returns what was answered, checked; good for several `connect` as long as its tickets hold.
- * @throws GatewayError `config_invalid` (the URL), `login_failed` (not reached, too late, or no login answer),
+ * @throws GatewayError `config_invalid` (which option, and what it must be), `login_failed` (not reached, too late, or no login answer),
  *   `login_refused` (its `details` have `status`, `problem` as a {@link LoginProblem}, and `retryAfterMs` or undefined),
  *   `connect_failed` (given up).
  */
 export async function login(options: LoginOptions): Promise<LoginAnswer> {
+  const given: GivenOptions = { ...options };
+  checkLoginOptions(given);
+  checkType(given, 'token', 'string', 'a text');
+  checkSignal(given);
   const url = checkedLoginUrl(options.loginUrl, options.allowHttp);
   const { loginTimeoutMs = DEFAULT_LOGIN_TIMEOUT_MS, signal } = options;
   const late = (): GatewayError =>

@@ -54,7 +54,7 @@ export interface SessionOptions extends ClientSessionOptions {
    * Default true.
    */
   readonly redial?: boolean;
-  /** Bytes held towards the gateway, sent or not; beyond it `send` takes no more. Default 4 MiB. */
+  /** Bytes held towards the gateway, sent or not; beyond it `send` takes no more. 1 to 2^31 - 1; default 4 MiB. */
   readonly maxQueueBytes?: number;
   /** Where to log. Default: nowhere. */
   readonly logger?: Logger;

@@ -1,4 +1,4 @@
-import { GatewayError } from '../../base/errors.ts';
+import { GatewayError } from './errors.ts';
 
 /** Options as they came: anything may be anything. */
 export type GivenOptions = Readonly<Record<string, unknown>>;
@@ -43,6 +43,18 @@ export function checkMethods(
     typeof (value as Readonly<Record<string, unknown>> | null)?.[method] === 'function';
   if (!methods.every(has)) throw invalidOption(name, `must ${words}`);
 }
+
+/** Checks `signal`. @throws GatewayError `config_invalid`. */
+export function checkSignal(given: GivenOptions): void {
+  checkMethods(given, 'signal', ['addEventListener', 'removeEventListener'], 'be an AbortSignal');
+}
+
+/** Checks `logger`. @throws GatewayError `config_invalid`. */
+export function checkLogger(given: GivenOptions): void {
+  checkMethods(given, 'logger', LOGGER_METHODS, `have ${LOGGER_METHODS.join(', ')}`);
+}
+
+const LOGGER_METHODS = ['debug', 'info', 'warn', 'error', 'child'];
 
 /** What is thrown of an option. The message repeats no value: it may be a secret. */
 export function invalidOption(name: string, what: string): GatewayError {
