@@ -7,6 +7,7 @@ import { SeededRandom } from '../../src/base/seeded-random.ts';
 import { CaptureReader } from '../../tools/kcpgate/inspect/capture/read-capture.ts';
 import { Examiner } from '../../tools/kcpgate/inspect/examine/examiner.ts';
 import { parseKeyLog } from '../../tools/kcpgate/inspect/key-log.ts';
+import { BuiltCapture, push } from '../support/built-capture.ts';
 import { makeCorpus, PARTS, type Corpus } from '../support/captures/corpus.ts';
 import { damagedCapture } from '../support/captures/damaged.ts';
 import { addExpected, normalIp, type ExpectedFields } from '../support/captures/expected-fields.ts';
@@ -184,6 +185,36 @@ peer('tshark', 'kcp-go').describe('the dissector for Wireshark and the inspector
 });
 
 peer('tshark').describe('the dissector for Wireshark and the inspector', () => {
+  test('agree on what was sent before the capture saw it', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'kcpgate-unseen-'));
+    const corpus = { captureFile: join(folder, 'unseen.pcapng'), keyLogFile: join(folder, 'keys.txt') };
+    const capture = new BuiltCapture();
+    // Numbers and times: the highest first, then repetitions far from it, one with its original late, and one overtaken.
+    const sent = [
+      [0, 0],
+      [200, 40],
+      [8, 95],
+      [8, 70],
+      [8, 10],
+      [8, 10],
+      [8, 9],
+      [9, 95],
+      [150, 39],
+    ] as const;
+    for (const [i, [sn, ts]] of sent.entries())
+      capture.add(i, 'client', push(0x01020304, sn, 'data', { ts }));
+    writeFileSync(corpus.captureFile, capture.bytes());
+    writeFileSync(corpus.keyLogFile, '');
+    const { found, inspected } = await compare('not seen before', corpus);
+    rmSync(folder, { recursive: true });
+    expect(found).toEqual([]);
+    const packetsWith = (mark: string): number[] =>
+      [...inspected.packets].filter(([, fields]) => fields.has(`kcpgate.analysis.${mark}`)).map(([n]) => n);
+    expect(packetsWith('retransmission')).toEqual([3, 4, 7, 8]);
+    expect(packetsWith('out_of_order')).toEqual([5, 9]);
+    expect(packetsWith('duplicate')).toEqual([6]);
+  });
+
   test('agree on damaged datagrams', { timeout: 120_000 }, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'kcpgate-damaged-'));
     const captureFile = join(folder, 'damaged.pcapng');

@@ -916,6 +916,8 @@ local function new_direction()
     print1 = {},
     print2 = {},
     was_copy = {},
+    -- What was captured first had been sent before.
+    was_again = {},
     acked = {},
     was_below = {},
     -- Further transmissions: ts, time and frame one after the other.
@@ -1082,6 +1084,7 @@ local function store(direction, sn, slot, ts, moment, at, wnd, una)
   direction.print1[slot] = una
   direction.print2[slot] = (moment.bytes * 65536 + at) * 65536 + wnd
   direction.was_copy[slot] = moment.copy
+  direction.was_again[slot] = nil
   direction.acked[slot] = nil
   direction.was_below[slot] = nil
   direction.more[slot] = nil
@@ -1103,24 +1106,30 @@ local function transmission(direction, slot, ts)
   return nil
 end
 
+-- First transmissions leave in order: one whose `ts` is newer than that of a higher `sn` is none.
+local function is_younger_than_higher(direction, sn, ts)
+  if difference(ts, direction.highest_ts) > 0 then
+    return true
+  end
+  for higher = 1, NEIGHBOURS do
+    local other = (sn + higher) % RING
+    if direction.sn[other] == (sn + higher) % 4294967296 and difference(ts, direction.first_ts[other]) > 0 then
+      return true
+    end
+  end
+  return false
+end
+
 -- A segment below the highest that is not remembered: overtaken on its way, or first sent before the capture began.
 local function take_late(direction, sn, slot, ts, moment, at, wnd, una)
   local acked = direction.una ~= nil and difference(sn, direction.una) < 0
-  local again = acked or difference(ts, direction.highest_ts) > 0
-  if not again then
-    for higher = 1, NEIGHBOURS do
-      local other = (sn + higher) % RING
-      if direction.sn[other] == (sn + higher) % 4294967296 and difference(ts, direction.first_ts[other]) > 0 then
-        again = true
-        break
-      end
-    end
-  end
+  local again = acked or is_younger_than_higher(direction, sn, ts)
   store(direction, sn, slot, ts, moment, at, wnd, una)
   if not again then
     return MARK.out_of_order
   end
   direction.was_below[slot] = acked or nil
+  direction.was_again[slot] = true
   return acked and MARK.retransmission + MARK.spurious or MARK.retransmission
 end
 
@@ -1169,6 +1178,11 @@ local function take_data(direction, sn, ts, moment, at, wnd, una)
   end
   local count = #more
   more[count + 1], more[count + 2], more[count + 3] = ts, moment.time, moment.frame
+  -- Overtaken by its own repetition.
+  if age < 0 and direction.was_again[slot] and not is_younger_than_higher(direction, sn, ts) then
+    direction.was_again[slot] = nil
+    return MARK.out_of_order, first
+  end
   if age >= 0 then
     direction.last_ts[slot] = ts
     direction.print1[slot] = una

@@ -189,7 +189,7 @@ export class SentData {
     const sn = segment.sn | 0;
     this.unseen += skipped;
     if (this.#early !== null) this.#judgeEarly(this.#early, sn, skipped);
-    this.#store(moment, segment, segmentBytes);
+    this.#store(moment, segment, segmentBytes, false);
     this.next = (sn + 1) | 0;
     this.#highestTs = segment.ts | 0;
     this.isFirst = true;
@@ -203,7 +203,7 @@ export class SentData {
     if (this.unseen > 0) this.unseen--;
     const wasAcknowledged = this.#hasUna && ((sn - this.una) | 0) < 0;
     const isAgain = wasAcknowledged || this.#isYoungerThanHigher(sn, segment.ts | 0);
-    this.#store(moment, segment, segmentBytes);
+    this.#store(moment, segment, segmentBytes, isAgain);
     if (isAgain) {
       this.isOfUnseen = true;
       const cause = toldCause(moment, segment) ?? this.#causeOf(sn, segment.ts | 0, false);
@@ -212,6 +212,10 @@ export class SentData {
       this.#listener.onSpurious(moment.packet, segment.sn, 'acknowledged_before', 0);
       return SegmentMark.retransmission | SegmentMark.spurious | cause;
     }
+    return this.#overtaken(sn);
+  }
+
+  #overtaken(sn: number): number {
     this.depth = (this.next - 1 - sn) | 0;
     this.reordered++;
     return SegmentMark.outOfOrder;
@@ -227,7 +231,7 @@ export class SentData {
     return false;
   }
 
-  #store(moment: Moment, segment: ExaminedSegment, segmentBytes: number): void {
+  #store(moment: Moment, segment: ExaminedSegment, segmentBytes: number, isAgain: boolean): void {
     const at = this.#slots.claim(segment.sn | 0, moment.timeUs);
     if (at < 0) return;
     const { view } = this.#slots;
@@ -241,9 +245,11 @@ export class SentData {
     view.setUint16(at + SLOT.datagramBytes, Math.min(moment.datagramBytes, 0xffff), true);
     view.setUint16(at + SLOT.segmentBytes, Math.min(segmentBytes, 0xffff), true);
     view.setUint8(at + SLOT.sent, 1);
-    if (moment.isCopy) view.setUint8(at + SLOT.state, SlotState.present | SlotState.copy);
+    this.#slots.setState(at, SlotState.copy, moment.isCopy);
+    this.#slots.setState(at, SlotState.again, isAgain);
   }
 
+  /** A segment that is remembered. With an older `ts` that is new it was overtaken by its own repetition, and may be the original. */
   #again(moment: Moment, segment: ExaminedSegment, at: number): number {
     const { view } = this.#slots;
     const ts = segment.ts | 0;
@@ -255,11 +261,15 @@ export class SentData {
     const cause = toldCause(moment, segment) ?? (sameEpoch ? this.#causeOf(sn, ts, true) : 0);
     let marks = SegmentMark.retransmission | cause;
     const record = this.#record(moment, at, sn, ts);
+    if (age < 0 && this.#slots.hasState(at, SlotState.again) && !this.#isYoungerThanHigher(sn, ts)) {
+      this.#slots.setState(at, SlotState.again, false);
+      return this.#overtaken(sn);
+    }
     if (age >= 0) {
       view.setInt32(at + SLOT.lastTs, ts, true);
       view.setInt32(at + SLOT.fingerprint, fingerprintOf(moment, segment), true);
       view.setUint16(at + SLOT.epoch, moment.epoch, true);
-      this.#setCopy(at, moment.isCopy);
+      this.#slots.setState(at, SlotState.copy, moment.isCopy);
     }
     if (this.#slots.isAcknowledged(at)) {
       marks |= SegmentMark.spurious;
@@ -276,8 +286,7 @@ export class SentData {
   #isDuplicate(moment: Moment, segment: ExaminedSegment, at: number): boolean {
     const { view } = this.#slots;
     if (moment.isNumbered) {
-      const wasCopy = (view.getUint8(at + SLOT.state) & SlotState.copy) !== 0;
-      return moment.isCopy || wasCopy;
+      return moment.isCopy || this.#slots.hasState(at, SlotState.copy);
     }
     return view.getInt32(at + SLOT.fingerprint, true) === fingerprintOf(moment, segment);
   }
@@ -297,12 +306,6 @@ export class SentData {
       record = records.find(records.previousOf(record), sn);
     }
     return record;
-  }
-
-  #setCopy(at: number, isCopy: boolean): void {
-    const state = this.#slots.view.getUint8(at + SLOT.state);
-    const without = state & ~SlotState.copy;
-    this.#slots.view.setUint8(at + SLOT.state, isCopy ? without | SlotState.copy : without);
   }
 
   #record(moment: Moment, at: number, sn: number, ts: number): number {

@@ -33,6 +33,8 @@ export const SlotState = {
   acknowledged: 2,
   /** The newest transmission was captured as a copy. */
   copy: 4,
+  /** What was captured first had been sent before. */
+  again: 8,
 } as const;
 
 const SLOT_BYTES = 48;
@@ -89,14 +91,23 @@ export class SentSlots {
     return at;
   }
 
+  /** @param flag one of {@link SlotState}. */
+  hasState(at: number, flag: number): boolean {
+    return (this.view.getUint8(at + SLOT.state) & flag) !== 0;
+  }
+
+  setState(at: number, flag: number, isSet: boolean): void {
+    const without = this.view.getUint8(at + SLOT.state) & ~flag;
+    this.view.setUint8(at + SLOT.state, isSet ? without | flag : without);
+  }
+
   isAcknowledged(at: number): boolean {
-    return (this.view.getUint8(at + SLOT.state) & SlotState.acknowledged) !== 0;
+    return this.hasState(at, SlotState.acknowledged);
   }
 
   acknowledge(at: number, packet: number): void {
-    const state = this.view.getUint8(at + SLOT.state);
-    if ((state & SlotState.acknowledged) !== 0) return;
-    this.view.setUint8(at + SLOT.state, state | SlotState.acknowledged);
+    if (this.isAcknowledged(at)) return;
+    this.setState(at, SlotState.acknowledged, true);
     this.view.setUint32(at + SLOT.acknowledgedBy, packet, true);
     this.live--;
   }
@@ -110,7 +121,7 @@ export class SentSlots {
   }
 
   #isTaken(at: number): boolean {
-    return (this.view.getUint8(at + SLOT.state) & SlotState.present) !== 0;
+    return this.hasState(at, SlotState.present);
   }
 
   /** Whether what stands in a slot is worth a larger ring. One that is mostly empty does not grow: its numbers were made up. */

@@ -63,6 +63,19 @@ describe('what was sent again', () => {
     expect([reorderedSegments, maxReorderDepth]).toEqual([1, 2]);
   });
 
+  test('an original that its own repetition overtook is none', () => {
+    const capture = opened();
+    capture.up(push({ sn: 200, ts: 40 }));
+    expect(only(capture.up(push({ sn: 8, ts: 95 }))).marks).toBe(retransmission | timeout);
+    expect(only(capture.up(push({ sn: 8, ts: 70 }))).marks).toBe(retransmission | timeout);
+    expect(only(capture.up(push({ sn: 8, ts: 10 }))).marks).toBe(outOfOrder);
+    expect(only(capture.up(push({ sn: 8, ts: 10 }))).marks).toBe(duplicate);
+    expect(only(capture.up(push({ sn: 8, ts: 9 }))).marks).toBe(retransmission | timeout);
+    const { retransmissions, reorderedSegments } = capture.examiner.sessions[0]!.fromClient;
+    expect(retransmissions).toMatchObject({ total: 3, ofUnseen: 1 });
+    expect(reorderedSegments).toBe(1);
+  });
+
   test('lost before the capture is told by ts also where nothing near it was captured', () => {
     const capture = opened();
     capture.up(push({ sn: 200, ts: 40 }));
