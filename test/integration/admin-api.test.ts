@@ -16,7 +16,7 @@ import type { Session, SessionDetail, SessionList } from '../../src/gateway/admi
 import type { Status } from '../../src/gateway/admin/status-schema.ts';
 import { builtLibrary } from '../support/built-library.ts';
 import { buildIfStale, runKcpgate } from '../support/kcpgate-command.ts';
-import { startLoginGateway, type LoginGateway } from '../support/login-gateway.ts';
+import { startLoginGateway, type LoginGateway, type LoginGatewayOptions } from '../support/login-gateway.ts';
 import { describeWithNative } from '../support/native.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
 import { expectDocumented } from '../unit/gateway/admin/documented.ts';
@@ -44,13 +44,14 @@ interface World extends LoginGateway {
   post(path: string, body: object): Promise<Response>;
 }
 
-async function start(): Promise<World> {
+async function start(options: LoginGatewayOptions = {}): Promise<World> {
   const logger = new RecordingLogger();
   const tokens = Object.entries(TOKENS).map(([subject, token]) => `{ subject: ${subject}, token: ${token} }`);
   const running = await startLoginGateway({
     common: `admin_addr: "127.0.0.1:0", admin_token: ${ADMIN_TOKEN}`,
     login: `auth: static, tokens: [ ${tokens.join(', ')} ]`,
     logger,
+    ...options,
   });
   closers.push(() => running.gateway.stop());
   const admin = `http://127.0.0.1:${String(running.gateway.adminAddress!.port)}`;
@@ -111,7 +112,8 @@ const untilOpen = (world: World, count: number): Promise<unknown> =>
 
 describe('the admin API of a gateway', () => {
   test('shows who is connected, on which line, and how it goes', async () => {
-    const world = await start();
+    // Of one worker, as sessions are shown worker by worker.
+    const world = await start({ workers: 1 });
     for (const line of ['udp', 'tcp', 'ws']) {
       const connection = await open({ loginUrl: world.loginUrl, token: TOKENS.alice, line });
       expect(await echo(connection, line)).toBe(line);

@@ -77,7 +77,8 @@ peer('python').describe('an independent client', () => {
   });
 
   test('is refused with a code it can read once it has proved itself', async () => {
-    const { loginUrl } = await start({ sessions: 'max_sessions_per_source: 1' });
+    // One worker: each has a limit of its own.
+    const { loginUrl } = await start({ workers: 1, sessions: 'max_sessions_per_source: 1' });
     const first = runPythonClient(loginUrl, ['--kib', '0']);
     await first.nextEvent('opened');
     const second = runPythonClient(loginUrl, []);
