@@ -321,8 +321,8 @@ function isOfOpenSession({ view }: WireMemory, { isClear, earlyAt, earlyLength }
 
 /** A HELLO_CLEAR_ACK with its WINS. */
 const CLEAR_ACK_BYTES = HELLO_ACK_HEADER_BYTES + SEGMENT_HEADER_BYTES;
-/** How long a handshake stays half-open after a HELLO. */
-const HALF_OPEN_MS = 5_000;
+/** How long a handshake stays half-open after a HELLO: as long as a client waits by default, for it may be held up in between. */
+const HALF_OPEN_MS = 10_000;
 const MAX_SOURCES = 65_536;
 /** HELLOs a second that are looked into, for all sources together. */
 const MOST_HELLOS = 20_000;

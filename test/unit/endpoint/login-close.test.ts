@@ -198,7 +198,7 @@ describe('a client whose handshake is under way', () => {
       client.dial(client.openUdp());
       pair.loop.runFor(5);
       client.session.close(CloseCode.normal, 'changed my mind');
-      pair.loop.runFor(6_000);
+      pair.loop.runFor(11_000);
       expect(client.sink.events).toEqual(['close 1000 changed my mind']);
       expect(pair.gateway.sinks).toEqual([]);
       expect(pair.leftovers()).toEqual({});

@@ -280,7 +280,7 @@ describe('an address that is not the only one HELLO came from', () => {
     onFedGateway({}, (gateway) => {
       const client = new HandMadeClient(gateway.login());
       for (const slot of [1, 2, 3]) greet(gateway, client, slot);
-      gateway.loop.runFor(6_000);
+      gateway.loop.runFor(11_000);
       expect([gateway.udp.retained, gateway.cipher.slots.size]).toEqual([[], 0]);
     });
   });
