@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, test } from 'vitest';
 import { CloseCode } from '../../src/base/close-code.ts';
 import {
@@ -344,9 +345,20 @@ describe('connecting', () => {
     ['fetch', 5],
   ])('names the wrong option %s before anything is sent', async (option, value) => {
     const name = option.replace(/\..*/, '');
-    const options = { loginUrl: 'http://127.0.0.1:1', [name]: value } as unknown as ConnectOptions;
+    const options: ConnectOptions = { loginUrl: 'http://127.0.0.1:1', [name]: value };
     const expected = { code: 'config_invalid', details: { option } };
     await expect(connect(options)).rejects.toMatchObject(expected);
+  });
+
+  test('takes early data that another realm made', async () => {
+    const { loginUrl } = await gateway();
+    const earlyData = runInNewContext('Uint8Array.of(104, 105)') as Uint8Array;
+    expect(earlyData).not.toBeInstanceOf(Uint8Array);
+    const connection = await open({ loginUrl, earlyData });
+    for await (const message of connection) {
+      expect(Buffer.from(message).toString()).toBe('hi');
+      break;
+    }
   });
 
   test('where nobody answers, or nobody is, fails with a type', async () => {

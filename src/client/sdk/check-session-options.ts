@@ -27,7 +27,8 @@ export function checkSessionOptions(options: SessionOptions): void {
   checkSettings(given, 'switching', resolveSwitchConfig());
   checkSettings(given, 'redundant', REDUNDANT);
   const { earlyData } = options as { readonly earlyData?: unknown };
-  if (earlyData !== undefined && !(earlyData instanceof Uint8Array))
+  // By its tag: test runners and frames have a Uint8Array of their own.
+  if (earlyData !== undefined && Object.prototype.toString.call(earlyData) !== '[object Uint8Array]')
     throw invalidOption('earlyData', 'must be a Uint8Array');
 }
 
